@@ -1,0 +1,5 @@
+"""python -m leitstand: the command line."""
+
+from leitstand.cli import main
+
+main()

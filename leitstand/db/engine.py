@@ -1,0 +1,39 @@
+"""Engine and transactions. One request, task or command is one transaction, opened and committed here."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.orm import Session
+
+from leitstand.settings import Settings, get_settings
+
+# A statement that runs longer than this in a request is a fault, not patience.
+STATEMENT_TIMEOUT_MS = 30_000
+LOCK_TIMEOUT_MS = 3_000
+
+
+def make_engine(settings: Settings, *, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS, application: str = "leitstand") -> Engine:
+    """An engine with pooled, health-checked connections, in UTC, with lock and statement time limits."""
+    options = f"-c timezone=UTC -c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={statement_timeout_ms}"
+    return create_engine(
+        settings.database_url,
+        pool_size=settings.database_pool_size,
+        max_overflow=settings.database_pool_size,
+        pool_pre_ping=True,
+        connect_args={"options": options, "application_name": application, "connect_timeout": 5},
+    )
+
+
+@lru_cache(maxsize=1)
+def get_engine() -> Engine:
+    """The engine of this process, made at first use."""
+    return make_engine(get_settings())
+
+
+@contextmanager
+def transaction(engine: Engine | None = None) -> Iterator[Session]:
+    """A session whose work is committed when the block ends and rolled back when it raises."""
+    with Session(engine or get_engine(), expire_on_commit=False) as session, session.begin():
+        yield session

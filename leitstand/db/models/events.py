@@ -1,0 +1,126 @@
+"""The ledger of events and the facts kept from it in the same transaction."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from leitstand.db.models.base import Base, CreatedAt, Id, WorkspaceId
+
+NO_ACTOR = ""
+
+
+class Event(Base):
+    """An append-only fact, partitioned by month of `event_id` (a UUIDv7 of `occurred_at`).
+
+    So the primary key deduplicates across partitions. `content_hash` tells a repeated event from another one
+    that took its id. `run_key` is the source's name of the run, `touched` what the event was about.
+    """
+
+    __tablename__ = "event"
+    __table_args__ = (
+        Index("ix_event_run", "workspace_id", "companion_id", "run_key"),
+        {"postgresql_partition_by": "RANGE (event_id)"},
+    )
+
+    workspace_id: Mapped[UUID] = mapped_column(primary_key=True)
+    event_id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    companion_id: Mapped[UUID]
+    flow_version: Mapped[int | None]
+    run_key: Mapped[str]
+    step: Mapped[str]
+    seq: Mapped[int | None]
+    actor_key: Mapped[str | None]
+    actor_kind: Mapped[str] = mapped_column(server_default="visitor")
+    touched: Mapped[str | None]
+    occurred_at: Mapped[datetime]
+    received_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    source: Mapped[str]
+    is_test: Mapped[bool] = mapped_column(server_default="false")
+    content_hash: Mapped[int] = mapped_column(BigInteger)
+    props: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+
+
+class RunFact(Base):
+    """One flow run: everything the run figures need, merged from its events in any order.
+
+    `first_seq` breaks ties of `first_at`; `actor_key` is the actor of the first event; `steps` is a sorted set.
+    """
+
+    __tablename__ = "run_fact"
+    __table_args__ = (Index("ix_run_fact_started", "workspace_id", "first_at"),)
+
+    workspace_id: Mapped[WorkspaceId] = mapped_column(primary_key=True)
+    companion_id: Mapped[UUID] = mapped_column(ForeignKey("item.id", ondelete="CASCADE"), primary_key=True)
+    run_key: Mapped[str] = mapped_column(primary_key=True)
+    first_at: Mapped[datetime]
+    first_seq: Mapped[int]
+    last_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+    actor_key: Mapped[str]
+    events: Mapped[int]
+    steps: Mapped[list[str]]
+
+
+class ActorBucket(Base):
+    """What one actor did on one companion in one quarter of an hour.
+
+    No zone's midnight falls inside a quarter and no 30-minute gap does either, so days in any zone and
+    sessions are exact sums over these rows. `actor_key` is empty for events without an actor.
+    """
+
+    __tablename__ = "actor_bucket"
+    __table_args__ = (Index("ix_actor_bucket_time", "workspace_id", "bucket"),)
+
+    workspace_id: Mapped[WorkspaceId] = mapped_column(primary_key=True)
+    companion_id: Mapped[UUID] = mapped_column(ForeignKey("item.id", ondelete="CASCADE"), primary_key=True)
+    bucket: Mapped[datetime] = mapped_column(primary_key=True)
+    actor_key: Mapped[str] = mapped_column(primary_key=True)
+    first_at: Mapped[datetime]
+    last_at: Mapped[datetime]
+    events: Mapped[int]
+
+
+class EventImport(Base):
+    """One file being imported, or imported: where it stands, so that it can be resumed."""
+
+    __tablename__ = "event_import"
+    __table_args__ = (UniqueConstraint("workspace_id", "file_sha256", "options_hash"),)
+
+    id: Mapped[Id]
+    workspace_id: Mapped[WorkspaceId]
+    file_name: Mapped[str]
+    file_sha256: Mapped[str]
+    file_bytes: Mapped[int] = mapped_column(BigInteger)
+    options_hash: Mapped[str]
+    options: Mapped[dict[str, Any]]
+    status: Mapped[str] = mapped_column(server_default="running")
+    lines_done: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    accepted: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    duplicates: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    refused: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    started_at: Mapped[CreatedAt]
+    finished_at: Mapped[datetime | None]
+
+
+class EventRefusal(Base):
+    """An event that was not taken, as it came, and why."""
+
+    __tablename__ = "event_refusal"
+    __table_args__ = (
+        UniqueConstraint("import_id", "line"),
+        Index("ix_event_refusal_workspace_at", "workspace_id", text("at DESC")),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    workspace_id: Mapped[WorkspaceId]
+    import_id: Mapped[UUID | None] = mapped_column(ForeignKey("event_import.id", ondelete="CASCADE"))
+    line: Mapped[int | None] = mapped_column(BigInteger)
+    reason: Mapped[str]
+    raw: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    replayed_at: Mapped[datetime | None]

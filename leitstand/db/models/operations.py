@@ -1,0 +1,102 @@
+"""Backups, restore drills, data checks, flow executions and heartbeats."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from leitstand.db.models.base import Base, CreatedAt, Id
+
+
+class Backup(Base):
+    """One backup of PostgreSQL, the objects or the secrets, finished or not."""
+
+    __tablename__ = "backup"
+    __table_args__ = (
+        CheckConstraint("kind IN ('postgres', 'objects', 'secrets')", name="kind"),
+        CheckConstraint("status IN ('running', 'complete', 'failed')", name="status"),
+        Index("ix_backup_kind_started", "kind", text("started_at DESC")),
+    )
+
+    id: Mapped[Id]
+    kind: Mapped[str]
+    engine: Mapped[str]
+    parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("backup.id"))
+    status: Mapped[str] = mapped_column(server_default="running")
+    started_at: Mapped[CreatedAt]
+    finished_at: Mapped[datetime | None]
+    location: Mapped[str] = mapped_column(server_default="")
+    bytes: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    sha256: Mapped[str] = mapped_column(server_default="")
+    manifest: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    postgres_version: Mapped[str] = mapped_column(server_default="")
+    schema_revision: Mapped[str] = mapped_column(server_default="")
+    application_version: Mapped[str] = mapped_column(server_default="")
+    verified_at: Mapped[datetime | None]
+    kept: Mapped[bool] = mapped_column(server_default="false")
+    error: Mapped[str] = mapped_column(server_default="")
+
+
+class Drill(Base):
+    """One rehearsal of a restore and its evidence, chained to the one before by SHA-256."""
+
+    __tablename__ = "drill"
+    __table_args__ = (Index("ix_drill_kind_started", "kind", text("started_at DESC")),)
+
+    id: Mapped[Id]
+    kind: Mapped[str]
+    backup_id: Mapped[UUID | None] = mapped_column(ForeignKey("backup.id", ondelete="SET NULL"))
+    status: Mapped[str] = mapped_column(server_default="running")
+    started_at: Mapped[CreatedAt]
+    finished_at: Mapped[datetime | None]
+    rpo_seconds: Mapped[float | None]
+    rto_seconds: Mapped[float | None]
+    notebook: Mapped[str] = mapped_column(server_default="")
+    html: Mapped[str] = mapped_column(server_default="")
+    notebook_sha256: Mapped[str] = mapped_column(server_default="")
+    chain_sha256: Mapped[str] = mapped_column(server_default="")
+    figures: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    error: Mapped[str] = mapped_column(server_default="")
+
+
+class CheckRun(Base):
+    """One run of a data-check suite against one database."""
+
+    __tablename__ = "check_run"
+    __table_args__ = (Index("ix_check_run_at", text("at DESC")),)
+
+    id: Mapped[Id]
+    suite: Mapped[str]
+    target: Mapped[str]
+    success: Mapped[bool]
+    evaluated: Mapped[int]
+    failed: Mapped[int]
+    result: Mapped[dict[str, Any]]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class FlowExecution(Base):
+    """One execution of a flow for one scheduled instant, so that a doubled schedule does its work once."""
+
+    __tablename__ = "flow_execution"
+
+    flow: Mapped[str] = mapped_column(primary_key=True)
+    scheduled_for: Mapped[datetime] = mapped_column(primary_key=True)
+    status: Mapped[str] = mapped_column(server_default="running")
+    trigger: Mapped[str] = mapped_column(server_default="schedule")
+    started_at: Mapped[CreatedAt]
+    finished_at: Mapped[datetime | None]
+    error: Mapped[str] = mapped_column(server_default="")
+
+
+class Heartbeat(Base):
+    """The last sign of life of a process that no one asks over HTTP."""
+
+    __tablename__ = "heartbeat"
+
+    service: Mapped[str] = mapped_column(primary_key=True)
+    instance: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    details: Mapped[dict[str, Any]] = mapped_column(server_default="{}")

@@ -1,0 +1,1 @@
+"""The no-container default: PostgreSQL, object storage and the supervision of every service."""

@@ -1,0 +1,71 @@
+"""Who may do what: roles as sets of named permissions, checked once, here."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from leitstand.errors import Forbidden
+
+PERMISSIONS: dict[str, str] = {
+    "item:read": "open items",
+    "item:write": "create and edit items",
+    "item:publish": "publish items",
+    "insights:read": "open insights",
+    "events:write": "send and import events",
+    "operations:read": "see services, backups and drills",
+    "backup:run": "run and verify backups",
+    "drill:run": "run restore drills and runbooks",
+    "member:manage": "manage members and roles",
+    "workspace:manage": "change the workspace's settings",
+    "billing:manage": "manage plan and billing",
+    "audit:read": "read the audit log",
+}
+
+_MEMBER = frozenset({"item:read", "item:write"})
+ROLES: dict[str, frozenset[str]] = {
+    "owner": frozenset(PERMISSIONS),
+    "admin": frozenset(PERMISSIONS) - {"billing:manage"},
+    "creator": _MEMBER | {"item:publish", "insights:read", "events:write"},
+    "agent builder": _MEMBER | {"item:publish"},
+    "analyst": frozenset({"item:read", "insights:read"}),
+    "operator": frozenset({"item:read", "insights:read", "operations:read", "backup:run", "drill:run"}),
+    "member": _MEMBER,
+}
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who is acting, in which workspace, with which permissions."""
+
+    person_id: UUID | None
+    workspace_id: UUID
+    name: str
+    email: str
+    role: str
+    permissions: frozenset[str]
+    session_id: UUID | None = None
+
+    def may(self, permission: str) -> bool:
+        """Whether this principal has the permission."""
+        return permission in self.permissions
+
+    @property
+    def actor(self) -> str:
+        """How the audit log names this principal."""
+        return self.email or self.name
+
+
+def require(principal: Principal, permission: str) -> None:
+    """Refuse unless the permission is granted; every core function that acts for a person calls this.
+
+    Raises:
+        Forbidden: the role lacks the permission.
+    """
+    if permission not in PERMISSIONS:
+        raise ValueError(f"unknown permission {permission!r}")
+    if not principal.may(permission):
+        raise Forbidden(f"Your role ({principal.role}) may not {PERMISSIONS[permission]}.", hint="Ask an owner or admin of the workspace for a role that may.")
+
+
+def system_principal(workspace_id: UUID, name: str = "system") -> Principal:
+    """The operator at the command line or a flow: someone who already has the machine."""
+    return Principal(None, workspace_id, name, "", "owner", ROLES["owner"])

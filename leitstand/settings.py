@@ -1,0 +1,102 @@
+"""Every setting of Leitstand, documented here and nowhere else.
+
+A value comes from the environment (`LEITSTAND_<NAME>`), else from a file of that name in the secrets folder
+(`<data_dir>/secrets/leitstand_<name>`, mode 0600), else from the default below. Secrets are only ever read
+from files or from the environment that a container engine fills from files; they are never arguments.
+"""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, computed_field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from leitstand.services import OBJECTS, POSTGRES, Service
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """The settings of one environment."""
+
+    model_config = SettingsConfigDict(env_prefix="LEITSTAND_", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(REPOSITORY / "var", description="Everything that an embedded environment writes is under this folder.")
+    environment: Literal["embedded", "test", "staging", "production"] = Field("embedded", description="What kind of environment this is; a drill refuses production as its target.")
+    host: str = Field("127.0.0.1", description="Address on which every service listens.")
+    port: int = Field(8400, ge=1024, le=45000, description="First port; the proxy listens here and the others on the ports after it.")
+    public_url: str = Field("", description="Address people type, without a trailing slash; empty means http://host:port.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level that is logged.")
+    otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP over HTTP); empty: traces are only propagated, not sent.")
+
+    database_url_override: str = Field("", alias="LEITSTAND_DATABASE_URL", description="PostgreSQL as postgresql+psycopg://…; empty means the embedded one.")
+    database_password: SecretStr = Field(SecretStr(""), description="Password of the database role `leitstand`.")
+    database_pool_size: int = Field(5, ge=1, description="Connections that one process keeps.")
+
+    s3_endpoint: str = Field("", description="S3 address; empty means the embedded store.")
+    s3_region: str = Field("us-east-1", description="S3 region; Hetzner: fsn1, nbg1 or hel1.")
+    s3_access_key: SecretStr = Field(SecretStr(""), description="S3 access key id.")
+    s3_secret_key: SecretStr = Field(SecretStr(""), description="S3 secret access key.")
+    bucket_media: str = Field("leitstand-media", description="Bucket of documents and media (versioned).")
+    bucket_backups: str = Field("leitstand-backups", description="Bucket of backups.")
+    bucket_evidence: str = Field("leitstand-evidence", description="Bucket of executed runbooks and drills.")
+
+    session_secret: SecretStr = Field(SecretStr(""), description="Key that signs CSRF tokens and the dashboards' tokens.")
+    session_hours: int = Field(12, ge=1, description="Hours of inactivity after which a session ends.")
+    cookie_secure: bool = Field(False, description="Mark cookies Secure; true wherever TLS is in front.")
+    sign_in_attempts: int = Field(10, ge=1, description="Failed sign-ins per address and per e-mail within 15 minutes before a pause.")
+
+    prefect_password: SecretStr = Field(SecretStr(""), description="Basic-auth password between our services and the Prefect server.")
+    backup_recipients: str = Field("", description="age public keys that backups are encrypted to, separated by spaces; empty: those in <data_dir>/keys.")
+
+    notebooks_dir: Path = Field(REPOSITORY / "notebooks", description="Folder of runbooks, restore drills and reports.")
+    checks_dir: Path = Field(REPOSITORY / "data-checks", description="Folder of the Great Expectations suites.")
+    demo_dir: Path = Field(REPOSITORY / "demo", description="Folder of the real data that fills the demo workspace.")
+    schedules_file: Path = Field(REPOSITORY / "flows" / "schedules.toml", description="Cron schedules of the flows.")
+
+    @computed_field(description="SQLAlchemy address of the database.")  # type: ignore[prop-decorator]
+    @property
+    def database_url(self) -> str:
+        if self.database_url_override:
+            return self.database_url_override
+        password = self.database_password.get_secret_value()
+        return f"postgresql+psycopg://leitstand:{password}@{self.host}:{self.port_of(POSTGRES)}/leitstand"
+
+    @property
+    def s3_url(self) -> str:
+        """Address of the object store."""
+        if self.s3_endpoint:
+            return self.s3_endpoint
+        return f"http://{self.host}:{self.port_of(OBJECTS)}"
+
+    @property
+    def base_url(self) -> str:
+        """Address that people type."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def secrets_dir(self) -> Path:
+        return self.data_dir / "secrets"
+
+    def port_of(self, service: Service) -> int:
+        """Port of a service of this environment."""
+        return self.port + service.offset
+
+    def address_of(self, service: Service) -> str:
+        """Local address of a service, without a path."""
+        return f"http://{self.host}:{self.port_of(service)}"
+
+
+def load_settings() -> Settings:
+    """Read the settings afresh from environment and secret files."""
+    data_dir = Path(os.environ.get("LEITSTAND_DATA_DIR", "") or Settings.model_fields["data_dir"].default)
+    secrets = data_dir / "secrets"
+    return Settings(_secrets_dir=secrets if secrets.is_dir() else None)
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    return load_settings()

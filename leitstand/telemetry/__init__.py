@@ -1,0 +1,1 @@
+"""Logs, metrics and traces: one request id through every service, job and flow."""

@@ -1,0 +1,60 @@
+"""The application factory of every HTTP service."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI
+from sqlalchemy import text
+
+from leitstand.db.engine import get_engine
+from leitstand.settings import get_settings
+from leitstand.telemetry.logs import configure_logging
+from serving import health, problems
+from serving.headers import STRICT_CSP, SecurityHeaders
+from serving.observe import Observe
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def probe_database() -> None:
+    """Raise unless the database answers."""
+    with get_engine().connect() as connection:
+        connection.execute(text("SELECT 1"))
+
+
+def create_app(
+    service: str,
+    *,
+    title: str,
+    probes: Mapping[str, health.Probe] | None = None,
+    lifespan: Lifespan | None = None,
+    csp: str = STRICT_CSP,
+    openapi_url: str | None = None,
+) -> FastAPI:
+    """A FastAPI application with logs, metrics, health, problem details and security headers.
+
+    Args:
+        service: name in `leitstand.services`.
+        title: shown in the OpenAPI document.
+        probes: what readiness asks; the database when omitted.
+        lifespan: start-up and shut-down of the service's own.
+        csp: content security policy of its answers.
+        openapi_url: where the OpenAPI document is served; nowhere when omitted.
+    """
+
+    @asynccontextmanager
+    async def whole(app: FastAPI) -> AsyncIterator[None]:
+        configure_logging(service, get_settings().log_level)
+        if lifespan is None:
+            yield
+        else:
+            async with lifespan(app):
+                yield
+        get_engine().dispose()
+
+    app = FastAPI(title=title, lifespan=whole, openapi_url=openapi_url, docs_url=None, redoc_url=None)
+    app.add_middleware(SecurityHeaders, csp=csp)
+    app.add_middleware(Observe, service=service)
+    problems.install(app)
+    health.install(app, service, {"database": probe_database} if probes is None else probes)
+    return app

@@ -1,0 +1,59 @@
+"""Pure ASGI middleware: request id and trace context, access log, metrics."""
+
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from leitstand.telemetry.context import bound
+from leitstand.telemetry.logs import get_logger
+from leitstand.telemetry.metrics import LATENCY, REQUESTS
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+QUIET = {"/livez", "/readyz", "/metrics"}
+SERVER_ERROR = 500
+log = get_logger("http")
+
+
+class Observe:
+    """Bind the request's identity, answer it in `X-Request-ID` and `traceparent`, log and measure it."""
+
+    def __init__(self, app: App, service: str) -> None:
+        self.app = app
+        self.service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = {key.lower(): value.decode("latin-1") for key, value in scope["headers"]}
+        began, status = time.perf_counter(), SERVER_ERROR
+        with bound(headers.get(b"x-request-id"), headers.get(b"traceparent")) as identity:
+            scope.setdefault("state", {}).update(identity)
+
+            async def tagged(message: Message) -> None:
+                nonlocal status
+                if message["type"] == "http.response.start":
+                    status = message["status"]
+                    message["headers"] = [
+                        *message.get("headers", []),
+                        (b"x-request-id", identity["request_id"].encode()),
+                        (b"traceparent", identity["traceparent"].encode()),
+                    ]
+                await send(message)
+
+            try:
+                await self.app(scope, receive, tagged)
+            finally:
+                self._record(scope, status, time.perf_counter() - began)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", None) or "unmatched"
+        REQUESTS.labels(self.service, scope["method"], route, str(status)).inc()
+        LATENCY.labels(self.service, scope["method"], route).observe(seconds)
+        if scope["path"] not in QUIET:
+            log.info("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1))

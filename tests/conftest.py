@@ -1,0 +1,20 @@
+"""Real services for every test: one PostgreSQL and one object store a run, one migrated template database.
+
+With pytest-xdist the workers share them: the first to come starts them under a lock, the last to leave
+(or the next run) ends them. Each test that wants a database works in a transaction that is rolled back (`session`), or
+in a database of its own cloned from the template (`database`).
+"""
+
+import os
+
+import pytest
+
+os.environ.setdefault("LEITSTAND_ENVIRONMENT", "test")
+pytest_plugins = ["tests.services"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one folder that need the whole stack stay on one worker."""
+    for item in items:
+        if item.get_closest_marker("stack"):
+            item.add_marker(pytest.mark.xdist_group("stack"))
