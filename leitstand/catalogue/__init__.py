@@ -1,0 +1,1 @@
+"""What people name, find, share and trash: items of every kind."""
