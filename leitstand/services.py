@@ -35,7 +35,9 @@ RUNTIME = Service("runtime", "Public companion runtime", 3, prefix="/c")
 QUERY = Service("query", "Retrieval and answers", 4, prefix="/query")
 INSIGHTS = Service("insights", "Insight dashboards", 5, prefix="/insights")
 WORKER = Service("worker", "Queue worker", 6)
-PREFECT = Service("prefect", "Schedules and flow runs (Prefect)", 7, "/prefect/api/health", "/prefect", python=False)
+PREFECT = Service(
+    "prefect", "Schedules and flow runs (Prefect)", 7, "/prefect/api/health", "/prefect", python=False
+)
 PREFECT_WORKER = Service("prefect-worker", "Runs the flows", 8, "/health", python=False)
 POSTGRES = Service("postgres", "PostgreSQL 18, the system of record", 9, "", python=False)
 OBJECTS = Service("objects", "Object storage (S3)", 10, "", python=False)

@@ -23,16 +23,38 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="LEITSTAND_", extra="ignore", frozen=True)
 
-    data_dir: Path = Field(REPOSITORY / "var", description="Everything that an embedded environment writes is under this folder.")
-    environment: Literal["embedded", "test", "staging", "production"] = Field("embedded", description="What kind of environment this is; a drill refuses production as its target.")
+    data_dir: Path = Field(
+        REPOSITORY / "var", description="Everything that an embedded environment writes is under this folder."
+    )
+    environment: Literal["embedded", "test", "staging", "production"] = Field(
+        "embedded", description="What kind of environment this is; a drill refuses production as its target."
+    )
     host: str = Field("127.0.0.1", description="Address on which every service listens.")
-    port: int = Field(8400, ge=1024, le=45000, description="First port; the proxy listens here and the others on the ports after it.")
-    public_url: str = Field("", description="Address people type, without a trailing slash; empty means http://host:port.")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Lowest level that is logged.")
-    otlp_endpoint: str = Field("", description="OpenTelemetry collector (OTLP over HTTP); empty: traces are only propagated, not sent.")
+    port: int = Field(
+        8400,
+        ge=1024,
+        le=45000,
+        description="First port; the proxy listens here and the others on the ports after it.",
+    )
+    public_url: str = Field(
+        "", description="Address people type, without a trailing slash; empty means http://host:port."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Lowest level that is logged."
+    )
+    otlp_endpoint: str = Field(
+        "",
+        description="OpenTelemetry collector (OTLP over HTTP); empty: traces are only propagated, not sent.",
+    )
 
-    database_url_override: str = Field("", alias="LEITSTAND_DATABASE_URL", description="PostgreSQL as postgresql+psycopg://…; empty means the embedded one.")
-    database_password: SecretStr = Field(SecretStr(""), description="Password of the database role `leitstand`.")
+    database_url_override: str = Field(
+        "",
+        alias="LEITSTAND_DATABASE_URL",
+        description="PostgreSQL as postgresql+psycopg://…; empty means the embedded one.",
+    )
+    database_password: SecretStr = Field(
+        SecretStr(""), description="Password of the database role `leitstand`."
+    )
     database_pool_size: int = Field(5, ge=1, description="Connections that one process keeps.")
 
     s3_endpoint: str = Field("", description="S3 address; empty means the embedded store.")
@@ -43,18 +65,35 @@ class Settings(BaseSettings):
     bucket_backups: str = Field("leitstand-backups", description="Bucket of backups.")
     bucket_evidence: str = Field("leitstand-evidence", description="Bucket of executed runbooks and drills.")
 
-    session_secret: SecretStr = Field(SecretStr(""), description="Key that signs CSRF tokens and the dashboards' tokens.")
+    session_secret: SecretStr = Field(
+        SecretStr(""), description="Key that signs CSRF tokens and the dashboards' tokens."
+    )
     session_hours: int = Field(12, ge=1, description="Hours of inactivity after which a session ends.")
     cookie_secure: bool = Field(False, description="Mark cookies Secure; true wherever TLS is in front.")
-    sign_in_attempts: int = Field(10, ge=1, description="Failed sign-ins per address and per e-mail within 15 minutes before a pause.")
+    sign_in_attempts: int = Field(
+        10, ge=1, description="Failed sign-ins per address and per e-mail within 15 minutes before a pause."
+    )
 
-    prefect_password: SecretStr = Field(SecretStr(""), description="Basic-auth password between our services and the Prefect server.")
-    backup_recipients: str = Field("", description="age public keys that backups are encrypted to, separated by spaces; empty: those in <data_dir>/keys.")
+    prefect_password: SecretStr = Field(
+        SecretStr(""), description="Basic-auth password between our services and the Prefect server."
+    )
+    backup_recipients: str = Field(
+        "",
+        description="age public keys that backups are encrypted to, separated by spaces; empty: those in <data_dir>/keys.",
+    )
 
-    notebooks_dir: Path = Field(REPOSITORY / "notebooks", description="Folder of runbooks, restore drills and reports.")
-    checks_dir: Path = Field(REPOSITORY / "data-checks", description="Folder of the Great Expectations suites.")
-    demo_dir: Path = Field(REPOSITORY / "demo", description="Folder of the real data that fills the demo workspace.")
-    schedules_file: Path = Field(REPOSITORY / "flows" / "schedules.toml", description="Cron schedules of the flows.")
+    notebooks_dir: Path = Field(
+        REPOSITORY / "notebooks", description="Folder of runbooks, restore drills and reports."
+    )
+    checks_dir: Path = Field(
+        REPOSITORY / "data-checks", description="Folder of the Great Expectations suites."
+    )
+    demo_dir: Path = Field(
+        REPOSITORY / "demo", description="Folder of the real data that fills the demo workspace."
+    )
+    schedules_file: Path = Field(
+        REPOSITORY / "flows" / "schedules.toml", description="Cron schedules of the flows."
+    )
 
     @computed_field(description="SQLAlchemy address of the database.")  # type: ignore[prop-decorator]
     @property

@@ -7,9 +7,12 @@ STRICT_CSP = (
     "connect-src 'self'; frame-ancestors 'self'; form-action 'self'; base-uri 'none'; object-src 'none'"
 )
 # Bokeh evaluates its models' callbacks and styles its widgets inline; still nothing from another host.
-DASHBOARD_CSP = STRICT_CSP.replace("script-src 'self'", "script-src 'self' 'unsafe-inline' 'unsafe-eval'").replace(
-    "style-src 'self'", "style-src 'self' 'unsafe-inline'"
-).replace("img-src 'self' data:", "img-src 'self' data: blob:").replace("connect-src 'self'", "connect-src 'self' ws: wss:")
+DASHBOARD_CSP = (
+    STRICT_CSP.replace("script-src 'self'", "script-src 'self' 'unsafe-inline' 'unsafe-eval'")
+    .replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+    .replace("img-src 'self' data:", "img-src 'self' data: blob:")
+    .replace("connect-src 'self'", "connect-src 'self' ws: wss:")
+)
 
 
 class SecurityHeaders:
@@ -33,7 +36,10 @@ class SecurityHeaders:
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 present = {key.lower() for key, _ in message.get("headers", [])}
-                message["headers"] = [*message.get("headers", []), *((k, v) for k, v in self.headers.items() if k not in present)]
+                message["headers"] = [
+                    *message.get("headers", []),
+                    *((k, v) for k, v in self.headers.items() if k not in present),
+                ]
             await send(message)
 
         await self.app(scope, receive, guarded)

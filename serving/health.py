@@ -21,13 +21,22 @@ def install(app: FastAPI, service: str, probes: Mapping[str, Probe]) -> None:
 
     @app.get("/livez", include_in_schema=False)
     async def livez() -> JSONResponse:
-        return JSONResponse({"status": "pass", "serviceId": service, "version": __version__}, media_type=MEDIA_TYPE)
+        return JSONResponse(
+            {"status": "pass", "serviceId": service, "version": __version__}, media_type=MEDIA_TYPE
+        )
 
     @app.get("/readyz", include_in_schema=False)
     async def readyz() -> JSONResponse:
-        results = dict(zip(probes, await asyncio.gather(*(_timed(probe) for probe in probes.values())), strict=True))
+        results = dict(
+            zip(probes, await asyncio.gather(*(_timed(probe) for probe in probes.values())), strict=True)
+        )
         failed = [name for name, result in results.items() if result["status"] != "pass"]
-        body = {"status": "fail" if failed else "pass", "serviceId": service, "version": __version__, "checks": {name: [result] for name, result in results.items()}}
+        body = {
+            "status": "fail" if failed else "pass",
+            "serviceId": service,
+            "version": __version__,
+            "checks": {name: [result] for name, result in results.items()},
+        }
         if failed:
             body["output"] = f"not ready: {', '.join(failed)}"
         return JSONResponse(body, status_code=UNAVAILABLE if failed else 200, media_type=MEDIA_TYPE)
@@ -42,6 +51,10 @@ async def _timed(probe: Probe) -> dict[str, object]:
     began = time.perf_counter()
     try:
         await asyncio.wait_for(asyncio.to_thread(probe), LIMIT_SECONDS)
-    except Exception as error:  # noqa: BLE001 - any failure is the answer
+    except Exception as error:
         return {"status": "fail", "output": type(error).__name__}
-    return {"status": "pass", "observedValue": round((time.perf_counter() - began) * 1000, 1), "observedUnit": "ms"}
+    return {
+        "status": "pass",
+        "observedValue": round((time.perf_counter() - began) * 1000, 1),
+        "observedUnit": "ms",
+    }

@@ -56,4 +56,10 @@ class Observe:
         REQUESTS.labels(self.service, scope["method"], route, str(status)).inc()
         LATENCY.labels(self.service, scope["method"], route).observe(seconds)
         if scope["path"] not in QUIET:
-            log.info("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1))
+            log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                ms=round(seconds * 1000, 1),
+            )

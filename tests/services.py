@@ -25,7 +25,7 @@ from leitstand.db.models import Person, Workspace
 from leitstand.embedded.objects import ObjectStore
 from leitstand.embedded.postgres import Cluster
 from leitstand.identity.access import ROLES, Principal
-from leitstand.services import GRPC_OFFSET, OBJECTS, POSTGRES, PORT_SPAN
+from leitstand.services import GRPC_OFFSET, OBJECTS, PORT_SPAN, POSTGRES
 from leitstand.settings import Settings, get_settings, load_settings
 
 PASSWORD = "test-password"
@@ -37,7 +37,10 @@ LAST_PORT = 44_000
 def free_base_port() -> int:
     """A first port whose whole span (and the store's gRPC ports behind it) is free."""
     for base in range(FIRST_PORT + os.getpid() % 300 * PORT_SPAN, LAST_PORT, PORT_SPAN):
-        ports = [*range(base, base + PORT_SPAN), *range(base + GRPC_OFFSET + 10, base + GRPC_OFFSET + PORT_SPAN)]
+        ports = [
+            *range(base, base + PORT_SPAN),
+            *range(base + GRPC_OFFSET + 10, base + GRPC_OFFSET + PORT_SPAN),
+        ]
         if all(_free(port) for port in ports):
             return base
     raise RuntimeError("no free span of ports")
@@ -86,7 +89,9 @@ def _start() -> dict[str, object]:
     cluster = Cluster(data / "postgres", port + POSTGRES.offset, PASSWORD)
     cluster.create()
     with (cluster.data / "postgresql.conf").open("a") as configuration:
-        configuration.write("fsync = off\nsynchronous_commit = off\nfull_page_writes = off\narchive_mode = off\nmax_connections = 200\n")
+        configuration.write(
+            "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\narchive_mode = off\nmax_connections = 200\n"
+        )
     cluster.start()
     cluster.prepare(TEMPLATE)
     store = ObjectStore(data / "objects", port, "test-access", "test-secret")
@@ -131,7 +136,9 @@ def services(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterat
 @pytest.fixture(scope="session")
 def cluster(services: dict[str, object]) -> Cluster:
     """The shared PostgreSQL cluster."""
-    return Cluster(Path(str(services["data"])) / "postgres", int(str(services["port"])) + POSTGRES.offset, PASSWORD)
+    return Cluster(
+        Path(str(services["data"])) / "postgres", int(str(services["port"])) + POSTGRES.offset, PASSWORD
+    )
 
 
 @contextmanager
@@ -139,7 +146,11 @@ def cloned_database(cluster: Cluster, services: dict[str, object]) -> Iterator[S
     """A database cloned from the migrated template, dropped afterwards; settings and caches point at it."""
     name = f"test_{uuid4().hex[:12]}"
     with psycopg.connect(cluster.conninfo("postgres"), autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER leitstand STRATEGY file_copy").format(sql.Identifier(name), sql.Identifier(TEMPLATE)))
+        admin.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER leitstand STRATEGY file_copy").format(
+                sql.Identifier(name), sql.Identifier(TEMPLATE)
+            )
+        )
     try:
         yield settings_for(Path(str(services["data"])), int(str(services["port"])), name)
     finally:

@@ -34,7 +34,10 @@ def _nouns() -> dict[str, str]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command: errors are one line and a hint on standard error, and an exit code that means it."""
-    nouns = Nouns(help="Leitstand: admin, insights and operations.", context_settings={"help_option_names": ["-h", "--help"]})
+    nouns = Nouns(
+        help="Leitstand: admin, insights and operations.",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
     try:
         sys.exit(nouns.main(args=arguments, prog_name="leitstand", standalone_mode=False) or 0)
     except click.exceptions.Exit as stop:

@@ -14,7 +14,9 @@ STATEMENT_TIMEOUT_MS = 30_000
 LOCK_TIMEOUT_MS = 3_000
 
 
-def make_engine(settings: Settings, *, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS, application: str = "leitstand") -> Engine:
+def make_engine(
+    settings: Settings, *, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS, application: str = "leitstand"
+) -> Engine:
     """An engine with pooled, health-checked connections, in UTC, with lock and statement time limits."""
     options = f"-c timezone=UTC -c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={statement_timeout_ms}"
     return create_engine(

@@ -42,10 +42,17 @@ def differences(engine: Engine) -> list[object]:
     from leitstand.db.models import Base
 
     def ours(_: object, name: str | None, kind: str, reflected: bool, compare_to: object) -> bool:
-        return not (kind == "table" and reflected and compare_to is None and str(name).startswith(("event_p", "procrastinate_")))
+        return not (
+            kind == "table"
+            and reflected
+            and compare_to is None
+            and str(name).startswith(("event_p", "procrastinate_"))
+        )
 
     with engine.connect() as connection:
-        migration_context = MigrationContext.configure(connection, opts={"include_object": ours, "compare_type": True})
+        migration_context = MigrationContext.configure(
+            connection, opts={"include_object": ours, "compare_type": True}
+        )
         return list(compare_metadata(migration_context, Base.metadata))
 
 

@@ -63,7 +63,10 @@ def require(principal: Principal, permission: str) -> None:
     if permission not in PERMISSIONS:
         raise ValueError(f"unknown permission {permission!r}")
     if not principal.may(permission):
-        raise Forbidden(f"Your role ({principal.role}) may not {PERMISSIONS[permission]}.", hint="Ask an owner or admin of the workspace for a role that may.")
+        raise Forbidden(
+            f"Your role ({principal.role}) may not {PERMISSIONS[permission]}.",
+            hint="Ask an owner or admin of the workspace for a role that may.",
+        )
 
 
 def system_principal(workspace_id: UUID, name: str = "system") -> Principal:

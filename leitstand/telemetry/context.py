@@ -36,7 +36,9 @@ def current() -> dict[str, str]:
 
 
 @contextmanager
-def bound(request_id: str | None = None, traceparent: str | None = None, **fields: object) -> Iterator[dict[str, str]]:
+def bound(
+    request_id: str | None = None, traceparent: str | None = None, **fields: object
+) -> Iterator[dict[str, str]]:
     """Bind request id, traceparent and further fields to every log line written inside."""
     identity = {"request_id": accept_request_id(request_id), "traceparent": accept_traceparent(traceparent)}
     with structlog.contextvars.bound_contextvars(**identity, **fields):

@@ -2,7 +2,9 @@
 
 from prometheus_client import Counter, Histogram
 
-REQUESTS = Counter("leitstand_http_requests_total", "HTTP requests answered.", ["service", "method", "route", "status"])
+REQUESTS = Counter(
+    "leitstand_http_requests_total", "HTTP requests answered.", ["service", "method", "route", "status"]
+)
 LATENCY = Histogram(
     "leitstand_http_request_duration_seconds",
     "Time from the first byte of a request to the last of its answer.",

@@ -14,7 +14,9 @@ def _run(connection: Connection) -> None:
     connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
     connection.commit()
     try:
-        context.configure(connection=connection, target_metadata=Base.metadata, include_object=_ours, compare_type=True)
+        context.configure(
+            connection=connection, target_metadata=Base.metadata, include_object=_ours, compare_type=True
+        )
         with context.begin_transaction():
             context.run_migrations()
         connection.commit()
@@ -25,7 +27,13 @@ def _run(connection: Connection) -> None:
 
 def _ours(item: object, name: str | None, kind: str, reflected: bool, compare_to: object) -> bool:
     """Leave alone what the queue, the partitions and Alembic itself own."""
-    return not (kind == "table" and reflected and compare_to is None and name is not None and name.startswith(("event_p", "procrastinate_")))
+    return not (
+        kind == "table"
+        and reflected
+        and compare_to is None
+        and name is not None
+        and name.startswith(("event_p", "procrastinate_"))
+    )
 
 
 _run(context.config.attributes["connection"])

@@ -22,10 +22,14 @@ class Item(Base):
     __table_args__ = (
         CheckConstraint(f"kind IN {KINDS}", name="kind"),
         CheckConstraint("status IN ('draft', 'published', 'archived')", name="status"),
-        CheckConstraint("visibility IN ('private', 'shared', 'workspace', 'official', 'internal')", name="visibility"),
+        CheckConstraint(
+            "visibility IN ('private', 'shared', 'workspace', 'official', 'internal')", name="visibility"
+        ),
         UniqueConstraint("workspace_id", "kind", "external_key"),
         Index("ix_item_listing", "workspace_id", "kind", text("updated_at DESC"), text("id DESC")),
-        Index("ix_item_title_trgm", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}),
+        Index(
+            "ix_item_title_trgm", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}
+        ),
     )
 
     id: Mapped[Id]
@@ -60,7 +64,9 @@ class CompanionVersion(Base):
 
     __tablename__ = "companion_version"
 
-    companion_id: Mapped[UUID] = mapped_column(ForeignKey("companion.item_id", ondelete="CASCADE"), primary_key=True)
+    companion_id: Mapped[UUID] = mapped_column(
+        ForeignKey("companion.item_id", ondelete="CASCADE"), primary_key=True
+    )
     number: Mapped[int] = mapped_column(primary_key=True)
     flow: Mapped[dict[str, Any]]
     created_at: Mapped[CreatedAt]

@@ -37,7 +37,9 @@ class Membership(Base):
     __tablename__ = "membership"
 
     workspace_id: Mapped[WorkspaceId] = mapped_column(primary_key=True)
-    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id", ondelete="CASCADE"), primary_key=True, index=True)
+    person_id: Mapped[UUID] = mapped_column(
+        ForeignKey("person.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
     role: Mapped[str]
     created_at: Mapped[CreatedAt]
 

@@ -15,7 +15,11 @@ class FlowRun(Base):
 
     __tablename__ = "flow_run"
     __table_args__ = (
-        ForeignKeyConstraint(["companion_id", "version"], ["companion_version.companion_id", "companion_version.number"], ondelete="CASCADE"),
+        ForeignKeyConstraint(
+            ["companion_id", "version"],
+            ["companion_version.companion_id", "companion_version.number"],
+            ondelete="CASCADE",
+        ),
     )
 
     id: Mapped[Id]
