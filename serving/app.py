@@ -9,6 +9,7 @@ from sqlalchemy import text
 from leitstand.db.engine import get_engine
 from leitstand.settings import get_settings
 from leitstand.telemetry.logs import configure_logging
+from leitstand.telemetry.traces import configure_tracing, shut_down
 from serving import health, problems
 from serving.headers import STRICT_CSP, SecurityHeaders
 from serving.observe import Observe
@@ -44,12 +45,15 @@ def create_app(
 
     @asynccontextmanager
     async def whole(app: FastAPI) -> AsyncIterator[None]:
-        configure_logging(service, get_settings().log_level)
+        settings = get_settings()
+        configure_logging(service, settings.log_level)
+        configure_tracing(service, settings.otlp_endpoint)
         if lifespan is None:
             yield
         else:
             async with lifespan(app):
                 yield
+        shut_down()
         get_engine().dispose()
 
     app = FastAPI(title=title, lifespan=whole, openapi_url=openapi_url, docs_url=None, redoc_url=None)

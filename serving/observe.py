@@ -7,6 +7,7 @@ from typing import Any
 from leitstand.telemetry.context import bound
 from leitstand.telemetry.logs import get_logger
 from leitstand.telemetry.metrics import LATENCY, REQUESTS
+from leitstand.telemetry.traces import server_span
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -32,7 +33,11 @@ class Observe:
             return
         headers = {key.lower(): value.decode("latin-1") for key, value in scope["headers"]}
         began, status = time.perf_counter(), SERVER_ERROR
-        with bound(headers.get(b"x-request-id"), headers.get(b"traceparent")) as identity:
+        # Only the method names the span: the route is not known yet, and a path may hold what is private.
+        with (
+            server_span(f"{self.service} {scope['method']}", headers.get(b"traceparent")) as traceparent,
+            bound(headers.get(b"x-request-id"), traceparent) as identity,
+        ):
             scope.setdefault("state", {}).update(identity)
 
             async def tagged(message: Message) -> None:

@@ -39,7 +39,8 @@ def current() -> dict[str, str]:
 def bound(
     request_id: str | None = None, traceparent: str | None = None, **fields: object
 ) -> Iterator[dict[str, str]]:
-    """Bind request id, traceparent and further fields to every log line written inside."""
-    identity = {"request_id": accept_request_id(request_id), "traceparent": accept_traceparent(traceparent)}
+    """Bind request id, traceparent (this hop's, as is) and further fields to every log line written inside."""
+    hop = traceparent if traceparent and TRACEPARENT.match(traceparent) else accept_traceparent(None)
+    identity = {"request_id": accept_request_id(request_id), "traceparent": hop}
     with structlog.contextvars.bound_contextvars(**identity, **fields):
         yield identity
