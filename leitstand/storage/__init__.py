@@ -1,0 +1,1 @@
+"""Object storage over S3: the only user of boto3."""

@@ -1,0 +1,253 @@
+"""Buckets and objects: every object's SHA-256 in its metadata, retries with jitter, range resume, multipart."""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leitstand.errors import NotFound
+from leitstand.settings import Settings
+from leitstand.storage.reader import ResumingReader
+from leitstand.storage.retries import attempt
+from leitstand.storage.types import ObjectHead, ObjectInfo, Stored
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+    from leitstand.storage.probe import ProbeResult
+
+CHUNK = 1024 * 1024
+MULTIPART_FROM = 16 * CHUNK
+BINARY = "application/octet-stream"
+CONNECT_SECONDS = 5
+READ_SECONDS = 60
+
+
+class ObjectStorage:
+    """One S3 store with one credential. Safe to share between threads; connects at first use.
+
+    Every method raises `NotFound`, `Unavailable` (after retries), `Conflict` (a condition failed),
+    `PreconditionFailed` (credentials) or `IntegrityFailed` (content differs from its SHA-256).
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def client(self) -> "S3Client":
+        """The boto3 client; no retries of its own, checksums only where S3 demands them (an older Ceph refuses others)."""
+        import boto3
+        from botocore.config import Config
+
+        config = Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path", "payload_signing_enabled": True},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            retries={"total_max_attempts": 1},
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+        )
+        settings = self.settings
+        session = boto3.session.Session()
+        return session.client(
+            "s3",
+            endpoint_url=settings.s3_url,
+            region_name=settings.s3_region,
+            aws_access_key_id=settings.s3_access_key.get_secret_value(),
+            aws_secret_access_key=settings.s3_secret_key.get_secret_value(),
+            config=config,
+        )
+
+    def ensure_buckets(self) -> None:
+        """Make the buckets of this environment where they are missing; media and evidence keep every version."""
+        settings = self.settings
+        for bucket, versioned in (
+            (settings.bucket_media, True),
+            (settings.bucket_backups, False),
+            (settings.bucket_evidence, True),
+        ):
+            self.ensure_bucket(bucket, versioned=versioned)
+
+    def ensure_bucket(self, bucket: str, *, versioned: bool) -> None:
+        """Make one bucket unless it is there."""
+        try:
+            attempt(lambda: self.client.head_bucket(Bucket=bucket), f"s3://{bucket}")
+        except NotFound:
+            attempt(lambda: self._create_bucket(bucket), f"s3://{bucket}")
+        if versioned:
+            attempt(
+                lambda: self.client.put_bucket_versioning(
+                    Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}
+                ),
+                f"s3://{bucket}",
+            )
+
+    def _create_bucket(self, bucket: str) -> None:
+        try:
+            self.client.create_bucket(Bucket=bucket)
+        except self.client.exceptions.BucketAlreadyOwnedByYou:
+            return
+
+    # --- writing ---
+
+    def put_bytes(
+        self,
+        bucket: str,
+        key: str,
+        data: bytes,
+        content_type: str = BINARY,
+        *,
+        metadata: Mapping[str, str] | None = None,
+        only_new: bool = False,
+    ) -> Stored:
+        """Store `data` (in memory, so small); with `only_new` an object that is there already is a Conflict.
+
+        Stores that do not know If-None-Match ignore it: callers that depend on it look before they put.
+        """
+        digest = hashlib.sha256(data).hexdigest()
+        extra: dict[str, Any] = {"IfNoneMatch": "*"} if only_new else {}
+        answer = attempt(
+            lambda: self.client.put_object(
+                Bucket=bucket,
+                Key=key,
+                Body=data,
+                ContentType=content_type,
+                Metadata={**(metadata or {}), "sha256": digest},
+                **extra,
+            ),
+            f"s3://{bucket}/{key}",
+        )
+        return Stored(bucket, key, answer.get("VersionId", ""), len(data), digest)
+
+    def put_file(
+        self,
+        bucket: str,
+        key: str,
+        path: Path,
+        content_type: str = BINARY,
+        *,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Stored:
+        """Store a file of any size with one part of it in memory.
+
+        The file is read twice, because S3 takes metadata (the hash) before the content.
+
+        Raises:
+            Conflict: the file changed while it was read.
+        """
+        if path.stat().st_size < MULTIPART_FROM:
+            return self.put_bytes(bucket, key, path.read_bytes(), content_type, metadata=metadata)
+        from leitstand.storage.multipart import upload
+
+        return upload(self.client, bucket, key, path, content_type, dict(metadata or {}))
+
+    # --- reading ---
+
+    def open_stream(self, bucket: str, key: str, *, version: str = "", sha256: str = "") -> ResumingReader:
+        """A reader over the object that survives cut connections and checks the hash at the end."""
+        fixed: dict[str, Any] = {"Bucket": bucket, "Key": key, **({"VersionId": version} if version else {})}
+
+        def get(**more: Any) -> Any:
+            return self.client.get_object(**fixed, **more)
+
+        return ResumingReader(get, f"s3://{bucket}/{key}", sha256=sha256)
+
+    def get_bytes(self, bucket: str, key: str, *, version: str = "", sha256: str = "") -> bytes:
+        """The whole content, checked against its hash."""
+        with self.open_stream(bucket, key, version=version, sha256=sha256) as stream:
+            return stream.readall() or b""
+
+    def download(self, bucket: str, key: str, path: Path, *, sha256: str = "", version: str = "") -> Stored:
+        """Write the object to `path`, which appears only when it is complete and its hash is right."""
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+        try:
+            with (
+                self.open_stream(bucket, key, version=version, sha256=sha256) as stream,
+                temporary.open("xb") as target,
+            ):
+                while chunk := stream.read(CHUNK):
+                    target.write(chunk)
+                target.flush()
+                os.fsync(target.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return Stored(bucket, key, version, stream.bytes, stream.sha256)
+
+    def head(self, bucket: str, key: str, *, version: str = "") -> ObjectHead:
+        """What is known of an object without reading it."""
+        extra: dict[str, Any] = {"VersionId": version} if version else {}
+        answer = attempt(
+            lambda: self.client.head_object(Bucket=bucket, Key=key, **extra), f"s3://{bucket}/{key}"
+        )
+        metadata = answer.get("Metadata", {})
+        return ObjectHead(
+            answer["ContentLength"],
+            answer["ETag"],
+            answer.get("VersionId", ""),
+            metadata.get("sha256", ""),
+            answer.get("ContentType", BINARY),
+            answer["LastModified"],
+            metadata,
+        )
+
+    def list(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
+        """The objects under a prefix, ordered by key (a page of 1,000 in memory)."""
+        request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
+        while True:
+            page = attempt(partial(self.client.list_objects_v2, **request), f"s3://{bucket}/{prefix}")
+            for entry in page.get("Contents", []):
+                yield ObjectInfo(entry["Key"], entry["Size"], entry["ETag"], entry["LastModified"])
+            if not page.get("IsTruncated"):
+                return
+            request["ContinuationToken"] = page["NextContinuationToken"]
+
+    def list_versions(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Every version of the objects under a prefix, without delete markers."""
+        request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
+        while True:
+            page = attempt(partial(self.client.list_object_versions, **request), f"s3://{bucket}/{prefix}")
+            for entry in page.get("Versions", []):
+                yield ObjectInfo(
+                    entry["Key"],
+                    entry["Size"],
+                    entry["ETag"],
+                    entry["LastModified"],
+                    entry["VersionId"],
+                    entry["IsLatest"],
+                )
+            if not page.get("IsTruncated"):
+                return
+            request.update(
+                KeyMarker=page["NextKeyMarker"], VersionIdMarker=page.get("NextVersionIdMarker", "")
+            )
+
+    def delete(self, bucket: str, key: str, *, version: str = "") -> None:
+        """Delete an object (in a versioned bucket: hide it) or one version for good; what is not there is no error."""
+        extra: dict[str, Any] = {"VersionId": version} if version else {}
+        attempt(lambda: self.client.delete_object(Bucket=bucket, Key=key, **extra), f"s3://{bucket}/{key}")
+
+    # --- care ---
+
+    def abort_stale_uploads(self, bucket: str, prefix: str, *, older_than: timedelta) -> int:
+        """End multipart uploads that a killed process left behind; gives how many."""
+        before = datetime.now(UTC) - older_than
+        page = attempt(
+            lambda: self.client.list_multipart_uploads(Bucket=bucket, Prefix=prefix),
+            f"s3://{bucket}/{prefix}",
+        )
+        stale = [entry for entry in page.get("Uploads", []) if entry["Initiated"] < before]
+        for entry in stale:
+            self.client.abort_multipart_upload(Bucket=bucket, Key=entry["Key"], UploadId=entry["UploadId"])
+        return len(stale)
+
+    def probe(self, bucket: str = "") -> "ProbeResult":
+        """Try what Leitstand needs of the store on throw-away objects (default: in the backups bucket)."""
+        from leitstand.storage.probe import probe
+
+        return probe(self, bucket or self.settings.bucket_backups)

@@ -1,0 +1,129 @@
+"""Which failures of the store are worth another try, how long to wait, and what the others are called."""
+
+import random
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+
+from leitstand.errors import Conflict, LeitstandError, NotFound, PreconditionFailed, Unavailable
+
+ATTEMPTS = 6
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 5.0
+
+TRANSIENT_CODES = frozenset(
+    {
+        "SlowDown",
+        "InternalError",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "Throttling",
+        "TooManyRequests",
+        "OperationAborted",
+    }
+)
+MISSING_CODES = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "NoSuchUpload", "404", "NotFound"})
+REFUSED_CODES = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "Forbidden"})
+SKEW_CODES = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
+CONDITION_CODES = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412"})
+
+
+def pause(attempt: int) -> float:
+    """Seconds to wait before try `attempt` + 1: full jitter under an exponential bound."""
+    return random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt))  # noqa: S311 - jitter, no secret
+
+
+def code_of(error: Exception) -> str:
+    """The S3 error code of a botocore ClientError, else an empty string."""
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
+def status_of(error: Exception) -> int:
+    """The HTTP status of a botocore ClientError, else 0."""
+    response = getattr(error, "response", None)
+    return (
+        int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        if isinstance(response, dict)
+        else 0
+    )
+
+
+def is_transient(error: Exception) -> bool:
+    """Whether the same request may succeed a moment later: no answer, a broken connection, 5xx, throttling."""
+    from botocore.exceptions import (
+        ClientError,
+        ConnectionError,
+        HTTPClientError,
+        IncompleteReadError,
+        ResponseStreamingError,
+    )
+    from urllib3.exceptions import HTTPError
+
+    if isinstance(error, ClientError):
+        code = code_of(error)
+        return code in TRANSIENT_CODES or (
+            status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR and code != "NotImplemented"
+        )
+    return isinstance(
+        error,
+        ConnectionError
+        | HTTPClientError
+        | IncompleteReadError
+        | ResponseStreamingError
+        | HTTPError
+        | OSError,
+    )
+
+
+def translated(error: Exception, what: str) -> LeitstandError:
+    """The domain error for what the store said about `what` (s3://bucket/key)."""
+    code = code_of(error)
+    if code in MISSING_CODES:
+        return NotFound(f"The object store has no {what}.")
+    if code in SKEW_CODES:
+        return Unavailable(
+            f"The object store refused {what}: this machine's clock differs from the store's.",
+            hint="Set the clock (timedatectl set-ntp true) and try again.",
+        )
+    if code in REFUSED_CODES:
+        return PreconditionFailed(
+            f"The object store refused the credentials for {what} ({code}).",
+            hint="Check LEITSTAND_S3_ACCESS_KEY, LEITSTAND_S3_SECRET_KEY and the bucket's policy.",
+        )
+    if code in CONDITION_CODES:
+        return Conflict(f"{what} is already there or has changed.")
+    reason = code or type(error).__name__
+    return Unavailable(
+        f"The object store does not answer for {what} ({reason}).",
+        hint="Check that it runs: `leitstand storage probe`.",
+    )
+
+
+def attempt[T](work: Callable[[], T], what: str, *, attempts: int = ATTEMPTS) -> T:
+    """Call `work` until it succeeds, fails for good, or `attempts` are used up.
+
+    Raises:
+        LeitstandError: NotFound, Conflict, PreconditionFailed (credentials) or Unavailable.
+    """
+    for number in range(attempts):
+        try:
+            return work()
+        except LeitstandError:
+            raise
+        except Exception as error:
+            if not is_transient(error) or number == attempts - 1:
+                raise _known(error, what) from error
+        time.sleep(pause(number))
+    raise AssertionError("unreachable")
+
+
+def _known(error: Exception, what: str) -> Exception:
+    from botocore.exceptions import BotoCoreError, ClientError
+    from urllib3.exceptions import HTTPError
+
+    return (
+        translated(error, what)
+        if isinstance(error, BotoCoreError | ClientError | HTTPError | OSError)
+        else error
+    )
