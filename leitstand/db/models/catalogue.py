@@ -48,7 +48,10 @@ class Item(Base):
 
 
 class Companion(Base):
-    """What is a companion's own: its public link, its published version, its funnel and its end steps."""
+    """What is a companion's own: its public link, its published version, its funnel and its end steps.
+
+    Companions that first appeared in one imported log share its `log_id`: there, a session is one run.
+    """
 
     __tablename__ = "companion"
 
@@ -57,6 +60,7 @@ class Companion(Base):
     published_version: Mapped[int | None]
     funnel: Mapped[list[str]] = mapped_column(server_default="{}")
     end_steps: Mapped[list[str]] = mapped_column(server_default="{}")
+    log_id: Mapped[UUID | None]
 
 
 class CompanionVersion(Base):

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from leitstand.db.models.base import Base, CreatedAt, Id, WorkspaceId
@@ -40,6 +40,7 @@ class Event(Base):
     received_at: Mapped[datetime] = mapped_column(server_default=func.now())
     source: Mapped[str]
     is_test: Mapped[bool] = mapped_column(server_default="false")
+    import_id: Mapped[UUID | None]
     content_hash: Mapped[int] = mapped_column(BigInteger)
     props: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
 
@@ -47,18 +48,26 @@ class Event(Base):
 class RunFact(Base):
     """One flow run: everything the run figures need, merged from its events in any order.
 
-    `first_seq` breaks ties of `first_at`; `actor_key` is the actor of the first event; `steps` is a sorted set.
+    `log_id` is within what `run_key` names one run: a companion, or all the companions of one imported log.
+    `first_seq` breaks ties of `first_at`; companion and actor are those of the first event (an empty actor: unknown).
+    `opened_at` is the first view as such, `started_at` the first answer, `steps` a sorted set.
     """
 
     __tablename__ = "run_fact"
-    __table_args__ = (Index("ix_run_fact_started", "workspace_id", "first_at"),)
+    __table_args__ = (
+        Index("ix_run_fact_first", "workspace_id", "first_at"),
+        Index("ix_run_fact_companion_first", "workspace_id", "companion_id", "first_at"),
+        Index("ix_run_fact_completed", "workspace_id", "completed_at", postgresql_where=text("completed_at IS NOT NULL")),
+    )
 
     workspace_id: Mapped[WorkspaceId] = mapped_column(primary_key=True)
-    companion_id: Mapped[UUID] = mapped_column(ForeignKey("item.id", ondelete="CASCADE"), primary_key=True)
+    log_id: Mapped[UUID] = mapped_column(primary_key=True)
     run_key: Mapped[str] = mapped_column(primary_key=True)
+    companion_id: Mapped[UUID] = mapped_column(ForeignKey("item.id", ondelete="CASCADE"))
     first_at: Mapped[datetime]
     first_seq: Mapped[int]
     last_at: Mapped[datetime]
+    opened_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
     actor_key: Mapped[str]
@@ -86,22 +95,29 @@ class ActorBucket(Base):
 
 
 class EventImport(Base):
-    """One file being imported, or imported: where it stands, so that it can be resumed."""
+    """One file being imported, or imported: where it stands, so that it can be resumed.
+
+    `log_id` is given to the companions that first appear in it. `identical` lines repeat an earlier line of the file.
+    """
 
     __tablename__ = "event_import"
-    __table_args__ = (UniqueConstraint("workspace_id", "file_sha256", "options_hash"),)
+    __table_args__ = (
+        UniqueConstraint("workspace_id", "file_sha256"),
+        CheckConstraint("status IN ('running', 'done', 'truncated')", name="status"),
+    )
 
     id: Mapped[Id]
     workspace_id: Mapped[WorkspaceId]
     file_name: Mapped[str]
     file_sha256: Mapped[str]
     file_bytes: Mapped[int] = mapped_column(BigInteger)
-    options_hash: Mapped[str]
+    log_id: Mapped[UUID]
     options: Mapped[dict[str, Any]]
     status: Mapped[str] = mapped_column(server_default="running")
     lines_done: Mapped[int] = mapped_column(BigInteger, server_default="0")
     accepted: Mapped[int] = mapped_column(BigInteger, server_default="0")
     duplicates: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    identical: Mapped[int] = mapped_column(BigInteger, server_default="0")
     refused: Mapped[int] = mapped_column(BigInteger, server_default="0")
     started_at: Mapped[CreatedAt]
     finished_at: Mapped[datetime | None]

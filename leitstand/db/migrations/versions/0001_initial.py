@@ -64,6 +64,7 @@ def upgrade() -> None:
     sa.Column('received_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.Column('source', sa.Text(), nullable=False),
     sa.Column('is_test', sa.Boolean(), server_default='false', nullable=False),
+    sa.Column('import_id', sa.Uuid(), nullable=True),
     sa.Column('content_hash', sa.BigInteger(), nullable=False),
     sa.Column('props', postgresql.JSONB(astext_type=sa.Text()), server_default='{}', nullable=False),
     sa.PrimaryKeyConstraint('workspace_id', 'event_id', name=op.f('pk_event')),
@@ -73,6 +74,7 @@ def upgrade() -> None:
     op.create_table('flow_execution',
     sa.Column('flow', sa.Text(), nullable=False),
     sa.Column('scheduled_for', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('flow_run', sa.Text(), server_default='', nullable=False),
     sa.Column('status', sa.Text(), server_default='running', nullable=False),
     sa.Column('trigger', sa.Text(), server_default='schedule', nullable=False),
     sa.Column('started_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
@@ -153,18 +155,20 @@ def upgrade() -> None:
     sa.Column('file_name', sa.Text(), nullable=False),
     sa.Column('file_sha256', sa.Text(), nullable=False),
     sa.Column('file_bytes', sa.BigInteger(), nullable=False),
-    sa.Column('options_hash', sa.Text(), nullable=False),
+    sa.Column('log_id', sa.Uuid(), nullable=False),
     sa.Column('options', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
     sa.Column('status', sa.Text(), server_default='running', nullable=False),
     sa.Column('lines_done', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('accepted', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('duplicates', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('identical', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('refused', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('started_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['workspace_id'], ['workspace.id'], name=op.f('fk_event_import_workspace_id_workspace'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_event_import')),
-    sa.UniqueConstraint('workspace_id', 'file_sha256', 'options_hash', name=op.f('uq_event_import_workspace_id_file_sha256_options_hash'))
+    sa.CheckConstraint("status IN ('running', 'done', 'truncated')", name=op.f('ck_event_import_status')),
+    sa.UniqueConstraint('workspace_id', 'file_sha256', name=op.f('uq_event_import_workspace_id_file_sha256'))
     )
     op.create_table('item',
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -235,6 +239,7 @@ def upgrade() -> None:
     sa.Column('published_version', sa.Integer(), nullable=True),
     sa.Column('funnel', sa.ARRAY(sa.Text()), server_default='{}', nullable=False),
     sa.Column('end_steps', sa.ARRAY(sa.Text()), server_default='{}', nullable=False),
+    sa.Column('log_id', sa.Uuid(), nullable=True),
     sa.ForeignKeyConstraint(['item_id'], ['item.id'], name=op.f('fk_companion_item_id_item'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('item_id', name=op.f('pk_companion')),
     sa.UniqueConstraint('slug', name=op.f('uq_companion_slug'))
@@ -295,11 +300,13 @@ def upgrade() -> None:
     op.create_index('ix_recent_person_used', 'recent', ['person_id', sa.literal_column('used_at DESC')], unique=False)
     op.create_table('run_fact',
     sa.Column('workspace_id', sa.Uuid(), nullable=False),
-    sa.Column('companion_id', sa.Uuid(), nullable=False),
+    sa.Column('log_id', sa.Uuid(), nullable=False),
     sa.Column('run_key', sa.Text(), nullable=False),
+    sa.Column('companion_id', sa.Uuid(), nullable=False),
     sa.Column('first_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('first_seq', sa.Integer(), nullable=False),
     sa.Column('last_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('opened_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('started_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('completed_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('actor_key', sa.Text(), nullable=False),
@@ -307,9 +314,11 @@ def upgrade() -> None:
     sa.Column('steps', sa.ARRAY(sa.Text()), nullable=False),
     sa.ForeignKeyConstraint(['companion_id'], ['item.id'], name=op.f('fk_run_fact_companion_id_item'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['workspace_id'], ['workspace.id'], name=op.f('fk_run_fact_workspace_id_workspace'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('workspace_id', 'companion_id', 'run_key', name=op.f('pk_run_fact'))
+    sa.PrimaryKeyConstraint('workspace_id', 'log_id', 'run_key', name=op.f('pk_run_fact'))
     )
-    op.create_index('ix_run_fact_started', 'run_fact', ['workspace_id', 'first_at'], unique=False)
+    op.create_index('ix_run_fact_completed', 'run_fact', ['workspace_id', 'completed_at'], unique=False, postgresql_where=sa.text('completed_at IS NOT NULL'))
+    op.create_index('ix_run_fact_companion_first', 'run_fact', ['workspace_id', 'companion_id', 'first_at'], unique=False)
+    op.create_index('ix_run_fact_first', 'run_fact', ['workspace_id', 'first_at'], unique=False)
     op.create_table('chunk',
     sa.Column('document_id', sa.Uuid(), nullable=False),
     sa.Column('ordinal', sa.Integer(), nullable=False),
@@ -365,7 +374,9 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_chunk_workspace_id'), table_name='chunk')
     op.drop_index('ix_chunk_words', table_name='chunk', postgresql_using='gin')
     op.drop_table('chunk')
-    op.drop_index('ix_run_fact_started', table_name='run_fact')
+    op.drop_index('ix_run_fact_first', table_name='run_fact')
+    op.drop_index('ix_run_fact_companion_first', table_name='run_fact')
+    op.drop_index('ix_run_fact_completed', table_name='run_fact', postgresql_where=sa.text('completed_at IS NOT NULL'))
     op.drop_table('run_fact')
     op.drop_index('ix_recent_person_used', table_name='recent')
     op.drop_table('recent')
