@@ -43,6 +43,9 @@ class Principal:
     role: str
     permissions: frozenset[str]
     session_id: UUID | None = None
+    workspace_name: str = ""
+    zone: str = "UTC"
+    theme: str = "system"
 
     def may(self, permission: str) -> bool:
         """Whether this principal has the permission."""

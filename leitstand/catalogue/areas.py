@@ -1,0 +1,209 @@
+"""The navigation as data: every area, its group, its route, who may see it, and what is there today."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from leitstand.identity.access import Principal
+
+
+@dataclass(frozen=True)
+class Area:
+    """One place of the navigation.
+
+    Args:
+        slug: short name, also that of its JSON collection.
+        title: what people read.
+        route: its page.
+        icon: name in the icon sprite.
+        permission: what a role needs to see it; empty: everybody who is signed in.
+        purpose: what the area is for, in one sentence.
+        today: what is there today, where the area is not built yet; empty where it is.
+        offers: slug of the area that does part of it today, empty where none does.
+    """
+
+    slug: str
+    title: str
+    route: str
+    icon: str
+    permission: str
+    purpose: str
+    today: str = ""
+    offers: str = ""
+
+    @property
+    def built(self) -> bool:
+        """Whether the area does its work today."""
+        return not self.today
+
+
+@dataclass(frozen=True)
+class Group:
+    """Areas that stand together in the navigation."""
+
+    title: str
+    areas: tuple[Area, ...]
+
+
+GROUPS = (
+    Group(
+        "Start",
+        (
+            Area("home", "Home", "/", "home", "", "What you used last, what others use, and how everything is doing."),
+            Area(
+                "conversations", "Conversations", "/conversations", "conversation", "item:read",
+                "Search, resume, share and export your conversations with companions, agents and the assistant.",
+                "No conversation is kept yet. Visitors run a published companion through its public link, and its "
+                "runs are counted in Insights.", "companions",
+            ),
+            Area(
+                "assistant", "Assistant", "/assistant", "assistant", "item:read",
+                "Ask about everything you may read, and get answers with citations.",
+                "There is no assistant page yet. The query service answers questions over documents under /query, "
+                "with citations, for programs.",
+            ),
+            Area("favorites", "Favorites", "/favorites", "star", "item:read", "Your own favorites, in your order."),
+        ),
+    ),
+    Group(
+        "Build",
+        (
+            Area("companions", "Companions", "/companions", "companion", "item:read", "Bots with their flow, versions, publication and link."),
+            Area(
+                "agents", "Agents", "/agents", "agent", "item:read",
+                "Create agents from instructions, tools, spaces and a model, and publish them to the organisation.",
+                "No agent can be made or run yet.",
+            ),
+            Area(
+                "boards", "Boards", "/boards", "board", "item:read",
+                "Canvases of notes, items and the links between them.", "No board can be made yet.",
+            ),
+            Area(
+                "collections", "Collections", "/collections", "collection", "item:read",
+                "Ordered sets of any items, to share with others.",
+                "No collection can be made yet. Your own ordered set is under Favorites.", "favorites",
+            ),
+            Area(
+                "spaces", "Spaces", "/spaces", "space", "item:read",
+                "Knowledge bases: upload documents, see how their ingestion goes, ask the space.",
+                "Documents can't be uploaded here yet.",
+            ),
+            Area(
+                "controls", "Controls", "/controls", "control", "item:read",
+                "Input and output widgets that flows use, each with a schema and a live preview.",
+                "Flows use the built-in inputs; no control of your own can be made yet.",
+            ),
+            Area(
+                "apps", "Agentic apps", "/apps", "app", "item:read",
+                "Published applications of agents: inputs, agent and a view of the output.", "No app can be published yet.",
+            ),
+        ),
+    ),
+    Group(
+        "Understand",
+        (
+            Area("insights", "Insights", "/insights", "insights", "insights:read", "Traffic, active users, completion and more, over any range and zone."),
+            Area(
+                "threads", "Agent threads", "/threads", "thread", "item:read",
+                "What agents did: steps, tool calls, tokens, cost and errors, live.",
+                "No agent runs yet. Runs of flows and jobs are on the operations page, for operators.", "operations",
+            ),
+        ),
+    ),
+    Group(
+        "Organisation",
+        (
+            Area(
+                "external-users", "External users", "/external-users", "external", "member:manage",
+                "People outside the organisation and what each may open.",
+                "Nobody outside can be invited yet. Published companions are open to everybody who has the link.", "companions",
+            ),
+            Area(
+                "groups", "Groups", "/groups", "groups", "member:manage",
+                "Groups of people, and what each group may open.", "No group can be made yet; a role holds for the whole workspace.",
+            ),
+            Area(
+                "members", "Members", "/settings/members", "members", "member:manage",
+                "Who belongs to the workspace, and in which role.",
+                "People are added on the command line: `leitstand person create` and `leitstand person list`.",
+            ),
+            Area(
+                "organisation", "Organisation", "/settings/organisation", "organisation", "workspace:manage",
+                "The workspace's name and the time zone in which it reports.",
+                "Name and zone are set when the workspace is made: `leitstand workspace create`. Dashboards take another zone at the top.",
+            ),
+            Area(
+                "integrations", "Integrations", "/settings/integrations", "integration", "workspace:manage",
+                "Single sign-on, model endpoints, mail, webhooks and imports, each with its state.",
+                "Nothing can be connected here yet. Event files are imported with `leitstand events import`.",
+            ),
+            Area(
+                "tools", "Tools", "/settings/tools", "tool", "workspace:manage",
+                "Which tools agents may use.", "There are no agents yet, so no tool is allowed to any.",
+            ),
+            Area(
+                "billing", "Plans and billing", "/settings/billing", "billing", "billing:manage",
+                "Plan, limits, usage to date and invoices.",
+                "There is no plan and no limit: everything of this installation can be used. Usage is shown on the home page.", "home",
+            ),
+            Area("audit", "Audit log", "/settings/audit", "audit", "audit:read", "Every change: who, what, when, before and after."),
+        ),
+    ),
+    Group(
+        "Run",
+        (
+            Area("operations", "Operations", "/operations", "operations", "operations:read", "Services, backups, restore drills, schedules and checks."),
+            Area("trash", "Trash", "/trash", "trash", "item:write", "What was deleted in the last 30 days."),
+            Area("profile", "Profile", "/settings/profile", "profile", "", "Your name, theme, password and sessions."),
+        ),
+    ),
+)  # fmt: skip
+
+AREAS = tuple(area for group in GROUPS for area in group.areas)
+BY_SLUG = {area.slug: area for area in AREAS}
+
+# Routes of the product that this one replaces: old links keep working.
+LEGACY_ROUTES = {
+    "/pages_chat": "/conversations",
+    "/chat": "/conversations",
+    "/blinkbot": "/assistant",
+    "/bots": "/companions",
+    "/widgets": "/controls",
+    "/knowledge-base": "/spaces",
+    "/agentic-apps": "/apps",
+    "/agent-threads": "/threads",
+    "/external-users-and-groups": "/external-users",
+    "/profile-settings": "/settings/profile",
+    "/integrations": "/settings/integrations",
+    "/plans": "/settings/billing",
+    "/dashboard": "/",
+}
+
+
+def may_see(principal: Principal, area: Area) -> bool:
+    """Whether the principal's role shows this area."""
+    return not area.permission or principal.may(area.permission)
+
+
+def visible_groups(principal: Principal) -> Iterator[Group]:
+    """The navigation as this principal sees it; a group without an area is left out."""
+    for group in GROUPS:
+        areas = tuple(area for area in group.areas if may_see(principal, area))
+        if areas:
+            yield Group(group.title, areas)
+
+
+def find_areas(principal: Principal, q: str, *, limit: int = 8) -> list[Area]:
+    """The areas whose title begins with, then those whose title or purpose contains, the words of `q`."""
+    words = q.lower().split()
+    seen = [area for area in AREAS if may_see(principal, area)]
+    matching = [
+        area for area in seen if all(word in f"{area.title} {area.purpose}".lower() for word in words)
+    ]
+    return sorted(matching, key=lambda area: _rank(area, words))[:limit]
+
+
+def _rank(area: Area, words: list[str]) -> int:
+    title = area.title.lower()
+    if not words or title.startswith(words[0]):
+        return 0
+    return 1 if any(word in title for word in words) else 2

@@ -1,0 +1,182 @@
+"""People: owners and members, their passwords and their profile."""
+
+import re
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from leitstand.db.models import Membership, Person, UserSession
+from leitstand.errors import Conflict, InvalidInput, NotFound
+from leitstand.identity import attempts, audit
+from leitstand.identity.access import ROLES, Principal, system_principal
+from leitstand.identity.passwords import check_choice, hash_password, verify_password
+from leitstand.identity.sessions import end_other_sessions
+
+EMAIL = re.compile(r"^[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,190}$")
+NAME_LENGTH = 100
+THEMES = ("system", "light", "dark")
+
+
+def create_owner(session: Session, *, email: str, name: str, password: str, workspace_id: UUID) -> Person:
+    """Create a person who owns the workspace.
+
+    Raises:
+        InvalidInput: the e-mail, name or password is not fit.
+        Conflict: somebody has this e-mail already.
+    """
+    return create_person(
+        session, email=email, name=name, password=password, workspace_id=workspace_id, role="owner"
+    )
+
+
+def create_person(
+    session: Session, *, email: str, name: str, password: str, workspace_id: UUID, role: str
+) -> Person:
+    """Create a person with a role in a workspace; for the command line, which has the machine already.
+
+    Raises:
+        InvalidInput: the e-mail, name, role or password is not fit.
+        Conflict: somebody has this e-mail already.
+    """
+    email, name = checked_email(email), checked_name(name)
+    if role not in ROLES:
+        raise InvalidInput(f"There is no role {role!r}.", hint=f"Roles are: {', '.join(ROLES)}.")
+    check_choice(password, email=email, name=name)
+    if session.scalar(select(Person.id).where(func.lower(Person.email) == email)):
+        raise Conflict(
+            f"Somebody with the e-mail {email} is there already.",
+            hint="Set a new password with `leitstand person reset-password`.",
+        )
+    person = Person(email=email, name=name, password_hash=hash_password(password))
+    session.add(person)
+    session.flush()
+    session.add(Membership(workspace_id=workspace_id, person_id=person.id, role=role))
+    after = {"email": email, "name": name, "role": role}
+    audit.record(
+        session,
+        principal=system_principal(workspace_id),
+        action="person.create",
+        target=f"person:{person.id}",
+        after=after,
+    )
+    return person
+
+
+def find_person(session: Session, email: str) -> Person:
+    """The person of an e-mail.
+
+    Raises:
+        NotFound: there is none.
+    """
+    person = session.scalar(select(Person).where(func.lower(Person.email) == email.strip().lower()))
+    if person is None:
+        raise NotFound(
+            f"There is nobody with the e-mail {email}.", hint="`leitstand person list` shows everybody."
+        )
+    return person
+
+
+def list_people(session: Session, *, workspace_id: UUID) -> list[tuple[Person, str]]:
+    """Everybody of a workspace with their role, by e-mail."""
+    query = select(Person, Membership.role).join(Membership).where(Membership.workspace_id == workspace_id)
+    return [(person, role) for person, role in session.execute(query.order_by(func.lower(Person.email)))]
+
+
+def change_password(
+    session: Session, *, principal: Principal, current: str, new: str, address: str = ""
+) -> None:
+    """Change one's own password and end one's other sessions. A wrong current one counts as a failed sign-in.
+
+    Raises:
+        InvalidInput: the current password is wrong or the new one is not fit.
+        TooManyRequests: too many wrong ones.
+    """
+    person = _myself(session, principal)
+    attempts.check(session, email=person.email.lower(), address=address)
+    if not verify_password(person.password_hash, current):
+        attempts.note_failure(session, email=person.email.lower(), address=address)
+        raise InvalidInput("The current password is not right.")
+    check_choice(new, email=person.email, name=person.name)
+    person.password_hash = hash_password(new)
+    audit.record(session, principal=principal, action="person.change-password", target=f"person:{person.id}")
+    end_other_sessions(session, principal=principal)
+
+
+def reset_password(session: Session, *, principal: Principal, email: str, new: str) -> Person:
+    """Set somebody's password and end all their sessions; for the command line.
+
+    Raises:
+        NotFound: there is nobody with this e-mail.
+        InvalidInput: the new password is not fit.
+    """
+    person = find_person(session, email)
+    check_choice(new, email=person.email, name=person.name)
+    person.password_hash = hash_password(new)
+    open_sessions = (UserSession.person_id == person.id) & UserSession.ended_at.is_(None)
+    session.execute(update(UserSession).where(open_sessions).values(ended_at=func.now()))
+    attempts.note_success(session, email=person.email.lower())
+    audit.record(session, principal=principal, action="person.reset-password", target=f"person:{person.id}")
+    return person
+
+
+def update_profile(
+    session: Session, *, principal: Principal, name: str | None = None, theme: str | None = None
+) -> Person:
+    """Change one's own name or theme.
+
+    Raises:
+        InvalidInput: the name is empty or too long, or there is no such theme.
+    """
+    person = _myself(session, principal)
+    before = {"name": person.name, "theme": person.theme}
+    if name is not None:
+        person.name = checked_name(name)
+    if theme is not None:
+        if theme not in THEMES:
+            raise InvalidInput(f"There is no theme {theme!r}.", hint=f"Themes are: {', '.join(THEMES)}.")
+        person.theme = theme
+    old, new = audit.changed(before, {"name": person.name, "theme": person.theme})
+    if new:
+        audit.record(
+            session,
+            principal=principal,
+            action="person.update",
+            target=f"person:{person.id}",
+            before=old,
+            after=new,
+        )
+    return person
+
+
+def checked_email(email: str) -> str:
+    """The e-mail in lower case without surrounding blanks.
+
+    Raises:
+        InvalidInput: it has not the form of one.
+    """
+    email = email.strip().lower()
+    if not EMAIL.match(email):
+        raise InvalidInput("This is not an e-mail address.", hint="It looks like name@example.org.")
+    return email
+
+
+def checked_name(name: str) -> str:
+    """The name without surrounding blanks and control characters.
+
+    Raises:
+        InvalidInput: nothing is left, or it is too long.
+    """
+    name = " ".join("".join(c if c.isprintable() else " " for c in name).split())
+    if not name:
+        raise InvalidInput("The name is empty.")
+    if len(name) > NAME_LENGTH:
+        raise InvalidInput(f"The name may have at most {NAME_LENGTH} characters.")
+    return name
+
+
+def _myself(session: Session, principal: Principal) -> Person:
+    person = session.get(Person, principal.person_id) if principal.person_id else None
+    if person is None:
+        raise NotFound("There is no such person.")
+    return person

@@ -1,0 +1,88 @@
+"""FastAPI dependencies: one transaction a request, who is asking, and the CSRF check of writes."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.orm import Session
+
+from leitstand.db.engine import transaction
+from leitstand.errors import Forbidden, NotSignedIn
+from leitstand.identity.access import Principal
+from leitstand.identity.sessions import COOKIE, authenticate, check_csrf
+
+CSRF_HEADER = "X-CSRF-Token"
+CSRF_FIELD = "csrf"
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+
+def open_transaction() -> Iterator[Session]:
+    """One transaction a request: committed before the answer is sent, rolled back when the request fails."""
+    with transaction() as session:
+        yield session
+
+
+# Scope "function" ends the dependency before the answer is sent: who reads "saved" can rely on it.
+Db = Annotated[Session, Depends(open_transaction, scope="function")]
+
+
+def optional_principal(request: Request, session: Db) -> Principal | None:
+    """Who is asking, or None; also kept in `request.state.principal` for the error pages."""
+    principal = authenticate(session, request.cookies.get(COOKIE))
+    request.state.principal = principal
+    return principal
+
+
+OptionalPrincipal = Annotated[Principal | None, Depends(optional_principal)]
+
+
+def current_principal(principal: OptionalPrincipal) -> Principal:
+    """Who is asking.
+
+    Raises:
+        NotSignedIn: nobody that we know.
+    """
+    if principal is None:
+        raise NotSignedIn("You are not signed in, or your session has ended.", hint="Sign in and try again.")
+    return principal
+
+
+CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
+
+
+async def require_csrf(request: Request, principal: CurrentPrincipal) -> None:
+    """Refuse a write that did not come from a page of this session (header or form field).
+
+    Raises:
+        Forbidden: another site sent it, or its token is missing or wrong.
+    """
+    if request.method in SAFE_METHODS:
+        return
+    refuse_other_sites(request)
+    token = request.headers.get(CSRF_HEADER)
+    if token is None and _is_form(request):
+        field = (await request.form()).get(CSRF_FIELD)
+        token = field if isinstance(field, str) else None
+    check_csrf(principal, token)
+
+
+def refuse_other_sites(request: Request) -> None:
+    """Refuse what a browser says that another site sent.
+
+    Raises:
+        Forbidden: Sec-Fetch-Site names another site.
+    """
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        raise Forbidden(
+            "This request came from another site.", hint="Open Leitstand itself and repeat it there."
+        )
+
+
+def client_address(request: Request) -> str:
+    """The network address of the client, as the proxy in front of us tells it."""
+    return request.client.host if request.client else ""
+
+
+def _is_form(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind in {"application/x-www-form-urlencoded", "multipart/form-data"}
