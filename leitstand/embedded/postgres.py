@@ -3,7 +3,6 @@
 from leitstand.db.cluster import (
     CONFIGURATION,
     EXTENSIONS,
-    NAMESPACE_ID,
     OUTPUT_SHOWN,
     PROGRAMS,
     SUPERUSER,
@@ -12,4 +11,13 @@ from leitstand.db.cluster import (
     unprivileged,
 )
 
-__all__ = ["CONFIGURATION", "EXTENSIONS", "NAMESPACE_ID", "OUTPUT_SHOWN", "PROGRAMS", "SUPERUSER", "Cluster", "bin_dir", "unprivileged"]
+__all__ = [
+    "CONFIGURATION",
+    "EXTENSIONS",
+    "OUTPUT_SHOWN",
+    "PROGRAMS",
+    "SUPERUSER",
+    "Cluster",
+    "bin_dir",
+    "unprivileged",
+]
