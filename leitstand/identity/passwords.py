@@ -99,14 +99,14 @@ def _decoy() -> str:
 
 def hash_password(password: str) -> str:
     """The argon2id hash of a password, with its parameters and salt in it."""
-    return _hasher().hash(_normal(password))
+    return _hasher().hash(_bytes(password))
 
 
 def verify_password(stored: str | None, password: str) -> bool:
     """Whether `password` is the one that was hashed; takes as long when there is none stored."""
     decoy = _decoy()
     try:
-        matches = _hasher().verify(stored or decoy, _normal(password))
+        matches = _hasher().verify(stored or decoy, _bytes(password))
     except (VerificationError, InvalidHashError):
         return False
     return matches and stored is not None
@@ -160,3 +160,8 @@ def _repeats(word: str) -> bool:
 def _normal(password: str) -> str:
     """One form of a text that keyboards write in several (NIST SP 800-63B, 3.1.1.2)."""
     return unicodedata.normalize("NFKC", password)
+
+
+def _bytes(password: str) -> bytes:
+    """What is hashed; whatever is longer than a password may be can't match and costs no more for its length."""
+    return _normal(password[: MAX_LENGTH + 1]).encode("utf-8", "surrogatepass")

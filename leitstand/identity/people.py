@@ -13,7 +13,7 @@ from leitstand.identity.access import ROLES, Principal, system_principal
 from leitstand.identity.passwords import check_choice, hash_password, verify_password
 from leitstand.identity.sessions import end_other_sessions
 
-EMAIL = re.compile(r"^[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,190}$")
+EMAIL = re.compile(r"[^@\s\x00-\x1f\ud800-\udfff]{1,64}@[^@\s\x00-\x1f\ud800-\udfff]{1,190}")
 NAME_LENGTH = 100
 THEMES = ("system", "light", "dark")
 
@@ -156,7 +156,7 @@ def checked_email(email: str) -> str:
         InvalidInput: it has not the form of one.
     """
     email = email.strip().lower()
-    if not EMAIL.match(email):
+    if not EMAIL.fullmatch(email):
         raise InvalidInput("This is not an e-mail address.", hint="It looks like name@example.org.")
     return email
 

@@ -60,7 +60,7 @@ def sign_in(
         SignInFailed: unknown e-mail, wrong password, disabled person or no workspace: all alike, in equal time.
         TooManyRequests: too many failures.
     """
-    email = email.strip().lower()
+    email = _storable(email.strip().lower())
     attempts.check(session, email=email, address=address)
     found = _find(session, email)
     stored = found[0].password_hash if found else None
@@ -161,7 +161,11 @@ def check_csrf(principal: Principal, token: str | None) -> None:
         Forbidden: it is missing or wrong.
     """
     expected = csrf_token(principal)
-    if not expected or not token or not hmac.compare_digest(expected.encode(), token.encode()):
+    if (
+        not expected
+        or not token
+        or not hmac.compare_digest(expected.encode(), token.encode("utf-8", "replace"))
+    ):
         raise Forbidden(
             "This form was not made for your session.", hint="Load the page again and repeat what you did."
         )
@@ -187,7 +191,7 @@ def _open(session: Session, person: Person, workspace: Workspace, user_agent: st
         token_hash=_digest(token),
         person_id=person.id,
         workspace_id=workspace.id,
-        user_agent=user_agent.replace("\x00", "")[:USER_AGENT_LENGTH],
+        user_agent=_storable(user_agent)[:USER_AGENT_LENGTH],
         expires_at=datetime.now(UTC) + _lifetime(),
     )
     session.add(opened)
@@ -228,9 +232,14 @@ def _end(session: Session, which: ColumnElement[bool]) -> int:
     return len(session.execute(ended).all())
 
 
+def _storable(text: str) -> str:
+    """Text that PostgreSQL takes: without NUL, and lone surrogates replaced."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
 def _lifetime() -> timedelta:
     return timedelta(hours=get_settings().session_hours)
 
 
 def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()

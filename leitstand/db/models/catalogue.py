@@ -15,7 +15,8 @@ KINDS = ("companion", "agent", "board", "collection", "space", "control", "app")
 class Item(Base):
     """Anything that people name, find, share and trash.
 
-    `external_key` is the name by which an imported event log calls it (a flow_id).
+    `external_key` is the name by which an imported event log calls it (a flow_id). `purged_at` is set when it
+    was deleted for good: its text is gone, the row stays because events and facts refer to it.
     """
 
     __tablename__ = "item"
@@ -26,7 +27,20 @@ class Item(Base):
             "visibility IN ('private', 'shared', 'workspace', 'official', 'internal')", name="visibility"
         ),
         UniqueConstraint("workspace_id", "kind", "external_key"),
-        Index("ix_item_listing", "workspace_id", "kind", text("updated_at DESC"), text("id DESC")),
+        Index(
+            "ix_item_listing",
+            "workspace_id",
+            "kind",
+            text("updated_at DESC"),
+            text("id DESC"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index(
+            "ix_item_trash",
+            "workspace_id",
+            text("deleted_at DESC"),
+            postgresql_where=text("deleted_at IS NOT NULL"),
+        ),
         Index(
             "ix_item_title_trgm", "title", postgresql_using="gin", postgresql_ops={"title": "gin_trgm_ops"}
         ),
@@ -45,6 +59,7 @@ class Item(Base):
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     deleted_at: Mapped[datetime | None]
+    purged_at: Mapped[datetime | None]
 
 
 class Companion(Base):

@@ -184,6 +184,7 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.Column('updated_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.Column('deleted_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('purged_at', sa.DateTime(timezone=True), nullable=True),
     sa.CheckConstraint("kind IN ('companion', 'agent', 'board', 'collection', 'space', 'control', 'app')", name=op.f('ck_item_kind')),
     sa.CheckConstraint("status IN ('draft', 'published', 'archived')", name=op.f('ck_item_status')),
     sa.CheckConstraint("visibility IN ('private', 'shared', 'workspace', 'official', 'internal')", name=op.f('ck_item_visibility')),
@@ -192,7 +193,8 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_item')),
     sa.UniqueConstraint('workspace_id', 'kind', 'external_key', name=op.f('uq_item_workspace_id_kind_external_key'))
     )
-    op.create_index('ix_item_listing', 'item', ['workspace_id', 'kind', sa.literal_column('updated_at DESC'), sa.literal_column('id DESC')], unique=False)
+    op.create_index('ix_item_listing', 'item', ['workspace_id', 'kind', sa.literal_column('updated_at DESC'), sa.literal_column('id DESC')], unique=False, postgresql_where=sa.text('deleted_at IS NULL'))
+    op.create_index('ix_item_trash', 'item', ['workspace_id', sa.literal_column('deleted_at DESC')], unique=False, postgresql_where=sa.text('deleted_at IS NOT NULL'))
     op.create_index('ix_item_title_trgm', 'item', ['title'], unique=False, postgresql_using='gin', postgresql_ops={'title': 'gin_trgm_ops'})
     op.create_table('membership',
     sa.Column('workspace_id', sa.Uuid(), nullable=False),
@@ -392,7 +394,8 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_membership_person_id'), table_name='membership')
     op.drop_table('membership')
     op.drop_index('ix_item_title_trgm', table_name='item', postgresql_using='gin', postgresql_ops={'title': 'gin_trgm_ops'})
-    op.drop_index('ix_item_listing', table_name='item')
+    op.drop_index('ix_item_trash', table_name='item', postgresql_where=sa.text('deleted_at IS NOT NULL'))
+    op.drop_index('ix_item_listing', table_name='item', postgresql_where=sa.text('deleted_at IS NULL'))
     op.drop_table('item')
     op.drop_table('event_import')
     op.drop_index('ix_drill_kind_started', table_name='drill')

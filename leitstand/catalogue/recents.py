@@ -1,0 +1,47 @@
+"""What a person last opened, created or edited: newest first, one row an item, at most 20 a kind."""
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from leitstand.catalogue.items import visible
+from leitstand.db.models import Item, Recent
+from leitstand.identity.access import Principal, require
+
+KEEP = 20
+
+
+def note_use(session: Session, *, principal: Principal, item: Item) -> None:
+    """Remember that the person used an item just now."""
+    if principal.person_id is None:
+        return
+    used = insert(Recent).values(person_id=principal.person_id, item_id=item.id)
+    now = func.clock_timestamp()
+    session.execute(
+        used.on_conflict_do_update(index_elements=["person_id", "item_id"], set_={"used_at": now})
+    )
+    of_kind = (
+        select(Recent.item_id)
+        .join(Item, Item.id == Recent.item_id)
+        .where(Recent.person_id == principal.person_id, Item.kind == item.kind)
+        .order_by(Recent.used_at.desc(), Recent.item_id)
+        .offset(KEEP)
+    )
+    old = Recent.item_id.in_(of_kind.scalar_subquery())
+    session.execute(
+        delete(Recent)
+        .where(Recent.person_id == principal.person_id, old)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def list_recents(session: Session, *, principal: Principal, limit: int = KEEP) -> list[tuple[Item, Recent]]:
+    """The items the person last used and may still see, with when."""
+    require(principal, "item:read")
+    query = (
+        select(Item, Recent)
+        .join(Recent, Recent.item_id == Item.id)
+        .where(Recent.person_id == principal.person_id, visible(principal))
+        .order_by(Recent.used_at.desc(), Item.id)
+    )
+    return [(item, recent) for item, recent in session.execute(query.limit(limit))]

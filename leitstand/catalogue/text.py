@@ -1,0 +1,68 @@
+"""What people type, made fit to be kept: titles, descriptions, tags."""
+
+from collections.abc import Iterable
+
+from leitstand.errors import InvalidInput
+
+TITLE_LENGTH = 200
+DESCRIPTION_LENGTH = 5_000
+TAG_LENGTH = 40
+TAGS = 20
+
+
+def checked_title(title: str) -> str:
+    """One line without control characters.
+
+    Raises:
+        InvalidInput: nothing is left, or it is too long.
+    """
+    title = _one_line(title)
+    if not title:
+        raise InvalidInput("The title is empty.", hint="Give it a name by which people find it.")
+    if len(title) > TITLE_LENGTH:
+        raise InvalidInput(f"The title may have at most {TITLE_LENGTH} characters.")
+    return title
+
+
+def checked_description(description: str) -> str:
+    """Text of several lines without control characters.
+
+    Raises:
+        InvalidInput: it is too long.
+    """
+    lines = description.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    text = "\n".join(
+        "".join(c if c.isprintable() or c == "\t" else " " for c in line).rstrip() for line in lines
+    ).strip()
+    if len(text) > DESCRIPTION_LENGTH:
+        raise InvalidInput(f"The description may have at most {DESCRIPTION_LENGTH} characters.")
+    return text
+
+
+def checked_tags(tags: Iterable[str]) -> list[str]:
+    """Tags in lower case, each once, in the order they came.
+
+    Raises:
+        InvalidInput: there are too many, or one is too long.
+    """
+    cleaned = list(dict.fromkeys(tag for tag in (_one_line(tag).lower() for tag in tags) if tag))
+    if len(cleaned) > TAGS:
+        raise InvalidInput(f"There may be at most {TAGS} tags.")
+    if any(len(tag) > TAG_LENGTH for tag in cleaned):
+        raise InvalidInput(f"A tag may have at most {TAG_LENGTH} characters.")
+    return cleaned
+
+
+def like_pattern(q: str) -> str:
+    """An ILIKE pattern that finds `q` anywhere, its wildcards taken literally."""
+    escaped = q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def searchable(q: str) -> str:
+    """A search text without control characters, cut to a title's length."""
+    return _one_line(q)[:TITLE_LENGTH]
+
+
+def _one_line(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
