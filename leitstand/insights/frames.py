@@ -1,0 +1,37 @@
+"""From a statement to a DataFrame."""
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ColumnElement, Select, String, cast, collate, func
+from sqlalchemy.orm import Session
+
+from leitstand.db.models import Item
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def frame(session: Session, statement: Select[Any]) -> "pd.DataFrame":
+    """The rows of a statement under its columns' names, empty columns included."""
+    import pandas as pd
+
+    result = session.execute(statement)
+    return pd.DataFrame(result.fetchall(), columns=list(result.keys()))
+
+
+def day_span(start: date, end: date) -> "pd.Index[Any]":
+    """Every calendar day of [start, end) as `datetime.date`."""
+    import pandas as pd
+
+    return pd.Index(pd.date_range(start, end, inclusive="left").date, name="day")
+
+
+def companion_name() -> ColumnElement[str]:
+    """What a companion is called in figures: its name in the imported log, else its title."""
+    return func.coalesce(Item.external_key, Item.title)
+
+
+def by_code_point(column: ColumnElement[str]) -> ColumnElement[str]:
+    """An order by code point, whatever the database's collation."""
+    return collate(cast(column, String), "C")

@@ -1,0 +1,197 @@
+"""What a figure is asked about: a workspace or one companion, a range of local days, a zone."""
+
+import contextlib
+import difflib
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from leitstand.db.models import ActorBucket, Companion, Item, RunFact, Workspace
+from leitstand.errors import InvalidInput, NotFound
+from leitstand.identity.workspaces import checked_zone
+
+EARLIEST, LATEST = date(1970, 1, 1), date(2200, 1, 1)
+DAY = timedelta(days=1)
+QUARTER = timedelta(minutes=15)
+SUGGESTIONS = 3
+Instant = (
+    ColumnElement[datetime]
+    | InstrumentedAttribute[datetime]
+    | ColumnElement[datetime | None]
+    | InstrumentedAttribute[datetime | None]
+)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A question's frame; every figure of `leitstand.insights` takes one.
+
+    Args:
+        workspace_id: the workspace; nothing of another is ever read.
+        companion_id: one companion, or None for all of the workspace.
+        start: first local day.
+        end: the local day after the last one (half-open).
+        zone: IANA zone of the days.
+        until: cuts the range before its end: the elapsed part of a period that still runs.
+    """
+
+    workspace_id: UUID
+    companion_id: UUID | None
+    start: date
+    end: date
+    zone: str
+    until: datetime | None = None
+
+    @property
+    def start_at(self) -> datetime:
+        """The instant at which the range begins (UTC)."""
+        return midnight(self.start, self.zone)
+
+    @property
+    def end_at(self) -> datetime:
+        """The instant before which the range ends (UTC)."""
+        end = midnight(self.end, self.zone)
+        return min(end, self.until) if self.until else end
+
+    @property
+    def days(self) -> int:
+        """How many local days the range has."""
+        return (self.end - self.start).days
+
+    def previous(self, *, same_weekdays: bool = False, now: datetime | None = None) -> "Scope":
+        """The period of equal length just before, or the one with the same weekdays.
+
+        A period that still runs is compared with the same elapsed part of the one before, to the quarter of an hour.
+        """
+        shift = timedelta(days=-(-self.days // 7) * 7 if same_weekdays else self.days)
+        before = replace(self, start=self.start - shift, end=self.end - shift, until=None)
+        now = now or datetime.now(UTC)
+        if not self.start_at <= now < self.end_at:
+            return before
+        elapsed = (now - self.start_at) // QUARTER * QUARTER
+        return replace(before, until=before.start_at + elapsed)
+
+    def local_day(self, column: Instant) -> ColumnElement[date]:
+        """The local day of an instant, in SQL."""
+        return func.date(func.timezone(self.zone, column))
+
+    def runs(self) -> list[ColumnElement[bool]]:
+        """The conditions on `RunFact`: runs of the scope that began in the range."""
+        return [*self.of(RunFact), RunFact.first_at >= self.start_at, RunFact.first_at < self.end_at]
+
+    def buckets(self, *, since: datetime | None = None) -> list[ColumnElement[bool]]:
+        """The conditions on `ActorBucket`: quarters of the scope in the range (or from `since` on)."""
+        begin = self.start_at if since is None else since
+        return [*self.of(ActorBucket), ActorBucket.bucket >= begin, ActorBucket.bucket < self.end_at]
+
+    def of(self, facts: type[RunFact] | type[ActorBucket]) -> list[ColumnElement[bool]]:
+        """The conditions on either fact without a range."""
+        conditions = [facts.workspace_id == self.workspace_id]
+        if self.companion_id is not None:
+            conditions.append(facts.companion_id == self.companion_id)
+        return conditions
+
+
+def resolve(
+    session: Session,
+    *,
+    workspace_id: UUID,
+    companion: str | None = None,
+    start: date | None = None,
+    end: date | None = None,
+    zone: str | None = None,
+) -> Scope:
+    """The scope that a person's words mean.
+
+    Args:
+        companion: what imported events call it, its public link, its id or its title.
+        start: first local day; None: the first that has an event.
+        end: the day after the last; None: after the last that has an event.
+        zone: IANA zone; None: the workspace's.
+
+    Raises:
+        NotFound: no such workspace or companion.
+        InvalidInput: no such zone, or a range that is empty or out of bounds.
+    """
+    workspace = session.get(Workspace, workspace_id)
+    if workspace is None:
+        raise NotFound("There is no such workspace.", hint="`leitstand workspace list` shows the workspaces.")
+    zone = checked_zone(zone) if zone else workspace.reporting_zone
+    companion_id = None if companion is None else find_companion(session, workspace_id, companion)
+    whole = Scope(workspace_id, companion_id, EARLIEST, LATEST, zone)
+    first, last = (None, None) if start and end else data_days(session, whole)
+    today = datetime.now(ZoneInfo(zone)).date()
+    begin = start or min(first or today, end - DAY if end else LATEST)
+    finish = end or max((last or today) + DAY, begin + DAY)
+    _check_range(begin, finish)
+    return replace(whole, start=begin, end=finish)
+
+
+def data_days(session: Session, scope: Scope) -> tuple[date | None, date | None]:
+    """The first and the last local day on which anything happened, whatever the scope's range."""
+    statement = select(func.min(ActorBucket.bucket), func.max(ActorBucket.bucket)).where(
+        *scope.of(ActorBucket)
+    )
+    first, last = session.execute(statement).one()
+    zone = ZoneInfo(scope.zone)
+    return (first.astimezone(zone).date(), last.astimezone(zone).date()) if first else (None, None)
+
+
+def find_companion(session: Session, workspace_id: UUID, name: str) -> UUID:
+    """A companion of the workspace by external name, public link, id or title (in this order).
+
+    Raises:
+        NotFound: there is none; the hint names what is near.
+    """
+    of_workspace = (
+        select(Item.id)
+        .join(Companion, Companion.item_id == Item.id)
+        .where(Item.workspace_id == workspace_id, Item.kind == "companion", Item.deleted_at.is_(None))
+    )
+    for condition in _namings(name):
+        found = session.execute(of_workspace.where(condition).order_by(Item.id).limit(1)).scalar()
+        if found is not None:
+            return found
+    raise NotFound(
+        f"There is no companion {name!r} in this workspace.", hint=_near(session, workspace_id, name)
+    )
+
+
+def _namings(name: str) -> list[ColumnElement[bool]]:
+    namings = [Item.external_key == name, Companion.slug == name]
+    with contextlib.suppress(ValueError):
+        namings.append(Item.id == UUID(name))
+    return [*namings, Item.title == name]
+
+
+def _near(session: Session, workspace_id: UUID, name: str) -> str:
+    named: Select[tuple[str]] = (
+        select(func.coalesce(Item.external_key, Item.title))
+        .where(Item.workspace_id == workspace_id, Item.kind == "companion", Item.deleted_at.is_(None))
+        .order_by(Item.updated_at.desc())
+        .limit(1000)
+    )
+    names = list(session.execute(named).scalars())
+    near = difflib.get_close_matches(name, names, SUGGESTIONS, 0.4) or names[:SUGGESTIONS]
+    if not near:
+        return "The workspace has no companions yet; import events or make one."
+    return "There is for example: " + ", ".join(near) + "."
+
+
+def _check_range(start: date, end: date) -> None:
+    if start >= end:
+        hint = "The range goes from the first day to the day after the last: one day is --from 2026-01-01 --to 2026-01-02."
+        raise InvalidInput(f"The range from {start} to {end} has no day.", hint=hint)
+    if start < EARLIEST or end > LATEST:
+        raise InvalidInput(
+            f"The range must lie between {EARLIEST} and {LATEST}.", hint="Choose days within it."
+        )
+
+
+def midnight(day: date, zone: str) -> datetime:
+    """The instant (UTC) at which a local day begins, also where the clocks change at midnight."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
