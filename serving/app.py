@@ -31,6 +31,7 @@ def create_app(
     lifespan: Lifespan | None = None,
     csp: str = STRICT_CSP,
     openapi_url: str | None = None,
+    pages: problems.ProblemPages | None = None,
 ) -> FastAPI:
     """A FastAPI application with logs, metrics, health, problem details and security headers.
 
@@ -41,6 +42,7 @@ def create_app(
         lifespan: start-up and shut-down of the service's own.
         csp: content security policy of its answers.
         openapi_url: where the OpenAPI document is served; nowhere when omitted.
+        pages: gives the page of a problem where a service has pages; problem documents when omitted.
     """
 
     @asynccontextmanager
@@ -57,8 +59,8 @@ def create_app(
         get_engine().dispose()
 
     app = FastAPI(title=title, lifespan=whole, openapi_url=openapi_url, docs_url=None, redoc_url=None)
+    problems.install(app, pages)
     app.add_middleware(SecurityHeaders, csp=csp)
     app.add_middleware(Observe, service=service)
-    problems.install(app)
     health.install(app, service, {"database": probe_database} if probes is None else probes)
     return app

@@ -1,15 +1,39 @@
-"""Errors as RFC 9457 problem details."""
+"""Errors as RFC 9457 problem details, or as pages where a service has pages."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from leitstand.errors import LeitstandError
 from leitstand.telemetry.logs import get_logger
+from serving.observe import App, Message, Receive, Scope, Send
 
 MEDIA_TYPE = "application/problem+json"
 log = get_logger("problems")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What went wrong, for whatever shows it."""
+
+    status: int
+    kind: str
+    title: str
+    detail: str
+    hint: str = ""
+    request_id: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    members: dict[str, object] = field(default_factory=dict)
+
+
+# Gives the page of a problem, or None where the request should have the problem document.
+ProblemPages = Callable[[Request, Problem], Response | None]
 
 
 def problem(
@@ -23,70 +47,120 @@ def problem(
     **members: object,
 ) -> JSONResponse:
     """One problem document; `type` is a relative reference into the error documentation."""
-    request_id = request.scope.get("state", {}).get("request_id", "")
     body = {
         "type": f"/docs/errors#{kind}",
         "title": title,
         "status": status,
         "detail": detail,
         "instance": request.url.path,
-        "request_id": request_id,
+        "request_id": request_id_of(request),
     }
     return JSONResponse(body | members, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def install(app: FastAPI) -> None:
-    """Make every error of `app` a problem document."""
+def request_id_of(request: Request) -> str:
+    """The id under which this request is logged."""
+    return str(request.scope.get("state", {}).get("request_id", ""))
+
+
+def install(app: FastAPI, pages: ProblemPages | None = None) -> None:
+    """Make every error of `app` a problem document, or the page that `pages` gives for it."""
 
     @app.exception_handler(LeitstandError)
-    def domain(request: Request, error: LeitstandError) -> JSONResponse:
-        members: dict[str, object] = {**error.details, **({"hint": error.hint} if error.hint else {})}
-        headers = (
-            {"Retry-After": str(error.details["retry_after"])} if "retry_after" in error.details else None
-        )
-        return problem(
-            request,
-            status=error.status,
-            kind=error.kind,
-            title=error.title,
-            detail=error.message,
-            headers=headers,
-            **members,
-        )
+    def domain(request: Request, error: LeitstandError) -> Response:
+        return _answer(request, _of_domain(request, error), pages)
 
     @app.exception_handler(RequestValidationError)
-    def validation(request: Request, error: RequestValidationError) -> JSONResponse:
-        errors = [
-            {"pointer": "/" + "/".join(str(part) for part in issue["loc"]), "detail": issue["msg"]}
-            for issue in error.errors()
-        ]
-        return problem(
-            request,
-            status=422,
-            kind="invalid-input",
-            title="Invalid input",
-            detail="The request does not have the form that is needed.",
-            errors=errors,
-        )
+    def validation(request: Request, error: RequestValidationError) -> Response:
+        return _answer(request, _of_validation(request, error), pages)
 
     @app.exception_handler(HTTPException)
-    def http(request: Request, error: HTTPException) -> JSONResponse:
-        return problem(
-            request,
-            status=error.status_code,
-            kind="http",
-            title=str(error.detail),
-            detail=str(error.detail),
-            headers=dict(error.headers or {}),
+    def http(request: Request, error: HTTPException) -> Response:
+        detail = str(error.detail)
+        headers = dict(error.headers or {})
+        found = Problem(
+            error.status_code, "http", detail, detail, request_id=request_id_of(request), headers=headers
         )
+        return _answer(request, found, pages)
 
-    @app.exception_handler(Exception)
-    def unexpected(request: Request, error: Exception) -> JSONResponse:
-        log.error("unexpected error", exc_info=error)
-        return problem(
-            request,
-            status=500,
-            kind="internal",
-            title="Something went wrong",
-            detail="An unexpected error; it was logged under this request id.",
-        )
+    app.add_middleware(Unexpected, pages=pages)
+
+
+class Unexpected:
+    """Answer what nothing else caught; inside of the other middleware, so that the answer has its headers too."""
+
+    def __init__(self, app: App, pages: ProblemPages | None = None) -> None:
+        self.app = app
+        self.pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def noting(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noting)
+        except Exception:
+            if started:
+                raise
+            log.exception("unexpected error")
+            request = Request(scope, receive)
+            answer = await run_in_threadpool(_answer, request, _of_unexpected(request), self.pages)
+            await answer(scope, receive, send)
+
+
+def _answer(request: Request, found: Problem, pages: ProblemPages | None) -> Response:
+    page = pages(request, found) if pages else None
+    if page is not None:
+        return page
+    members = found.members | ({"hint": found.hint} if found.hint else {})
+    return problem(
+        request,
+        status=found.status,
+        kind=found.kind,
+        title=found.title,
+        detail=found.detail,
+        headers=found.headers or None,
+        **members,
+    )
+
+
+def _of_domain(request: Request, error: LeitstandError) -> Problem:
+    headers = {"Retry-After": str(error.details["retry_after"])} if "retry_after" in error.details else {}
+    return Problem(
+        error.status,
+        error.kind,
+        error.title,
+        error.message,
+        error.hint,
+        request_id_of(request),
+        headers,
+        error.details,
+    )
+
+
+def _of_validation(request: Request, error: RequestValidationError) -> Problem:
+    errors = [
+        {"pointer": "/" + "/".join(str(part) for part in issue["loc"]), "detail": issue["msg"]}
+        for issue in error.errors()
+    ]
+    detail = "The request does not have the form that is needed."
+    return Problem(
+        422,
+        "invalid-input",
+        "Invalid input",
+        detail,
+        request_id=request_id_of(request),
+        members={"errors": errors},
+    )
+
+
+def _of_unexpected(request: Request) -> Problem:
+    detail = "An unexpected error; it was logged under this request id."
+    return Problem(500, "internal", "Something went wrong", detail, request_id=request_id_of(request))
