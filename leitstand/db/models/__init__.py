@@ -5,11 +5,11 @@ from leitstand.db.models.catalogue import Companion, CompanionVersion, Favorite,
 from leitstand.db.models.events import ActorBucket, Event, EventImport, EventRefusal, RunFact
 from leitstand.db.models.identity import AuditEntry, Membership, Person, SignInAttempt, UserSession, Workspace
 from leitstand.db.models.knowledge import Chunk, Document
-from leitstand.db.models.operations import Backup, CheckRun, Drill, FlowExecution, Heartbeat
+from leitstand.db.models.operations import Backup, CheckRun, Drill, FlowExecution, Heartbeat, JobFailure
 from leitstand.db.models.runtime import FlowRun
 
 __all__ = [
     "ActorBucket", "AuditEntry", "Backup", "Base", "CheckRun", "Chunk", "Companion", "CompanionVersion",
     "Document", "Drill", "Event", "EventImport", "EventRefusal", "Favorite", "FlowExecution", "FlowRun",
-    "Heartbeat", "Item", "Membership", "Person", "Recent", "RunFact", "SignInAttempt", "UserSession", "Workspace",
+    "Heartbeat", "Item", "JobFailure", "Membership", "Person", "Recent", "RunFact", "SignInAttempt", "UserSession", "Workspace",
 ]  # fmt: skip

@@ -78,12 +78,16 @@ class CheckRun(Base):
 
 
 class FlowExecution(Base):
-    """One execution of a flow for one scheduled instant, so that a doubled schedule does its work once."""
+    """One execution of a flow for one scheduled instant, so that a doubled schedule does its work once.
+
+    `flow` is the deployment's name; `flow_run` the Prefect run that took it, which may take it again when it is retried.
+    """
 
     __tablename__ = "flow_execution"
 
     flow: Mapped[str] = mapped_column(primary_key=True)
     scheduled_for: Mapped[datetime] = mapped_column(primary_key=True)
+    flow_run: Mapped[str] = mapped_column(server_default="")
     status: Mapped[str] = mapped_column(server_default="running")
     trigger: Mapped[str] = mapped_column(server_default="schedule")
     started_at: Mapped[CreatedAt]
@@ -100,3 +104,15 @@ class Heartbeat(Base):
     instance: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(server_default=func.now())
     details: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+
+
+class JobFailure(Base):
+    """Why one attempt of a queued job failed; the job itself is a row of the queue's own table."""
+
+    __tablename__ = "job_failure"
+
+    job_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    attempt: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+    reason: Mapped[str]
+    request_id: Mapped[str] = mapped_column(server_default="")
