@@ -1,0 +1,1 @@
+"""Companions' flows: what a flow may be, its versions, and its runs."""

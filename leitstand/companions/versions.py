@@ -1,0 +1,185 @@
+"""Versions of a flow: saved and never changed, published under a link, rolled back."""
+
+import re
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from leitstand.catalogue import companions as catalogue
+from leitstand.catalogue.items import get_item
+from leitstand.companions.flow import Flow, parse_flow
+from leitstand.db.models import Companion, CompanionVersion, Item
+from leitstand.errors import Conflict, InvalidInput, NotFound
+from leitstand.identity import audit
+from leitstand.identity.access import Principal, require
+
+KIND = "companion"
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,58}[a-z0-9])")
+RESERVED_SLUGS = frozenset({"static"})
+
+
+@dataclass(frozen=True)
+class Published:
+    """What is open to visitors: the link's last part and the version's number."""
+
+    companion_id: UUID
+    slug: str
+    number: int
+
+
+def public_address(base_url: str, slug: str) -> str:
+    """The address that visitors open."""
+    return f"{base_url}/c/{slug}"
+
+
+def save_version(session: Session, *, principal: Principal, companion_id: UUID, flow: Flow) -> int:
+    """Keep `flow` as the next version and give its number; a flow equal to the newest makes no new one.
+
+    Raises:
+        Forbidden: without `item:write`.
+        NotFound: there is no such companion.
+    """
+    require(principal, "item:write")
+    _locked(session, principal, companion_id)
+    newest = session.scalars(
+        select(CompanionVersion)
+        .where(CompanionVersion.companion_id == companion_id)
+        .order_by(CompanionVersion.number.desc())
+        .limit(1)
+    ).first()
+    document = flow.document()
+    if newest is not None and newest.flow == document:
+        return newest.number
+    number = newest.number + 1 if newest else 1
+    session.add(
+        CompanionVersion(
+            companion_id=companion_id, number=number, flow=document, created_by=principal.person_id
+        )
+    )
+    session.flush()
+    target = f"{KIND}:{companion_id}"
+    audit.record(
+        session, principal=principal, action="companion.save", target=target, after={"version": number}
+    )
+    return number
+
+
+def read_flow(
+    session: Session, *, principal: Principal, companion_id: UUID, number: int | None = None
+) -> tuple[int, Flow]:
+    """A version's number and flow: the named one, else the published one, else the newest.
+
+    Raises:
+        NotFound: there is no such companion or version, or it has no flow yet.
+    """
+    get_item(session, principal=principal, item_id=companion_id, kind=KIND)
+    published = session.scalar(select(Companion.published_version).where(Companion.item_id == companion_id))
+    wanted = number or published
+    query = select(CompanionVersion).where(CompanionVersion.companion_id == companion_id)
+    if wanted is not None:
+        query = query.where(CompanionVersion.number == wanted)
+    row = session.scalars(query.order_by(CompanionVersion.number.desc()).limit(1)).first()
+    if row is None:
+        which = f"no version {wanted} of this companion" if wanted else "no flow of this companion yet"
+        raise NotFound(f"There is {which}.", hint="`leitstand companion versions` lists what is there.")
+    return row.number, parse_flow(row.flow)
+
+
+def publish(
+    session: Session,
+    *,
+    principal: Principal,
+    companion_id: UUID,
+    number: int | None = None,
+    slug: str | None = None,
+) -> Published:
+    """Open a version to visitors, the newest where none is named; runs keep the version they began on.
+
+    Args:
+        number: the version.
+        slug: the link's last part; where none is given the companion keeps its own, or gets one from its title.
+
+    Raises:
+        Forbidden: without `item:publish`.
+        NotFound: there is no such companion or version.
+        Conflict: it has no flow yet, or another companion has that link.
+        InvalidInput: the slug can't be used, or the version's flow can't be run.
+    """
+    require(principal, "item:publish")
+    _locked(session, principal, companion_id)
+    if slug is not None:
+        _take_slug(session, principal, companion_id, slug)
+    catalogue.publish(session, principal=principal, item_id=companion_id, version=number)
+    companion = session.get_one(Companion, companion_id)
+    published = companion.published_version or 0
+    _, flow = read_flow(session, principal=principal, companion_id=companion_id, number=published)
+    companion.funnel, companion.end_steps = flow.funnel, flow.ends
+    session.flush()
+    return Published(companion_id, companion.slug or "", published)
+
+
+def roll_back(session: Session, *, principal: Principal, companion_id: UUID) -> Published:
+    """Publish the version before the published one.
+
+    Raises:
+        Forbidden: without `item:publish`.
+        NotFound: there is no such companion.
+        Conflict: nothing is published, or nothing was saved before it.
+    """
+    require(principal, "item:publish")
+    _locked(session, principal, companion_id)
+    published = session.scalar(select(Companion.published_version).where(Companion.item_id == companion_id))
+    if published is None:
+        raise Conflict("Nothing of this companion is published.", hint="Publish a version first.")
+    earlier = session.scalar(
+        select(func.max(CompanionVersion.number)).where(
+            CompanionVersion.companion_id == companion_id, CompanionVersion.number < published
+        )
+    )
+    if earlier is None:
+        raise Conflict(
+            f"Version {published} is the first: there is none to go back to.",
+            hint="Withdraw the companion to close it to visitors.",
+        )
+    return publish(session, principal=principal, companion_id=companion_id, number=earlier)
+
+
+def checked_slug(slug: str) -> str:
+    """A link's last part, in lower case.
+
+    Raises:
+        InvalidInput: it has other characters, is too short or too long, or is taken by the runtime itself.
+    """
+    lowered = slug.strip().lower()
+    if not SLUG.fullmatch(lowered) or lowered in RESERVED_SLUGS:
+        hint = "Use 3 to 60 letters a-z, digits and hyphens, with a letter or digit at both ends."
+        raise InvalidInput(f"{slug[:80]!r} can't be a link.", hint=hint)
+    return lowered
+
+
+def _take_slug(session: Session, principal: Principal, companion_id: UUID, slug: str) -> None:
+    wanted = checked_slug(slug)
+    # Two companions that want one link at once must not both pass the question below.
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"companion-slug:{wanted}", 0))))
+    owner = session.scalar(select(Companion.item_id).where(Companion.slug == wanted))
+    if owner not in (None, companion_id):
+        raise Conflict(f"The link {wanted!r} is taken.", hint="Choose another one.")
+    companion = session.get_one(Companion, companion_id)
+    if companion.slug != wanted:
+        before, companion.slug = companion.slug, wanted
+        session.flush()
+        audit.record(
+            session,
+            principal=principal,
+            action="companion.link",
+            target=f"{KIND}:{companion_id}",
+            before={"slug": before},
+            after={"slug": wanted},
+        )
+
+
+def _locked(session: Session, principal: Principal, companion_id: UUID) -> Item:
+    """The companion's item, locked: versions are numbered and published one at a time."""
+    return get_item(session, principal=principal, item_id=companion_id, kind=KIND, for_update=True)
