@@ -1,5 +1,6 @@
 """A TCP proxy that cuts connections in the middle of an answer."""
 
+import contextlib
 import socket
 import threading
 from types import TracebackType
@@ -55,10 +56,11 @@ class CuttingProxy:
         passed = 0
         try:
             while data := source.recv(16_384):
+                if passed + len(data) > self.after and self._take_cut():
+                    target.sendall(data[: max(0, self.after - passed)])
+                    break
                 passed += len(data)
                 target.sendall(data)
-                if passed >= self.after and self._take_cut():
-                    break
         except OSError:
             pass
         finally:
@@ -72,11 +74,9 @@ class CuttingProxy:
             return True
 
     def _end(self, target: socket.socket) -> None:
+        """Close; the other thread's read has to end first, or the system keeps the connection open."""
         if self.reset:
             target.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-        else:
-            try:
-                target.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_RD if self.reset else socket.SHUT_RDWR)
         target.close()
