@@ -97,6 +97,7 @@ def _ours(settings: Settings) -> dict[str, str]:
         "LEITSTAND_DATA_DIR": str(settings.data_dir),
         "LEITSTAND_HOST": settings.host,
         "LEITSTAND_PORT": str(settings.port),
+        "NO_PROXY": ",".join(filter(None, [os.environ.get("NO_PROXY", ""), settings.host, "localhost"])),
     }
 
 
