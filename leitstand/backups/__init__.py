@@ -1,0 +1,1 @@
+"""Backups of PostgreSQL, objects and secrets: made, encrypted, catalogued, verified, restored."""

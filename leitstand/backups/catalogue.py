@@ -1,0 +1,56 @@
+"""What backups and drills there are. The database holds the catalogue; `catalogue/` beside the backups holds a copy."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Text, cast, func, select
+from sqlalchemy.orm import Session
+
+from leitstand.db.models import Backup, Drill
+from leitstand.errors import NotFound
+
+KINDS = ("postgres", "objects", "secrets")
+RUNNING, COMPLETE, FAILED = "running", "complete", "failed"
+
+
+def list_backups(session: Session, *, kind: str | None = None, limit: int = 50) -> list[Backup]:
+    """Backups, newest first, finished or not; `kind` is postgres, objects or secrets."""
+    query = select(Backup).order_by(Backup.started_at.desc(), Backup.id.desc()).limit(limit)
+    return list(session.scalars(query.where(Backup.kind == kind) if kind else query))
+
+
+def get_backup(session: Session, backup_id: UUID | str) -> Backup:
+    """One backup by its id, or by a beginning of the id that only one has.
+
+    Raises:
+        NotFound: there is none.
+    """
+    wanted = str(backup_id).lower()
+    if not wanted or not all(character in "0123456789abcdef-" for character in wanted):
+        raise NotFound(f"{wanted!r} is no id of a backup.", hint="`leitstand backup list` shows them.")
+    query = select(Backup).where(cast(Backup.id, Text).startswith(wanted)).limit(2)
+    found = list(session.scalars(query))
+    if len(found) != 1:
+        raise NotFound(
+            f"{'No' if not found else 'More than one'} backup has the id {wanted}.",
+            hint="`leitstand backup list` shows them.",
+        )
+    return found[0]
+
+
+def newest_complete(session: Session, kind: str) -> Backup | None:
+    """The newest backup of a kind that was completed; the one a drill restores."""
+    query = select(Backup).where(Backup.kind == kind, Backup.status == COMPLETE)
+    return session.scalars(query.order_by(Backup.finished_at.desc(), Backup.id.desc()).limit(1)).first()
+
+
+def list_drills(session: Session, *, limit: int = 20) -> list[Drill]:
+    """Restore drills and runbooks that were run, newest first."""
+    return list(
+        session.scalars(select(Drill).order_by(Drill.started_at.desc(), Drill.id.desc()).limit(limit))
+    )
+
+
+def last_proven(session: Session) -> datetime | None:
+    """When a drill last restored a PostgreSQL backup and found it good; None when that never happened."""
+    return session.scalar(select(func.max(Backup.verified_at)).where(Backup.kind == "postgres"))
