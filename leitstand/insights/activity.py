@@ -83,7 +83,12 @@ def _rolling(gaps: "pd.DataFrame", days: "pd.Index[Any]", window: int) -> "pd.Se
     import pandas as pd
 
     comes = gaps.groupby("day")["actors"].sum()
-    over = gaps["day"] + gaps["away"].clip(upper=window).map(lambda length: timedelta(days=int(length)))
+    away = gaps["away"].clip(upper=window)
+    # Added one by one: pandas can't add a single date to a single length.
+    over = pd.Series(
+        [day + timedelta(days=int(length)) for day, length in zip(gaps["day"], away, strict=True)],
+        dtype=object,
+    )
     goes = gaps.groupby(over)["actors"].sum()
     change = comes.reindex(days, fill_value=0) - goes.reindex(days, fill_value=0)
     return pd.Series(change.cumsum(), dtype="int64")
