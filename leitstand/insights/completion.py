@@ -63,20 +63,19 @@ def by_day(session: Session, scope: Scope) -> "pd.DataFrame":
     """Completion of each local day's runs.
 
     Returns:
-        Columns `day`, `started`, `completed`, `rate` (None without a started run), `immature`; days with runs only.
+        Columns `day`, `started`, `completed`, `rate` (NaN without a started run), `immature`; days with runs only.
     """
     day = scope.local_day(RunFact.first_at).label("day")
     started = func.count(RunFact.started_at)
     completed = func.count().filter(_completed())
-    rate = func.round(completed * 1.0 / func.nullif(started, 0), 6)
     columns = [
         started.label("started"),
         completed.label("completed"),
-        rate.label("rate"),
         func.bool_or(_going()).label("immature"),
     ]
     found = frame(session, select(day, *columns).where(*scope.runs()).group_by(day).order_by(day))
-    return found.assign(rate=found["rate"].astype(float))
+    found.insert(3, "rate", found["completed"] / found["started"].where(found["started"] > 0))
+    return found
 
 
 def completions_by_day(session: Session, scope: Scope) -> "pd.DataFrame":
