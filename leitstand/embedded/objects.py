@@ -1,5 +1,11 @@
-"""The S3 store of the embedded default: SeaweedFS (`weed mini`), hardened, on 127.0.0.1."""
+"""The S3 store of the embedded default: SeaweedFS (`weed mini`), hardened, on 127.0.0.1.
 
+As delivered, its inner ports obey anybody on the machine (and any web page that a browser on it opens): the filer
+reads and deletes, the master drops a whole bucket on a GET, the gRPC ports do everything. So every inner port speaks
+TLS and asks for a client certificate that only this store has, and HTTP between its parts is signed besides.
+"""
+
+import contextlib
 import json
 import os
 import secrets
@@ -9,6 +15,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from leitstand.embedded.environment import write_private
 from leitstand.errors import PreconditionFailed
 from leitstand.services import GRPC_OFFSET, OBJECTS, OBJECTS_INTERNAL_OFFSETS
 
@@ -19,6 +26,9 @@ SIGNING_KEYS = (
     "WEED_JWT_FILER_SIGNING_KEY",
     "WEED_JWT_FILER_SIGNING_READ_KEY",
 )
+GRPC_PARTS = ("MASTER", "VOLUME", "FILER", "S3", "ADMIN", "WORKER", "CLIENT")
+HTTPS_PARTS = ("MASTER", "VOLUME", "FILER", "ADMIN", "CLIENT")
+REFUSALS = {400, 401, 403}
 
 
 @dataclass(frozen=True)
@@ -26,7 +36,7 @@ class ObjectStore:
     """One SeaweedFS store.
 
     Args:
-        data: folder of its volumes, its signing keys and its credentials.
+        data: folder of its volumes, its signing keys, its certificate and its credentials.
         port: first port of the environment; the store uses those behind `OBJECTS`.
         access_key, secret_key: the one credential that S3 accepts.
     """
@@ -36,72 +46,76 @@ class ObjectStore:
     access_key: str
     secret_key: str
 
-    def create(self) -> None:
-        """Write the credential and the signing keys, without which its filer answers anybody."""
-        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        identity = {
-            "name": "leitstand",
-            "credentials": [{"accessKey": self.access_key, "secretKey": self.secret_key}],
-            "actions": ["Admin", "Read", "List", "Tagging", "Write"],
-        }
-        self._write_private("s3.json", json.dumps({"identities": [identity]}))
-        if not (self.data / "signing-keys.json").exists():
-            self._write_private(
-                "signing-keys.json", json.dumps({name: secrets.token_hex(32) for name in SIGNING_KEYS})
-            )
+    @property
+    def endpoint(self) -> str:
+        """Address of S3."""
+        return f"http://127.0.0.1:{self.port + OBJECTS.offset}"
 
-    def _write_private(self, name: str, content: str) -> None:
-        temporary = self.data / f".{name}.new"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as stream:
-            stream.write(content)
-        temporary.replace(self.data / name)
+    @property
+    def certificate(self) -> Path:
+        return self.data / "inner-certificate.pem"
+
+    @property
+    def private_key(self) -> Path:
+        return self.data / "inner-key.pem"
+
+    def create(self) -> None:
+        """Write the credential, the signing keys and the certificate of the inner ports."""
+        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (self.data / "volumes").mkdir(exist_ok=True, mode=0o700)
+        credentials = [{"accessKey": self.access_key, "secretKey": self.secret_key}]
+        actions = ["Admin", "Read", "List", "Tagging", "Write"]
+        identities = [{"name": "leitstand", "credentials": credentials, "actions": actions}]
+        write_private(self.data / "s3.json", json.dumps({"identities": identities}))
+        if not (self.data / "signing-keys.json").exists():
+            keys = {name: secrets.token_hex(32) for name in SIGNING_KEYS}
+            write_private(self.data / "signing-keys.json", json.dumps(keys))
+        if not (self.certificate.exists() and self.private_key.exists()):
+            certificate, key = _inner_certificate()
+            write_private(self.private_key, key)
+            write_private(self.certificate, certificate)
 
     def server_command(self) -> list[str]:
         """argv that runs the store in the foreground."""
-        ports = {name: self.port + offset for name, offset in OBJECTS_INTERNAL_OFFSETS.items()}
         s3 = self.port + OBJECTS.offset
-        argv = [
-            str(Path(sys.executable).parent / "weed"),
-            "-logtostderr=true",
-            "mini",
-            f"-dir={self.data / 'volumes'}",
-            "-ip=127.0.0.1",
-            "-ip.bind=127.0.0.1",
-        ]
+        weed = str(Path(sys.executable).parent / "weed")
+        argv = [weed, "-logtostderr=true", "mini", f"-dir={self.data / 'volumes'}"]
+        argv += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", "-webdav=false"]
         argv += [
-            "-master.telemetry=false",
-            "-webdav=false",
             "-admin.ui=false",
-            # Over HTTP the master deletes a whole bucket for anyone who asks; nothing of ours needs that door.
             "-disableHttp=true",
             "-s3.autoCreateBucket=false",
             "-s3.allowDeleteBucketNotEmpty=false",
         ]
-        argv += [
-            "-s3.port.iceberg=0",
-            "-s3.port.lance=0",
-            f"-s3.config={self.data / 's3.json'}",
-            f"-s3.port={s3}",
-            f"-s3.port.grpc={s3 + GRPC_OFFSET}",
-        ]
-        for name, port in ports.items():
+        argv += ["-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.config={self.data / 's3.json'}"]
+        argv += [f"-s3.port={s3}", f"-s3.port.grpc={s3 + GRPC_OFFSET}"]
+        for name, offset in OBJECTS_INTERNAL_OFFSETS.items():
+            port = self.port + offset
             argv += [f"-{name}.port={port}", f"-{name}.port.grpc={port + GRPC_OFFSET}"]
         return argv
 
-    def environment(self) -> dict[str, str]:
-        """Environment of the store: signing keys and memory limit (never in argv)."""
+    def own_environment(self) -> dict[str, str]:
+        """Variables of the store alone: signing keys, certificates and memory limit (never in argv)."""
         keys: dict[str, str] = json.loads((self.data / "signing-keys.json").read_text())
-        return {**os.environ, **keys, "GOMEMLIMIT": MEMORY_LIMIT, "HOME": str(self.data)}
+        certificate, key = str(self.certificate), str(self.private_key)
+        inner = {"WEED_GRPC_CA": certificate, "WEED_HTTPS_CLIENT_ENABLED": "true"}
+        for part in GRPC_PARTS:
+            inner |= {f"WEED_GRPC_{part}_CERT": certificate, f"WEED_GRPC_{part}_KEY": key}
+        for part in HTTPS_PARTS:
+            inner |= {
+                f"WEED_HTTPS_{part}_CERT": certificate,
+                f"WEED_HTTPS_{part}_KEY": key,
+                f"WEED_HTTPS_{part}_CA": certificate,
+            }
+        return {**keys, **inner, "GOMEMLIMIT": MEMORY_LIMIT, "HOME": str(self.data)}
 
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port + OBJECTS.offset}"
+    def environment(self) -> dict[str, str]:
+        """The whole environment of the store's process."""
+        return {**os.environ, **self.own_environment()}
 
     def start(self, timeout: float = 60) -> "subprocess.Popen[bytes]":
-        """Start it in the background (for tests; `./run up` supervises it instead) and wait until it answers."""
+        """Start it in the background (for tests; `./run up` supervises it instead), wait until it answers."""
         self.create()
-        (self.data / "volumes").mkdir(exist_ok=True)
         with (self.data / "store.log").open("ab") as log:
             process = subprocess.Popen(
                 self.server_command(),
@@ -121,11 +135,56 @@ class ObjectStore:
             time.sleep(0.1)
         return process
 
-    def ready(self) -> bool:
-        """Whether S3 answers a signed request and refuses an unsigned one."""
-        import httpx
+    def remove_sockets(self) -> None:
+        """Remove the sockets that a store which was killed leaves in /tmp; their place is fixed in it."""
+        ports = {name: self.port + offset for name, offset in OBJECTS_INTERNAL_OFFSETS.items()}
+        for name, port in (ports | {"s3": self.port + OBJECTS.offset}).items():
+            for path in (
+                f"/tmp/seaweedfs-{name}-grpc-{port + GRPC_OFFSET}.sock",
+                f"/tmp/seaweedfs-{name}-{port}.sock",
+            ):  # noqa: S108
+                with contextlib.suppress(FileNotFoundError, PermissionError):
+                    Path(path).unlink()
 
+    def ready(self) -> bool:
+        """Whether S3 answers, and refuses a request without a signature."""
+        from http.client import HTTPConnection, HTTPException
+
+        connection = HTTPConnection("127.0.0.1", self.port + OBJECTS.offset, timeout=2)
         try:
-            return httpx.get(self.endpoint, timeout=2).status_code in {400, 401, 403}
-        except httpx.HTTPError:
+            connection.request("GET", "/")
+            return connection.getresponse().status in REFUSALS
+        except (OSError, HTTPException):
             return False
+        finally:
+            connection.close()
+
+
+def _inner_certificate() -> tuple[str, str]:
+    """A self-signed certificate, which is its own authority, and its key (PEM)."""
+    from datetime import UTC, datetime, timedelta
+    from ipaddress import ip_address
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "leitstand objects")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=36_500))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    private = key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain)
+    return certificate.public_bytes(encoding).decode(), private.decode()
