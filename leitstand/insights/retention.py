@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Date, Select, cast, func, select
+from sqlalchemy import Date, Integer, Select, cast, func, select
 from sqlalchemy.orm import Session
 
 from leitstand.db.models import ActorBucket
@@ -54,7 +54,7 @@ def _cells(scope: Scope) -> Select[Any]:
     earliest = func.min(actor_weeks.c.first).over(partition_by=actor_weeks.c.actor_key).label("earliest")
     cohort = func.min(actor_weeks.c.week).over(partition_by=actor_weeks.c.actor_key).label("cohort")
     placed = select(cohort, earliest, actor_weeks.c.week).subquery()
-    later = ((placed.c.week - placed.c.cohort) / 7).label("weeks_later")
+    later = cast((placed.c.week - placed.c.cohort) / 7, Integer).label("weeks_later")
     return (
         select(placed.c.cohort, later, func.count().label("actors"))
         .where(placed.c.earliest >= scope.start_at)
