@@ -16,7 +16,7 @@ WORK_POOL = "leitstand"
 DATABASE = "prefect"
 HEARTBEAT_SECONDS = 30
 RETENTION_SECONDS = 30 * 24 * 3600
-EVENT_RETENTION_SECONDS = 7 * 24 * 3600
+EVENT_RETENTION = "P7D"
 # Flow runs at one time: each is a process of its own of about 150 MB.
 WORKER_LIMIT = 3
 
@@ -50,6 +50,8 @@ def _shared(settings: Settings) -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_LOGGING_COLORS": "false",
+        "PREFECT_LOGGING_FORMATTERS_JSON_CLASS": "flows.logs.JsonLines",
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_FORMATTER": "json",
         "PREFECT_CLI_COLORS": "false",
         "PREFECT_CLI_PROMPT": "false",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
@@ -71,7 +73,7 @@ def _server(settings: Settings) -> dict[str, str]:
         "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": "10",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(RETENTION_SECONDS),
-        "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": str(EVENT_RETENTION_SECONDS),
+        "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": EVENT_RETENTION,
     }
 
 

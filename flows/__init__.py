@@ -1,0 +1,1 @@
+"""Prefect flows: they order core calls and own retries; they compute nothing themselves."""

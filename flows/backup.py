@@ -1,0 +1,33 @@
+"""Back up one kind of data."""
+
+from typing import Any, Literal
+
+from prefect import flow, task
+
+from flows.execution import once, say, worth_retrying
+from leitstand.db.engine import get_engine
+from leitstand.settings import get_settings
+
+Kind = Literal["postgres", "objects", "secrets"]
+
+
+@task(name="run-backup", retries=2, retry_delay_seconds=[30, 120], retry_condition_fn=worth_retrying)
+def run_backup_of(kind: Kind) -> dict[str, Any]:
+    """Make the backup and give what the catalogue says of it."""
+    from leitstand.backups.operations import run_backup
+
+    backup = run_backup(get_engine(), get_settings(), kind)
+    say(f"Backup {backup.id} of {kind}: {backup.bytes:,} bytes at {backup.location}")
+    return {
+        "id": str(backup.id),
+        "kind": kind,
+        "bytes": backup.bytes,
+        "location": backup.location,
+        "sha256": backup.sha256,
+    }
+
+
+@flow(name="backup")
+def back_up(kind: Kind = "postgres") -> Any:
+    """Back up the database, the objects or the secrets."""
+    return once("backup", lambda: run_backup_of(kind))

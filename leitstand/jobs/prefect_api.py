@@ -1,0 +1,172 @@
+"""The few questions that we ask Prefect's server over HTTP, without importing Prefect."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from leitstand.errors import InvalidInput, NotFound, Unavailable
+from leitstand.jobs.prefect_environment import api_url, credentials
+from leitstand.settings import Settings
+from leitstand.telemetry.context import current
+
+if TYPE_CHECKING:
+    import httpx
+
+LIMIT_SECONDS = 5.0
+REQUEST_TAG = "request:"
+TRACE_TAG = "trace:"
+FIRST_ERROR = 400
+MISSING, REFUSED = 404, {409, 422}
+AUTHORIZATION = {401, 403}
+
+
+@dataclass(frozen=True)
+class DeploymentState:
+    """One deployed flow: its schedule and its last and next run (times in UTC; None where there is none)."""
+
+    id: str
+    name: str
+    flow: str
+    description: str
+    cron: str
+    zone: str
+    next_run: datetime | None
+    last_run: datetime | None
+    last_state: str
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON values; times as ISO 8601."""
+        return {
+            key: value.isoformat() if isinstance(value, datetime) else value
+            for key, value in asdict(self).items()
+        }
+
+
+class PrefectApi:
+    """Prefect's API of one environment. Every method raises `Unavailable` when the server does not answer."""
+
+    def __init__(self, settings: Settings, *, timeout: float = LIMIT_SECONDS) -> None:
+        self.url = api_url(settings)
+        self.credentials = credentials(settings)
+        self.timeout = timeout
+
+    @cached_property
+    def client(self) -> "httpx.Client":
+        """Kept for the next question: a client is dear to make."""
+        import httpx
+
+        return httpx.Client(auth=self.credentials, timeout=self.timeout, trust_env=False)
+
+    def healthy(self) -> bool:
+        """Whether the server answers that it is well."""
+        try:
+            return self._ask("GET", "/health") is True
+        except Unavailable:
+            return False
+
+    def digests(self) -> dict[str, tuple[str, str]]:
+        """Id and digest (what it was made from) of every deployed flow, by name."""
+        found = self._ask("POST", "/deployments/filter", {})
+        return {
+            deployment["name"]: (deployment["id"], deployment.get("version") or "") for deployment in found
+        }
+
+    def deployments(self) -> list[DeploymentState]:
+        """Every deployed flow, by name."""
+        found = self._ask("POST", "/deployments/filter", {"sort": "NAME_ASC"})
+        flows = {flow["id"]: flow["name"] for flow in self._ask("POST", "/flows/filter", {})}
+        return [self._state(deployment, flows.get(deployment["flow_id"], "")) for deployment in found]
+
+    def _state(self, deployment: Mapping[str, Any], flow: str) -> DeploymentState:
+        schedule: Mapping[str, Any] = next(
+            (entry["schedule"] for entry in deployment.get("schedules", []) if entry.get("active")), {}
+        )
+        last = self._runs(
+            deployment["id"],
+            ["COMPLETED", "FAILED", "CRASHED", "CANCELLED", "RUNNING", "PENDING"],
+            "START_TIME_DESC",
+        )
+        coming = self._runs(deployment["id"], ["SCHEDULED"], "EXPECTED_START_TIME_ASC")
+        return DeploymentState(
+            id=deployment["id"],
+            name=deployment["name"],
+            flow=flow,
+            description=deployment.get("description") or "",
+            cron=schedule.get("cron", ""),
+            zone=schedule.get("timezone") or "",
+            next_run=_time(coming[0]["expected_start_time"]) if coming else None,
+            last_run=_time(last[0]["start_time"] or last[0]["expected_start_time"]) if last else None,
+            last_state=last[0]["state_name"] if last else "",
+        )
+
+    def _runs(self, deployment_id: str, states: list[str], sort: str) -> list[dict[str, Any]]:
+        question = {
+            "deployments": {"id": {"any_": [deployment_id]}},
+            "flow_runs": {"state": {"type": {"any_": states}}},
+            "sort": sort,
+            "limit": 1,
+        }
+        answer: list[dict[str, Any]] = self._ask("POST", "/flow_runs/filter", question)
+        return answer
+
+    def start(self, name: str, parameters: Mapping[str, object] | None = None) -> str:
+        """Start a deployed flow now and give the id of its run; the request id of this work goes with it.
+
+        Raises:
+            NotFound: there is no such deployment.
+            InvalidInput: the flow does not take these parameters.
+        """
+        known = {
+            deployment["name"]: deployment["id"]
+            for deployment in self._ask("POST", "/deployments/filter", {})
+        }
+        if name not in known:
+            raise NotFound(
+                f"There is no flow {name!r}.", hint=f"Deployed: {', '.join(sorted(known)) or 'none yet'}."
+            )
+        identity = current()
+        tags = [
+            prefix + identity[key]
+            for prefix, key in ((REQUEST_TAG, "request_id"), (TRACE_TAG, "traceparent"))
+            if identity[key]
+        ]
+        body = {"parameters": dict(parameters or {}), "tags": tags}
+        answer = self._ask("POST", f"/deployments/{known[name][0]}/create_flow_run", body)
+        return str(answer["id"])
+
+    def _ask(self, method: str, path: str, body: object = None) -> Any:
+        import httpx
+
+        try:
+            answer = httpx.request(
+                method,
+                self.url + path,
+                json=body,
+                auth=self.credentials,
+                timeout=self.timeout,
+                trust_env=False,
+            )
+        except httpx.HTTPError as error:
+            raise Unavailable(
+                "Prefect does not answer.", hint="See leitstand health, and the log of the service prefect."
+            ) from error
+        if answer.status_code in REFUSED:
+            raise InvalidInput(f"Prefect refuses this: {_detail(answer.text)}")
+        if answer.status_code in AUTHORIZATION:
+            raise Unavailable(
+                "Prefect refuses our password.",
+                hint="The secret leitstand_prefect_password differs from the server's; restart the service prefect.",
+            )
+        if answer.status_code >= FIRST_ERROR:
+            raise Unavailable(f"Prefect answers {answer.status_code} to {path}.")
+        return answer.json()
+
+
+def _detail(body: str) -> str:
+    return body[:300]
+
+
+def _time(value: str) -> datetime:
+    return datetime.fromisoformat(value)
