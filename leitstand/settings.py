@@ -5,6 +5,7 @@ A value comes from the environment (`LEITSTAND_<NAME>`), else from a file of tha
 from files or from the environment that a container engine fills from files; they are never arguments.
 """
 
+import json
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -129,10 +130,24 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the settings afresh from environment and secret files."""
-    data_dir = Path(os.environ.get("LEITSTAND_DATA_DIR", "") or Settings.model_fields["data_dir"].default)
+    """Read the settings afresh from environment and secret files; the port also from what the data folder remembers."""
+    data_dir = Path(
+        os.environ.get("LEITSTAND_DATA_DIR", "") or Settings.model_fields["data_dir"].default
+    ).absolute()
     secrets = data_dir / "secrets"
-    return Settings(_secrets_dir=secrets if secrets.is_dir() else None)
+    known: dict[str, object] = {"data_dir": data_dir}
+    if not os.environ.get("LEITSTAND_PORT") and (port := _remembered_port(data_dir)):
+        known["port"] = port
+    return Settings(_secrets_dir=secrets if secrets.is_dir() else None, **known)  # type: ignore[arg-type]
+
+
+def _remembered_port(data_dir: Path) -> int | None:
+    """The port with which `./run up` started the environment in this folder."""
+    try:
+        port = json.loads((data_dir / "environment.json").read_text())["port"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return port if isinstance(port, int) else None
 
 
 @lru_cache(maxsize=1)
