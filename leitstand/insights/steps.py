@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, Select, Text, distinct, func, literal, select, true
+from sqlalchemy import ARRAY, Select, Text, any_, distinct, func, literal, select, true
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import TableValuedAlias
 
@@ -99,7 +99,7 @@ def _check(session: Session, scope: Scope, names: Sequence[str]) -> None:
     for name in names:
         reached = (
             select(1)
-            .where(RunFact.workspace_id == scope.workspace_id, RunFact.steps.contains([name]))
+            .where(RunFact.workspace_id == scope.workspace_id, literal(name) == any_(RunFact.steps))
             .limit(1)
         )
         if session.execute(reached).first() is None:

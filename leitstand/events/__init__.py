@@ -1,0 +1,1 @@
+"""The ledger of events: validation, deduplication, refusals, imports, and the facts kept from it."""

@@ -1,0 +1,157 @@
+"""The facts: runs, and actors by quarters of an hour, merged from events in any order.
+
+Every merge is commutative (least, greatest, sum, union, and the least first event), so that order, batches and
+repetition do not matter. See docs/decisions/0004-facts-by-quarter-of-an-hour.md.
+"""
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+from psycopg import Cursor, sql
+from sqlalchemy.orm import Session
+
+from leitstand.db.models.events import HUMANS
+
+# What the merges read of each event; bots, tests and previews are in no figure.
+COLUMNS = "event_id, kind, companion_id, run_key, step, seq, actor_key, occurred_at"
+OF_LOG = sql.SQL(
+    "(SELECT {columns} FROM event WHERE workspace_id = %(workspace)s AND NOT is_test AND actor_kind = ANY(%(humans)s)"
+    " AND companion_id IN (SELECT item_id FROM companion WHERE coalesce(log_id, item_id) = %(log)s))"
+).format(columns=sql.SQL(COLUMNS))
+
+# An answered step that is an end step of its companion completes the run, and so does the runtime's word.
+COMPLETES = "(e.kind = 'completed' OR (e.kind = 'answered' AND e.step = ANY (c.end_steps)))"
+
+MERGE_RUNS = sql.SQL("""
+WITH placed AS (
+    SELECT coalesce(c.log_id, c.item_id) AS log_id, e.run_key, e.companion_id, e.occurred_at, e.kind,
+           e.step COLLATE "C" AS step, coalesce(e.seq, 0) AS seq, coalesce(e.actor_key, '') COLLATE "C" AS actor_key,
+           {completes} AS completes
+    FROM {events} AS e JOIN companion AS c ON c.item_id = e.companion_id
+), first AS (
+    SELECT DISTINCT ON (log_id, run_key) log_id, run_key, companion_id, actor_key, occurred_at, seq
+    FROM placed ORDER BY log_id, run_key, occurred_at, seq, actor_key = '', actor_key, companion_id
+), merged AS (
+    SELECT log_id, run_key, max(occurred_at) AS last_at, count(*) AS events,
+           min(occurred_at) FILTER (WHERE kind = 'viewed') AS opened_at,
+           min(occurred_at) FILTER (WHERE kind = 'answered') AS started_at,
+           min(occurred_at) FILTER (WHERE completes) AS completed_at,
+           coalesce(array_agg(DISTINCT step ORDER BY step) FILTER (WHERE step <> ''), '{{}}') AS steps
+    FROM placed GROUP BY log_id, run_key
+)
+INSERT INTO run_fact AS f (workspace_id, log_id, run_key, companion_id, first_at, first_seq, last_at, opened_at,
+                           started_at, completed_at, actor_key, events, steps)
+SELECT %(workspace)s, log_id, run_key, first.companion_id, first.occurred_at, first.seq, last_at, opened_at,
+       started_at, completed_at, first.actor_key, events, steps
+FROM merged JOIN first USING (log_id, run_key) ORDER BY log_id, run_key
+ON CONFLICT (workspace_id, log_id, run_key) DO UPDATE SET
+    companion_id = CASE WHEN {earlier} THEN excluded.companion_id ELSE f.companion_id END,
+    actor_key = CASE WHEN {earlier} THEN excluded.actor_key ELSE f.actor_key END,
+    first_seq = CASE WHEN {earlier} THEN excluded.first_seq ELSE f.first_seq END,
+    first_at = least(f.first_at, excluded.first_at),
+    last_at = greatest(f.last_at, excluded.last_at),
+    opened_at = least(f.opened_at, excluded.opened_at),
+    started_at = least(f.started_at, excluded.started_at),
+    completed_at = least(f.completed_at, excluded.completed_at),
+    events = f.events + excluded.events,
+    steps = CASE WHEN f.steps @> excluded.steps THEN f.steps ELSE ARRAY(
+        SELECT DISTINCT step COLLATE "C" FROM unnest(f.steps || excluded.steps) AS step ORDER BY 1) END
+""")
+
+EARLIER = sql.SQL(
+    "(excluded.first_at, excluded.first_seq, excluded.actor_key = '', excluded.actor_key COLLATE \"C\", excluded.companion_id)"
+    " < (f.first_at, f.first_seq, f.actor_key = '', f.actor_key COLLATE \"C\", f.companion_id)"
+)
+
+MERGE_BUCKETS = sql.SQL("""
+INSERT INTO actor_bucket AS b (workspace_id, companion_id, bucket, actor_key, first_at, last_at, events)
+SELECT %(workspace)s, companion_id, date_bin('15 minutes', occurred_at, '2000-01-01Z') AS bucket,
+       coalesce(actor_key, '') AS actor_key, min(occurred_at), max(occurred_at), count(*)
+FROM {events} AS e GROUP BY 2, 3, 4 ORDER BY 2, 3, 4
+ON CONFLICT (workspace_id, companion_id, bucket, actor_key) DO UPDATE SET
+    first_at = least(b.first_at, excluded.first_at),
+    last_at = greatest(b.last_at, excluded.last_at),
+    events = b.events + excluded.events
+""")
+
+COMPLETE_AGAIN = sql.SQL("""
+WITH found AS (
+    SELECT e.run_key, min(e.occurred_at) AS at
+    FROM {events} AS e JOIN companion AS c ON c.item_id = e.companion_id WHERE {completes} GROUP BY e.run_key
+)
+UPDATE run_fact AS f SET completed_at = found.at
+FROM run_fact AS before LEFT JOIN found USING (run_key)
+WHERE before.workspace_id = %(workspace)s AND before.log_id = %(log)s AND before.completed_at IS DISTINCT FROM found.at
+  AND f.workspace_id = before.workspace_id AND f.log_id = before.log_id AND f.run_key = before.run_key
+""")
+
+LOCK_SHARED = """
+SELECT pg_advisory_xact_lock_shared(key) FROM (
+    SELECT DISTINCT hashtextextended(coalesce(log_id, item_id)::text, 1) AS key
+    FROM companion WHERE item_id = ANY(%(companions)s) ORDER BY 1) AS keys
+"""
+LOCK_LOGS = """
+SELECT pg_advisory_xact_lock(key) FROM (
+    SELECT DISTINCT hashtextextended(log::text, 1) AS key FROM unnest(%(logs)s) AS log ORDER BY 1) AS keys
+"""
+
+
+def lock_for_merge(cursor: Cursor[Any], companions: list[UUID]) -> None:
+    """Keep these companions' facts from being rebuilt until the transaction ends; merges go on side by side."""
+    cursor.execute(LOCK_SHARED, {"companions": companions})
+
+
+def lock_logs(session: Session, logs: Collection[UUID]) -> None:
+    """Keep anybody from merging into these logs' facts until the transaction ends."""
+    driver_cursor(session).execute(LOCK_LOGS, {"logs": list(logs)})
+
+
+def merge(cursor: Cursor[Any], *, workspace_id: UUID, events: str) -> None:
+    """Merge the events of a (temporary) table with `COLUMNS` into the facts; each must be new."""
+    source, values = sql.Identifier(events), {"workspace": workspace_id}
+    cursor.execute(MERGE_RUNS.format(events=source, earlier=EARLIER, completes=sql.SQL(COMPLETES)), values)
+    cursor.execute(MERGE_BUCKETS.format(events=source), values)
+
+
+def rebuild(session: Session, *, workspace_id: UUID, log_id: UUID) -> None:
+    """Compute the facts of one log (a companion, or all of an imported log) afresh from its events.
+
+    What is being merged meanwhile waits for the end of the caller's transaction.
+    """
+    values = {"workspace": workspace_id, "log": log_id, "humans": list(HUMANS)}
+    lock_logs(session, [log_id])
+    cursor = driver_cursor(session)
+    cursor.execute("DELETE FROM run_fact WHERE workspace_id = %(workspace)s AND log_id = %(log)s", values)
+    cursor.execute(
+        "DELETE FROM actor_bucket WHERE workspace_id = %(workspace)s AND companion_id IN"
+        " (SELECT item_id FROM companion WHERE coalesce(log_id, item_id) = %(log)s)",
+        values,
+    )
+    cursor.execute(MERGE_RUNS.format(events=OF_LOG, earlier=EARLIER, completes=sql.SQL(COMPLETES)), values)
+    cursor.execute(MERGE_BUCKETS.format(events=OF_LOG), values)
+
+
+def complete_again(session: Session, *, workspace_id: UUID, log_id: UUID) -> None:
+    """Decide for every run of a log anew when it was completed, after its companions' end steps changed."""
+    values = {"workspace": workspace_id, "log": log_id, "humans": list(HUMANS)}
+    lock_logs(session, [log_id])
+    cursor = driver_cursor(session)
+    cursor.execute(COMPLETE_AGAIN.format(events=OF_LOG, completes=sql.SQL(COMPLETES)), values)
+
+
+def logs(session: Session, *, workspace_id: UUID) -> list[UUID]:
+    """Every log of a workspace: what `rebuild` takes one by one."""
+    cursor = driver_cursor(session)
+    cursor.execute(
+        "SELECT DISTINCT coalesce(c.log_id, c.item_id) FROM companion AS c JOIN item AS i ON i.id = c.item_id"
+        " WHERE i.workspace_id = %s ORDER BY 1",
+        [workspace_id],
+    )
+    return [row[0] for row in cursor.fetchall()]
+
+
+def driver_cursor(session: Session) -> Cursor[Any]:
+    """A psycopg cursor inside the session's transaction."""
+    cursor: Cursor[Any] = session.connection().connection.cursor()  # type: ignore[assignment]
+    return cursor

@@ -1,0 +1,193 @@
+"""The one way by which events come in from our own services: each taken once, with its facts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from leitstand.db.models import EventRefusal, Item
+from leitstand.events import facts
+from leitstand.events.instants import EARLIEST, LATEST
+from leitstand.events.partitions import ensure_partitions
+from leitstand.events.rows import CLAMPED, LONGEST_KEY, NUL, content_hash
+from leitstand.events.writer import COLUMNS, Origin, take
+
+Kind = Literal["viewed", "answered", "completed"]
+# An event without proof of where it comes from may not change what was reported long ago.
+OLDEST_UNTRUSTED = timedelta(hours=24)
+LONGEST_RAW = 2_000
+CONFLICT = "another event has this event_id"
+
+
+@dataclass(frozen=True)
+class IncomingEvent:
+    """An event as a source of ours sends it.
+
+    Args:
+        event_id: a UUIDv7; sending it again with the same content changes nothing.
+        kind: `viewed` (the run was loaded), `answered` (a step got its answer), `completed` (an end step was reached).
+        run_key: the run's name, unique within its companion.
+        step: the step that was answered or reached; empty for a view as such.
+        actor_key: who acted; None if unknown.
+        actor_kind: visitor, member or external; any other kind (bot, preview) is kept and counts in no figure.
+        seq: order within the run where times are equal.
+        touched: what the event was about.
+    """
+
+    event_id: UUID
+    kind: Kind
+    companion_id: UUID
+    run_key: str
+    occurred_at: datetime
+    step: str = ""
+    actor_key: str | None = None
+    actor_kind: str = "visitor"
+    seq: int | None = None
+    touched: str | None = None
+    flow_version: int | None = None
+    is_test: bool = False
+    props: dict[str, Any] = field(default_factory=dict)
+
+
+class Verdict(StrEnum):
+    """What became of an event."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The answer to one event; `reason` says why it was refused."""
+
+    event_id: UUID
+    verdict: Verdict
+    reason: str = ""
+
+
+def record(
+    session: Session,
+    *,
+    workspace_id: UUID,
+    events: Sequence[IncomingEvent],
+    source: str = "runtime",
+    trusted: bool = True,
+) -> list[Outcome]:
+    """Take events into the ledger and merge them into the facts, in the caller's transaction.
+
+    An event is taken once however often it is sent. One whose id was used for another content is refused, and so is a
+    malformed one; refused ones are kept. A time in the future is set back to now and noted in the props.
+
+    Args:
+        trusted: whether the source is authenticated; else events older than 24 hours are refused.
+
+    Returns:
+        An outcome for each event, in order.
+    """
+    now = datetime.now(UTC)
+    known = _companions(session, workspace_id, {event.companion_id for event in events})
+    outcomes: dict[int, Outcome] = {}
+    for place, event in enumerate(events):
+        reason = _flaw(event, known, None if trusted else now - OLDEST_UNTRUSTED)
+        if reason:
+            outcomes[place] = Outcome(event.event_id, Verdict.REFUSED, reason)
+    pending = {place: event for place, event in enumerate(events) if place not in outcomes}
+    while pending:
+        batch = {event.event_id: place for place, event in reversed(pending.items())}
+        round_ = {place: pending.pop(place) for place in sorted(batch.values())}
+        outcomes |= _take(session, Origin(workspace_id, source, now), round_)
+    for place in (place for place, outcome in outcomes.items() if outcome.verdict is Verdict.REFUSED):
+        raw = repr(events[place]).replace("\0", "\\0")[:LONGEST_RAW]
+        session.add(EventRefusal(workspace_id=workspace_id, reason=outcomes[place].reason, raw=raw))
+    return [outcomes[place] for place in range(len(events))]
+
+
+def _take(session: Session, origin: Origin, events: dict[int, IncomingEvent]) -> dict[int, Outcome]:
+    """Write events whose ids differ; their outcomes by place."""
+    bind = session.get_bind()
+    ensure_partitions(
+        bind if isinstance(bind, Engine) else bind.engine, [event.event_id for event in events.values()]
+    )
+    rows = [_row(place, event, origin.received_at) for place, event in events.items()]
+    _, repeated = take(facts.driver_cursor(session), origin, COLUMNS, rows)
+    outcomes = {}
+    for place, event in events.items():
+        stored = repeated.get(place)
+        if stored is not None and not stored.same:
+            outcomes[place] = Outcome(event.event_id, Verdict.REFUSED, CONFLICT)
+        else:
+            outcomes[place] = Outcome(event.event_id, Verdict.DUPLICATE if stored else Verdict.ACCEPTED)
+    return outcomes
+
+
+def _companions(session: Session, workspace_id: UUID, wanted: set[UUID]) -> set[UUID]:
+    of_workspace = select(Item.id).where(
+        Item.workspace_id == workspace_id, Item.kind == "companion", Item.id.in_(wanted)
+    )
+    return set(session.execute(of_workspace).scalars())
+
+
+def _flaw(event: IncomingEvent, companions: set[UUID], oldest: datetime | None) -> str:
+    """Why an event can't be taken; empty where it can."""
+    keys = (event.run_key, event.step, event.actor_key or "", event.touched or "")
+    if event.event_id.version != 7:
+        return "event_id is not a UUIDv7"
+    if event.companion_id not in companions:
+        return "the workspace has no such companion"
+    if not event.run_key:
+        return "run_key is empty"
+    if max(map(len, keys)) > LONGEST_KEY:
+        return f"a key is longer than {LONGEST_KEY} characters"
+    return _time_flaw(event, oldest) or _content_flaw(event)
+
+
+def _time_flaw(event: IncomingEvent, oldest: datetime | None) -> str:
+    at = event.occurred_at
+    if at.tzinfo is None:
+        return "occurred_at has no zone"
+    named = timedelta(milliseconds=event.event_id.int >> 80)
+    if not (EARLIEST <= at < LATEST and named < LATEST - EARLIEST):
+        return f"it or its event_id is not of a time between {EARLIEST.year} and {LATEST.year}"
+    if oldest is not None and at < oldest:
+        return "it is older than 24 hours and its source is not authenticated"
+    return ""
+
+
+def _content_flaw(event: IncomingEvent) -> str:
+    try:
+        content = _content(event)
+    except TypeError:
+        return "it holds a value that is not JSON"
+    return "it holds a NUL character" if NUL.search(content) else ""
+
+
+def _content(event: IncomingEvent) -> bytes:
+    said = (
+        event.kind,
+        event.companion_id,
+        event.run_key,
+        event.step,
+        event.actor_key,
+        event.actor_kind,
+        event.seq,
+    )
+    more = (event.touched, event.flow_version, event.is_test, event.occurred_at.astimezone(UTC), event.props)
+    return orjson.dumps([*said, *more], option=orjson.OPT_SORT_KEYS)
+
+
+def _row(place: int, event: IncomingEvent, now: datetime) -> tuple[Any, ...]:
+    props, at = event.props, event.occurred_at
+    if at > now:
+        props, at = {**props, CLAMPED: at.isoformat()}, now
+    return (
+        place, event.event_id, event.companion_id, event.run_key, event.step, event.seq, event.actor_key, event.touched, at,
+        content_hash(_content(event)), orjson.dumps(props).decode(), event.kind, event.actor_kind, event.is_test,
+        event.flow_version,
+    )  # fmt: skip

@@ -1,0 +1,157 @@
+"""From the fields of one line to an event: checked, named by its content, ready to be written."""
+
+import hashlib
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+
+from leitstand.db.ids import derived_uuid7
+from leitstand.events.instants import parse_instant
+
+REQUIRED = ("session_id", "actor_id", "activity", "timestamp")
+OPTIONAL = ("seq", "flow_id", "item")
+KNOWN = (*REQUIRED, *OPTIONAL)
+# A key must fit into an index entry (2,700 bytes) in any script.
+LONGEST_KEY = 500
+LONGEST_ITEM = 4_000
+LARGEST_EVENT = 1_000_000
+LARGEST_SEQ = 2**31 - 1
+CLAMPED = "occurred_at_claimed"
+# A NUL as JSON writes it, which the same characters in a text (whose backslash is doubled) are not.
+NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+class Refused(ValueError):
+    """A line or an event that can't be taken; the message says why."""
+
+
+class Row(NamedTuple):
+    """One event in the order of the ledger's columns, its companion still by name."""
+
+    event_id: UUID
+    companion: str
+    run_key: str
+    step: str
+    seq: int | None
+    actor_key: str | None
+    touched: str | None
+    occurred_at: datetime
+    content_hash: int
+    props: bytes
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Makes rows of one file.
+
+    Args:
+        fallback: the companion of an event that names neither flow nor item.
+        received_at: when the file is read; a later time is set back to it.
+    """
+
+    fallback: str
+    received_at: datetime
+
+    def build(self, fields: dict[str, Any]) -> Row:
+        """The event of one line; `fields` is used up.
+
+        Raises:
+            Refused: something is missing, malformed or too long.
+        """
+        session = _key(fields.pop("session_id", None), "session_id")
+        activity = _key(fields.pop("activity", None), "activity")
+        actor = _optional_key(fields.pop("actor_id", None), "actor_id")
+        at = _instant(fields.pop("timestamp", None))
+        seq = _whole(fields.pop("seq", None))
+        flow = _optional_key(fields.pop("flow_id", None), "flow_id")
+        item = fields.pop("item", None) or None
+        props = {name: value for name, value in fields.items() if value is not None and value != ""}
+        content = _content([session, actor, activity, at.astimezone(UTC), seq, flow, item, props])
+        if item is not None:
+            _check_item(item, named=flow is not None)
+        event_id = derived_uuid7(at, content)
+        if at > self.received_at:
+            props[CLAMPED] = at.isoformat()
+            at = self.received_at
+        return Row(
+            event_id, flow or item or self.fallback, session, activity, seq, actor, item, at,
+            content_hash(content), orjson.dumps(props),
+        )  # fmt: skip
+
+
+def content_hash(content: bytes) -> int:
+    """A signed 64-bit hash that tells an event from another one of the same id."""
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big", signed=True)
+
+
+def _content(parts: list[object]) -> bytes:
+    try:
+        content = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:
+        deep = "recursion" in str(error).lower()
+        reason = "a value is nested too deeply" if deep else "it holds a character that is not valid Unicode"
+        raise Refused(reason) from None
+    if len(content) > LARGEST_EVENT:
+        raise Refused(f"it is larger than {LARGEST_EVENT:,} bytes")
+    if NUL.search(content):
+        raise Refused("it holds a NUL character")
+    return content
+
+
+def _key(value: object, name: str) -> str:
+    if value is None or value == "":
+        raise Refused(f"{name} is empty")
+    return _text(value, name)
+
+
+def _optional_key(value: object, name: str) -> str | None:
+    return None if value is None or value == "" else _text(value, name)
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise Refused(f"{name} is not a single value")
+    if len(value) > LONGEST_KEY:
+        raise Refused(f"{name} is longer than {LONGEST_KEY} characters")
+    return value
+
+
+def _instant(value: object) -> datetime:
+    if value is None or value == "":
+        raise Refused("timestamp is empty")
+    if not isinstance(value, str):
+        raise Refused("timestamp is not a single value")
+    try:
+        return parse_instant(value)
+    except ValueError as error:
+        raise Refused(str(error)) from None
+
+
+def _whole(value: object) -> int | None:
+    if value is None or value == "":
+        return None
+    try:
+        number = int(value) if isinstance(value, str) and len(value) < 12 else None
+    except ValueError:
+        number = None
+    if number is None or not -LARGEST_SEQ <= number <= LARGEST_SEQ:
+        raise Refused("seq is not a whole number")
+    return number
+
+
+def _check_item(item: object, *, named: bool) -> None:
+    if not isinstance(item, str):
+        raise Refused("item is not a single value")
+    longest = LONGEST_ITEM if named else LONGEST_KEY
+    if len(item) > longest:
+        raise Refused(f"item is longer than {longest} characters")
+
+
+def missing_columns(names: Collection[str]) -> list[str]:
+    """The required columns that a file lacks."""
+    return [name for name in REQUIRED if name not in names]
