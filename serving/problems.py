@@ -116,7 +116,7 @@ class Unexpected:
 
 
 def _answer(request: Request, found: Problem, pages: ProblemPages | None) -> Response:
-    page = pages(request, found) if pages else None
+    page = _page(request, found, pages) if pages else None
     if page is not None:
         return page
     members = found.members | ({"hint": found.hint} if found.hint else {})
@@ -129,6 +129,15 @@ def _answer(request: Request, found: Problem, pages: ProblemPages | None) -> Res
         headers=found.headers or None,
         **members,
     )
+
+
+def _page(request: Request, found: Problem, pages: ProblemPages) -> Response | None:
+    """The page, or None where even that fails: then the problem document tells what went wrong first."""
+    try:
+        return pages(request, found)
+    except Exception:
+        log.exception("the page of a problem failed")
+        return None
 
 
 def _of_domain(request: Request, error: LeitstandError) -> Problem:

@@ -1,5 +1,6 @@
 """The navigation as data: every area, its group, its route, who may see it, and what is there today."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -193,17 +194,13 @@ def visible_groups(principal: Principal) -> Iterator[Group]:
 
 
 def find_areas(principal: Principal, q: str, *, limit: int = 8) -> list[Area]:
-    """The areas whose title begins with, then those whose title or purpose contains, the words of `q`."""
-    words = q.lower().split()
+    """The areas in whose title or purpose every word of `q` begins a word: those named so first, then those built."""
+    asked = q.lower().split()
     seen = [area for area in AREAS if may_see(principal, area)]
-    matching = [
-        area for area in seen if all(word in f"{area.title} {area.purpose}".lower() for word in words)
-    ]
-    return sorted(matching, key=lambda area: _rank(area, words))[:limit]
+    matching = [area for area in seen if _begin(asked, f"{area.title} {area.purpose}")]
+    return sorted(matching, key=lambda area: (not _begin(asked, area.title), not area.built))[:limit]
 
 
-def _rank(area: Area, words: list[str]) -> int:
-    title = area.title.lower()
-    if not words or title.startswith(words[0]):
-        return 0
-    return 1 if any(word in title for word in words) else 2
+def _begin(asked: list[str], text: str) -> bool:
+    words = re.findall(r"\w+", text.lower())
+    return all(any(word.startswith(start) for word in words) for start in asked)

@@ -169,15 +169,12 @@ def update_item(
             hint="Load the page again, then make your change on what is there now.",
         )
     before = _facts(item)
-    if title is not None:
-        item.title = checked_title(title)
-    if description is not None:
-        item.description = checked_description(description)
-    if tags is not None:
-        item.tags = checked_tags(tags)
+    changes = _checked_changes(title=title, description=description, tags=tags)
     if visibility is not None and visibility != item.visibility:
         _require_own(principal, item)
-        item.visibility = _checked(visibility, VISIBILITIES, "visibility")
+        changes["visibility"] = _checked(visibility, VISIBILITIES, "visibility")
+    for name, value in changes.items():
+        setattr(item, name, value)
     note_change(session, principal=principal, item=item, action="update", before=before)
     return item
 
@@ -228,6 +225,20 @@ def _facts(item: Item) -> dict[str, Any]:
         "visibility": item.visibility,
         "status": item.status,
     }
+
+
+def _checked_changes(
+    *, title: str | None, description: str | None, tags: Iterable[str] | None
+) -> dict[str, Any]:
+    """Every given value checked before any is set, so that a refusal leaves the item as it was."""
+    changes: dict[str, Any] = {}
+    if title is not None:
+        changes["title"] = checked_title(title)
+    if description is not None:
+        changes["description"] = checked_description(description)
+    if tags is not None:
+        changes["tags"] = checked_tags(tags)
+    return changes
 
 
 def _require_own(principal: Principal, item: Item) -> None:

@@ -1,0 +1,1 @@
+"""The admin and product pages that people see, thin over the core."""

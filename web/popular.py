@@ -1,0 +1,51 @@
+"""Popular companions, kept for a minute a workspace: the ranking is the same for everybody, who may see what is not."""
+
+import time
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from leitstand.catalogue.items import visible
+from leitstand.db.models import Item
+from leitstand.identity.access import Principal
+from leitstand.insights.popularity import popular
+from leitstand.insights.scope import EARLIEST, LATEST, Scope, data_days
+
+KEEP_SECONDS = 60.0
+MOST_WORKSPACES = 1_000
+# After six half-lives a use weighs less than a sixtieth of a fresh one.
+RANGE = timedelta(days=84)
+CANDIDATES = 100
+
+_ranked: dict[UUID, tuple[float, list[UUID]]] = {}
+
+
+def popular_items(session: Session, *, principal: Principal, limit: int = 6) -> list[Item]:
+    """The companions used most, of those that the principal may see, the most used first."""
+    ids = _ranking(session, principal)
+    found = select(Item).where(visible(principal), Item.id.in_(ids))
+    items = {item.id: item for item in session.scalars(found)} if ids else {}
+    return [items[item_id] for item_id in ids if item_id in items][:limit]
+
+
+def _ranking(session: Session, principal: Principal) -> list[UUID]:
+    known = _ranked.get(principal.workspace_id)
+    if known and known[0] > time.monotonic():
+        return known[1]
+    ids = _rank(session, principal)
+    if len(_ranked) >= MOST_WORKSPACES:
+        _ranked.clear()
+    _ranked[principal.workspace_id] = (time.monotonic() + KEEP_SECONDS, ids)
+    return ids
+
+
+def _rank(session: Session, principal: Principal) -> list[UUID]:
+    whole = Scope(principal.workspace_id, None, EARLIEST, LATEST, principal.zone)
+    _, last = data_days(session, whole)
+    if last is None:
+        return []
+    end = last + timedelta(days=1)
+    scope = Scope(principal.workspace_id, None, end - RANGE, end, principal.zone)
+    return list(popular(session, scope, limit=CANDIDATES)["companion_id"])

@@ -1,0 +1,28 @@
+"""Insights: the cards that lead to the dashboards."""
+
+from fastapi import APIRouter, Request, Response
+
+from leitstand.identity.access import require
+from serving.session import CurrentPrincipal
+from web.pages import render
+
+router = APIRouter(include_in_schema=False)
+# title, address, icon, permission, what it answers
+DASHBOARDS = (
+    (
+        "Overview", "/insights/overview", "insights", "insights:read",
+        "Traffic, active users, completion and the companions used most, over any range and zone, beside the period before.",
+    ),
+    (
+        "Operations", "/insights/operations", "drill", "operations:read",
+        "Restore drills and backups over time: recovery points and times, sizes, checks and evidence.",
+    ),
+)  # fmt: skip
+
+
+@router.get("/insights")
+def insights_page(request: Request, principal: CurrentPrincipal) -> Response:
+    """The dashboards that the principal may open."""
+    require(principal, "insights:read")
+    cards = [card for card in DASHBOARDS if principal.may(card[3])]
+    return render(request, principal, "insights.html", area="insights", cards=cards)
