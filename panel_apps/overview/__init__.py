@@ -1,0 +1,1 @@
+"""Overview: traffic, active users, completion, steps, companions and retention of a range."""

@@ -1,0 +1,92 @@
+"""What the overview shows of one scope, each question asked once."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy.orm import Session
+
+from leitstand.insights import (
+    activity,
+    companions,
+    completion,
+    popularity,
+    retention,
+    sessions,
+    steps,
+    traffic,
+)
+from leitstand.insights.completion import Completion
+from leitstand.insights.scope import DAY, Scope
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The key figures of one range."""
+
+    runs: Completion
+    active_users: int
+    sessions: int
+    events: int
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Everything that the overview shows of one scope.
+
+    Args:
+        figures: of the range.
+        before: of the period before; None where no comparison is wanted.
+        traffic: `day`, `viewed`, `started`, `completed`, every day until today.
+        active: `day`, `dau`, `wau`, `mau`.
+        completion: `day`, `started`, `completed`, `rate`, `immature`.
+        steps: `step`, `reached`, `dropped`, `drop_off`.
+        top: `companion`, `runs`, `completed`, `active_users`.
+        popular: `companion`, `score`.
+        retention: `cohort`, `weeks_later`, `actors`.
+        as_of: up to when the figures are complete.
+    """
+
+    figures: Figures
+    before: Figures | None
+    traffic: "pd.DataFrame"
+    active: "pd.DataFrame"
+    completion: "pd.DataFrame"
+    steps: "pd.DataFrame"
+    top: "pd.DataFrame"
+    popular: "pd.DataFrame"
+    retention: "pd.DataFrame"
+    as_of: datetime
+
+
+def ask(session: Session, scope: Scope, *, compare: bool) -> Answers:
+    """Ask every question of the overview about a scope."""
+    as_of = datetime.now(UTC)
+    active = activity.by_day(session, scope)
+    daily = traffic.traffic(session, scope, dense=True)
+    shown_until = max(active["day"], default=scope.end - DAY)
+    return Answers(
+        figures=figures(session, scope),
+        before=figures(session, scope.previous()) if compare else None,
+        traffic=daily[daily["day"] <= shown_until],
+        active=active,
+        completion=completion.by_day(session, scope),
+        steps=steps.steps(session, scope),
+        top=companions.top(session, scope),
+        popular=popularity.popular(session, scope),
+        retention=retention.retention(session, scope),
+        as_of=as_of,
+    )
+
+
+def figures(session: Session, scope: Scope) -> Figures:
+    """The key figures of a scope."""
+    return Figures(
+        runs=completion.completion(session, scope),
+        active_users=activity.active_users(session, scope),
+        sessions=sessions.sessions(session, scope),
+        events=traffic.events(session, scope),
+    )

@@ -1,0 +1,85 @@
+"""A dashboard's page: a template over the shell of the web pages, and the components inside it."""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import bokeh
+import panel as pn
+
+from leitstand.telemetry.logs import get_logger
+from panel_apps.access import FAILED, PREFIX, Visitor, visitor_of
+from panel_apps.assets import asset_url, inner_styles
+from serving import shell
+from serving.shell.assets import static_url
+
+log = get_logger("dashboards")
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def build_page(
+    visitor: Visitor, template: str, components: Mapping[str, Any], **variables: Any
+) -> pn.Template:
+    """A page of the shell around named components.
+
+    Args:
+        visitor: whose page it is.
+        template: a template that extends `dashboard.html` and embeds every component by its name.
+        components: Panel components by name.
+        variables: further names for the template.
+    """
+    markup = shell.environment(TEMPLATES).get_template(template)
+    page = pn.Template(markup, items=dict(components), location=True)
+    known = {"asset": asset_url, "scripts": scripts()} | variables
+    for name, value in shell.context(visitor.principal, area="insights", **known).items():
+        page.add_variable(name, value)
+    return page
+
+
+def guarded(build: Callable[[], pn.Template]) -> Callable[[], pn.Template]:
+    """An application that never raises: Panel would print the traceback, and show it to the person.
+
+    Args:
+        build: makes the page of the document that is being opened.
+    """
+
+    def app() -> pn.Template:
+        try:
+            return build()
+        except Exception:
+            log.exception("a dashboard could not be opened")
+            request = pn.state.curdoc.session_context.request
+            request.state[FAILED] = True
+            return build_page(visitor_of(pn.state.curdoc), "failed.html", {})
+
+    return app
+
+
+@lru_cache(maxsize=1)
+def scripts() -> tuple[str, ...]:
+    """Addresses of the scripts that a page needs, with their versions so that browsers keep them.
+
+    Panel's own list has MathJax, WebGL and module shims too: two more megabytes that no dashboard uses.
+    """
+    ours = [f"js/{name}.min.js?v={bokeh.__version__}" for name in ("bokeh", "bokeh-widgets")]
+    return tuple(
+        f"{PREFIX}/static/{path}" for path in (*ours, f"extensions/panel/panel.min.js?v={pn.__version__}")
+    )
+
+
+def styles() -> list[str]:
+    """Style sheets for components: the look of the shell inside of their shadow roots."""
+    return [static_url("app.css"), inner_styles()]
+
+
+def html_pane(stylesheets: list[str], **more: Any) -> pn.pane.HTML:
+    """An empty place for HTML that we made (and escaped) ourselves."""
+    return pn.pane.HTML(
+        "", sizing_mode="stretch_width", margin=0, disable_math=True, stylesheets=stylesheets, **more
+    )
+
+
+def chart_pane(plot: Any) -> pn.pane.Bokeh:
+    """The place of a chart."""
+    return pn.pane.Bokeh(plot, sizing_mode="stretch_width", margin=0, autodispatch=False)

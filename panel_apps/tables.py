@@ -1,0 +1,110 @@
+"""Tables: one description of the columns for the page and for CSV."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from serving.shell.formats import EMPTY, number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# The page shows so many rows; the CSV has them all.
+SHOWN_ROWS = 100
+# A cell that a spreadsheet would run as a formula.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Args:
+        name: in the rows and in the CSV.
+        title: what people read.
+        form: how a value looks on the page; None: as text.
+        numeric: aligned to the right.
+        definition: shown when the title is pointed at.
+    """
+
+    name: str
+    title: str
+    form: Callable[[Any], str] | None = None
+    numeric: bool = True
+    definition: str = ""
+
+
+def text(name: str, title: str, definition: str = "") -> Column:
+    """A column of names, which leads its row."""
+    return Column(name, title, None, False, definition)
+
+
+def count(name: str, title: str, definition: str = "") -> Column:
+    """A column of whole numbers."""
+    return Column(name, title, number, True, definition)
+
+
+def to_html(
+    rows: "pd.DataFrame", columns: Sequence[Column], *, caption: str, newest_last: bool = False
+) -> str:
+    """The table as HTML; every value is escaped.
+
+    Args:
+        caption: names the table to a screen reader.
+        newest_last: rows are in order of time, and the last ones are kept when there are too many.
+    """
+    kept = rows.tail(SHOWN_ROWS).iloc[::-1] if newest_last else rows.head(SHOWN_ROWS)
+    head = "".join(_head(column) for column in columns)
+    body = "".join(_row(row, columns) for row in kept.to_dict("records"))
+    more = (
+        f'<p class="muted small">{len(kept)} of {number(len(rows))} rows; the CSV has them all.</p>'
+        if len(kept) < len(rows)
+        else ""
+    )
+    return (
+        f'<div class="table-scroll" tabindex="0" role="group" aria-label="{escape(caption)}"><table>'
+        f'<caption class="visually-hidden">{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{more}'
+    )
+
+
+def to_csv(rows: "pd.DataFrame", columns: Iterable[Column]) -> str:
+    """The table as CSV (RFC 4180): plain values under the columns' names; formulas are defused."""
+    names = [column.name for column in columns]
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(names)
+    for row in rows[names].itertuples(index=False, name=None):
+        writer.writerow([_plain(value) for value in row])
+    return out.getvalue()
+
+
+def shown(value: Any, form: Callable[[Any], str] | None = None) -> str:
+    """One value as HTML: a dash where there is none."""
+    if value is None or value != value:
+        return EMPTY
+    return str(escape(str(form(value) if form else value)))
+
+
+def _head(column: Column) -> str:
+    hint = f' title="{escape(column.definition)}"' if column.definition else ""
+    return f'<th scope="col"{" class=number" if column.numeric else ""}{hint}>{escape(column.title)}</th>'
+
+
+def _row(row: dict[Any, Any], columns: Sequence[Column]) -> str:
+    first, *others = columns
+    cells = [f'<th scope="row">{shown(row[first.name], first.form)}</th>']
+    cells += [
+        f"<td{' class=number' if one.numeric else ''}>{shown(row[one.name], one.form)}</td>" for one in others
+    ]
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _plain(value: Any) -> Any:
+    if value is None or value != value:
+        return ""
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+        return f"'{value}"
+    return value
