@@ -1,0 +1,1 @@
+"""The JSON API, the public runtime and the query service."""

@@ -1,0 +1,32 @@
+"""The figures: the same document as `leitstand insights report --json`."""
+
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from leitstand.identity.access import require
+from leitstand.insights.report import build
+from leitstand.insights.scope import resolve
+from serving.session import CurrentPrincipal, Db
+
+router = APIRouter(prefix="/insights", tags=["insights"])
+MOST_STEPS = 100
+
+
+@router.get("/report")
+def report(
+    session: Db,
+    principal: CurrentPrincipal,
+    companion: Annotated[str | None, Query(max_length=500)] = None,
+    start: Annotated[date | None, Query(alias="from")] = None,
+    end: Annotated[date | None, Query(alias="to")] = None,
+    zone: Annotated[str | None, Query(max_length=100)] = None,
+    step: Annotated[list[str] | None, Query(max_length=MOST_STEPS)] = None,
+) -> dict[str, Any]:
+    """Every figure of a range of local days (half-open), a zone and, where named, one companion."""
+    require(principal, "insights:read")
+    scope = resolve(
+        session, workspace_id=principal.workspace_id, companion=companion, start=start, end=end, zone=zone
+    )
+    return build(session, scope, steps=step)

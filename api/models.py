@@ -1,0 +1,219 @@
+"""The shapes of the JSON API's answers and requests."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from leitstand.db.models import Item
+
+
+class Answer(BaseModel):
+    """The root of answers: read from the attributes of what the core gives."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Request(BaseModel):
+    """The root of requests: a member that nobody knows is refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class WorkspaceOut(Answer):
+    id: UUID
+    name: str
+    zone: str
+
+
+class MeOut(Answer):
+    """Who is signed in; `csrf_token` goes into the header X-CSRF-Token of every write."""
+
+    id: UUID | None
+    name: str
+    email: str
+    role: str
+    permissions: list[str]
+    theme: str
+    workspace: WorkspaceOut
+    csrf_token: str
+
+
+class MeIn(Request):
+    name: str | None = None
+    theme: str | None = None
+
+
+class ItemOut(Answer):
+    id: UUID
+    kind: str
+    title: str
+    description: str
+    status: str
+    visibility: str
+    owner_id: UUID | None
+    tags: list[str]
+    external_key: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class ItemPage(Answer):
+    """One page of a list; `next` is the cursor of the next page, null at the end."""
+
+    items: list[ItemOut]
+    next: str | None
+
+
+class VersionOut(Answer):
+    number: int
+    created_at: datetime
+    created_by: str
+
+
+class CompanionOut(ItemOut):
+    slug: str | None
+    link: str | None = Field(description="The public address; null where nothing is published.")
+    published_version: int | None
+    versions: list[VersionOut]
+
+
+class CompanionIn(Request):
+    title: str
+    description: str = ""
+    tags: list[str] = []
+    visibility: str = "workspace"
+
+
+class CompanionChange(Request):
+    """What is left out stays as it is. `seen` is `updated_at` as the editor saw it: a later change is not overwritten."""
+
+    title: str | None = None
+    description: str | None = None
+    tags: list[str] | None = None
+    visibility: str | None = None
+    seen: datetime | None = None
+
+
+class PublishIn(Request):
+    version: int | None = Field(None, ge=1, le=2_147_483_647)
+
+
+class FlowOut(Answer):
+    version: int
+    flow: dict[str, Any]
+
+
+class OrderIn(Request):
+    """Ids of favorites in their new order; those left out follow as they were."""
+
+    ids: list[UUID] = Field(max_length=500)
+
+
+class TrashedOut(ItemOut):
+    deleted_at: datetime
+
+
+class AreaOut(Answer):
+    slug: str
+    title: str
+    route: str
+    purpose: str
+    built: bool
+    today: str
+
+
+class GroupOut(Answer):
+    title: str
+    areas: list[AreaOut]
+
+
+class RecentOut(Answer):
+    item: ItemOut
+    used_at: datetime
+
+
+class BackupOut(Answer):
+    id: UUID
+    kind: str
+    engine: str
+    parent_id: UUID | None
+    status: str
+    started_at: datetime
+    finished_at: datetime | None
+    location: str
+    bytes: int
+    sha256: str
+    postgres_version: str
+    schema_revision: str
+    verified_at: datetime | None
+    kept: bool
+    error: str
+
+
+class DrillOut(Answer):
+    id: UUID
+    kind: str
+    backup_id: UUID | None
+    status: str
+    started_at: datetime
+    finished_at: datetime | None
+    rpo_seconds: float | None
+    rto_seconds: float | None
+    notebook: str
+    html: str
+    notebook_sha256: str
+    chain_sha256: str
+    figures: dict[str, Any]
+    error: str
+
+
+class BackupIn(Request):
+    kind: str = "postgres"
+
+
+class DrillIn(Request):
+    name: str = "postgres-latest"
+
+
+class JobOut(Answer):
+    """The number of a job in the queue."""
+
+    job: int
+
+
+class ExecutionOut(Answer):
+    flow: str
+    scheduled_for: datetime
+    status: str
+    trigger: str
+    started_at: datetime
+    finished_at: datetime | None
+    error: str
+
+
+class CheckOut(Answer):
+    id: UUID
+    suite: str
+    target: str
+    success: bool
+    evaluated: int
+    failed: int
+    at: datetime
+
+
+class AuditOut(Answer):
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    target: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    request_id: str
+
+
+def item_page(items: list[Item] | Any, cursor: str | None = None) -> ItemPage:
+    """Items as one page of a list."""
+    return ItemPage(items=[ItemOut.model_validate(item) for item in items], next=cursor)
