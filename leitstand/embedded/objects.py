@@ -28,6 +28,7 @@ SIGNING_KEYS = (
 )
 GRPC_PARTS = ("MASTER", "VOLUME", "FILER", "S3", "ADMIN", "WORKER", "CLIENT")
 HTTPS_PARTS = ("MASTER", "VOLUME", "FILER", "ADMIN", "CLIENT")
+SOCKETS = Path("/tmp")  # noqa: S108 - SeaweedFS has it fixed
 REFUSALS = {400, 401, 403}
 
 
@@ -139,12 +140,12 @@ class ObjectStore:
         """Remove the sockets that a store which was killed leaves in /tmp; their place is fixed in it."""
         ports = {name: self.port + offset for name, offset in OBJECTS_INTERNAL_OFFSETS.items()}
         for name, port in (ports | {"s3": self.port + OBJECTS.offset}).items():
-            for path in (
-                f"/tmp/seaweedfs-{name}-grpc-{port + GRPC_OFFSET}.sock",
-                f"/tmp/seaweedfs-{name}-{port}.sock",
-            ):  # noqa: S108
+            for socket in (
+                f"seaweedfs-{name}-grpc-{port + GRPC_OFFSET}.sock",
+                f"seaweedfs-{name}-{port}.sock",
+            ):
                 with contextlib.suppress(FileNotFoundError, PermissionError):
-                    Path(path).unlink()
+                    (SOCKETS / socket).unlink()
 
     def ready(self) -> bool:
         """Whether S3 answers, and refuses a request without a signature."""

@@ -1,0 +1,258 @@
+"""Starts an environment: makes what is missing, then everything in the order in which it depends on each other."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from leitstand.embedded import credentials, preflight, probes, programs
+from leitstand.embedded.environment import REPOSITORY, Environment
+from leitstand.embedded.progress import Tell
+from leitstand.embedded.stop import clear_leftovers
+from leitstand.embedded.supervisor import GONE_STATES, Supervisor
+from leitstand.errors import Conflict, Unavailable
+from leitstand.services import OBJECTS, POSTGRES, PREFECT, PREFECT_WORKER, PROXY, SERVICES, Service
+
+if TYPE_CHECKING:
+    from leitstand.embedded.owner import Owner
+
+READY_SECONDS = 180.0
+POLL_SECONDS = 0.15
+# A service that ended so many times before it was ready will not get there by waiting.
+ENDS = 4
+LOG_SHOWN = 12
+DATABASES = ("leitstand", "prefect")
+FOUNDATION = (POSTGRES, OBJECTS)
+LATER = (*FOUNDATION, PROXY, PREFECT, PREFECT_WORKER)
+
+
+@dataclass(frozen=True)
+class Started:
+    """What `up` did.
+
+    Args:
+        changed: False where everything was up already.
+        seconds: from the call until every service was ready.
+        owner: the first owner with the password, the one time it is known.
+    """
+
+    changed: bool
+    seconds: float
+    owner: "Owner | None"
+
+
+def is_up(environment: Environment) -> bool:
+    """Whether every service is supervised and ready.
+
+    Raises:
+        Conflict: it runs, on another port.
+    """
+    states = Supervisor(environment).states()
+    if states is None:
+        return False
+    remembered = environment.recall().get("port", environment.port)
+    if remembered != environment.port:
+        raise Conflict(
+            f"The environment in {environment.data_dir} runs on port {remembered}.",
+            hint=f"Stop it with ./run down first to use port {environment.port}.",
+        )
+    if any(state.state in GONE_STATES for state in states.values()):
+        return False
+    return all(health.ready for health in probes.ask_all(environment).values())
+
+
+def up(
+    environment: Environment, *, owner_email: str, tell: Tell, on_owner: Callable[["Owner"], None]
+) -> Started:
+    """Bring every service up and wait until each is ready; nothing happens where they are.
+
+    Args:
+        owner_email: of the first owner, where nobody is there yet.
+        on_owner: is given the first owner at once, so that the password is known whatever fails later.
+
+    Raises:
+        PreconditionFailed: the machine lacks something.
+        Unavailable: a service does not get ready.
+        Conflict: another ./run up is at work, or it runs on another port.
+    """
+    began = time.monotonic()
+    if is_up(environment):
+        return Started(False, time.monotonic() - began, None)
+    os.umask(0o077)
+    with environment.exclusive():
+        return _Start(environment, tell, began).run(owner_email, on_owner)
+
+
+class _Start:
+    """One run of `up`."""
+
+    def __init__(self, environment: Environment, tell: Tell, began: float) -> None:
+        self.environment = environment
+        self.tell = tell
+        self.began = began
+        self.supervisor = Supervisor(environment)
+        self.told: set[str] = set()
+        self.processes_seen: dict[str, set[int]] = {}
+        self.cold = not (environment.postgres_dir / "PG_VERSION").exists()
+
+    def run(self, owner_email: str, on_owner: Callable[["Owner"], None]) -> Started:
+        if not self.supervisor.running():
+            self._prepare()
+        self._foundation()
+        with ThreadPoolExecutor(1) as background:
+            flows = background.submit(self._flows)
+            self._schema_and_buckets()
+            self.supervisor.launch(*(service.name for service in SERVICES if service not in LATER))
+            owner = self._people_and_demo(owner_email, on_owner)
+            self._wait_ready(SERVICES, flows)
+            flows.result()
+        return self._finish(owner)
+
+    def _prepare(self) -> None:
+        """What needs to be there before the first process: folders, secrets, free ports, a database cluster."""
+        environment = self.environment
+        preflight.check_python()
+        preflight.check_disk(environment.data_dir)
+        clear_leftovers(environment, self.tell)
+        preflight.check_memory()
+        preflight.check_ports(environment)
+        credentials.ensure_secrets(environment)
+        environment.remember()
+        cluster = programs.cluster(environment)
+        if self.cold:
+            with self.tell.step("Making the database cluster", "database cluster made"):
+                cluster.create()
+        cluster.drop_stale_lock()
+        programs.store(environment).create()
+        self.supervisor.start()
+
+    def _foundation(self) -> None:
+        """PostgreSQL and, at the same time, the object store and the proxy."""
+        self.supervisor.launch(*(service.name for service in (*FOUNDATION, PROXY)))
+        self._wait_ready([POSTGRES])
+        programs.cluster(self.environment).prepare(*DATABASES)
+        self.supervisor.launch(PREFECT.name)
+
+    def _schema_and_buckets(self) -> None:
+        from leitstand.db import migrate
+        from leitstand.db.engine import make_engine
+        from leitstand.storage.objects import ObjectStorage
+
+        settings = programs.settings_of(self.environment)
+        engine = make_engine(settings)
+        try:
+            if migrate.current(engine) != migrate.head():
+                with self.tell.step("Migrating the database", "database migrated"):
+                    migrate.upgrade(engine)
+        finally:
+            engine.dispose()
+        self._wait_ready([OBJECTS])
+        ObjectStorage(settings).ensure_buckets()
+
+    def _flows(self) -> None:
+        """Bring the flows' schedules to Prefect as soon as it answers; its worker needs the pool made with them."""
+        self._await_prefect()
+        done = subprocess.run(
+            [sys.executable, "-m", "flows.deploy"],
+            cwd=REPOSITORY,
+            env={**programs.inherited(self.environment), **programs.prefect_variables(self.environment)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=READY_SECONDS,
+        )
+        (self.environment.log_of("deploy")).write_text(done.stdout + done.stderr)
+        if done.returncode != 0:
+            raise Unavailable(
+                "The flows could not be brought to Prefect.", hint=f"See {self.environment.log_of('deploy')}."
+            )
+        self.supervisor.launch(PREFECT_WORKER.name)
+
+    def _await_prefect(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not probes.ask_one(self.environment, PREFECT).ready:
+            if time.monotonic() > deadline:
+                raise Unavailable(
+                    "Prefect does not get ready.", hint=f"See {self.environment.log_of(PREFECT.name)}."
+                )
+            time.sleep(POLL_SECONDS)
+
+    def _people_and_demo(self, owner_email: str, on_owner: Callable[["Owner"], None]) -> "Owner | None":
+        from leitstand.db.engine import make_engine
+        from leitstand.embedded import demo
+        from leitstand.embedded.owner import ensure_owner
+
+        settings = programs.settings_of(self.environment)
+        engine = make_engine(settings, statement_timeout_ms=demo.STATEMENT_TIMEOUT_MS)
+        try:
+            owner = ensure_owner(engine, email=owner_email)
+            if owner:
+                on_owner(owner)
+            if self.cold or self.environment.recall().get("demo") != demo.fingerprint(settings):
+                with self.tell.step("Filling the demo workspace", "demo workspace filled"):
+                    demo.fill(engine, settings, self.tell.note)
+                self.environment.remember(demo=demo.fingerprint(settings))
+        finally:
+            engine.dispose()
+        return owner
+
+    def _wait_ready(
+        self, services: "tuple[Service, ...] | list[Service]", flows: "Future[None] | None" = None
+    ) -> None:
+        """Wait until services are ready, telling each one as it comes.
+
+        Raises:
+            Unavailable: one keeps ending, or time is over; the end of its log is in the message.
+        """
+        deadline = time.monotonic() + READY_SECONDS
+        waiting = list(services)
+        while waiting:
+            health = probes.ask_all(self.environment, waiting)
+            for service in [service for service in waiting if health[service.name].ready]:
+                self._tell_ready(service)
+                waiting.remove(service)
+            if waiting:
+                self._check_alive(waiting)
+                if flows is not None and flows.done():
+                    flows.result()
+                if time.monotonic() > deadline:
+                    raise self._not_ready(waiting[0], health[waiting[0].name].detail)
+                time.sleep(POLL_SECONDS)
+
+    def _tell_ready(self, service: Service) -> None:
+        if service.name not in self.told:
+            self.told.add(service.name)
+            self.tell.note(f"{service.name} ready", time.monotonic() - self.began)
+
+    def _check_alive(self, waiting: list[Service]) -> None:
+        states = self.supervisor.states()
+        if states is None:
+            raise Unavailable("The supervisor ended.", hint=f"See {self.environment.log_of('supervisor')}.")
+        for service in waiting:
+            seen = self.processes_seen.setdefault(service.name, set())
+            seen.add(states[service.name].pid)
+            if len(seen - {0}) > ENDS:
+                raise self._not_ready(service, "it keeps ending")
+
+    def _not_ready(self, service: Service, why: str) -> Unavailable:
+        log = self.environment.log_of(service.name)
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_SHOWN:]) if log.exists() else ""
+        return Unavailable(
+            f"{service.name} does not get ready: {why}. The end of its log:\n{tail}",
+            hint=f"The whole log: ./run logs {service.name}. What runs goes on; ./run down stops it.",
+        )
+
+    def _finish(self, owner: "Owner | None") -> Started:
+        seconds = round(time.monotonic() - self.began, 1)
+        last: dict[str, Any] = {
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": seconds,
+            "kind": "cold" if self.cold else "warm",
+        }
+        self.environment.remember(last_start=last)
+        return Started(True, seconds, owner)
