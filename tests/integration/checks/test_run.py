@@ -1,0 +1,139 @@
+"""The data checks on real databases: empty, filled, spoilt on purpose, and away."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from leitstand.checks import run as module
+from leitstand.checks.files import load
+from leitstand.checks.history import latest
+from leitstand.checks.run import run_checks
+from leitstand.cli.check import group
+from leitstand.db.models import CheckRun, Workspace
+from leitstand.errors import IntegrityFailed, Unavailable
+from leitstand.events.importer import import_file
+from leitstand.settings import Settings
+
+EVENTS = """session_id,actor_id,activity,timestamp,flow_id
+s1,a,Cart,2026-03-01T23:50:00Z,shop
+s1,a,Paid,2026-03-02T00:10:00Z,shop
+s2,b,Cart,2026-03-02T10:00:00Z,shop
+s3,,Cart,2026-03-03T10:00:00+05:45,shop
+s1,c,Asked,2026-03-03T10:00:00Z,help
+"""
+SPOIL = """
+UPDATE actor_bucket SET events = events + 1 WHERE actor_key = 'b';
+UPDATE actor_bucket SET first_at = bucket - interval '1 minute' WHERE actor_key = 'c';
+UPDATE run_fact SET completed_at = last_at + interval '1 hour' WHERE completed_at IS NOT NULL;
+DELETE FROM run_fact WHERE run_key = 's3';
+DELETE FROM companion WHERE item_id = (SELECT id FROM item WHERE external_key = 'help');
+UPDATE event SET kind = 'misspelt' WHERE run_key = 's2';
+UPDATE event SET workspace_id = gen_random_uuid() WHERE run_key = 's1' AND step = 'Asked';
+"""
+VIOLATED = {
+    "actors-equal-events", "actor-within-its-quarter", "run-moments-within", "runs-equal-events", "companion-is-whole",
+    "event-kind-known", "event-of-a-workspace", "event-of-a-companion",
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_all_hold_on_an_empty_database_and_the_result_is_kept(session: Session, settings: Settings) -> None:
+    result = run_checks(settings.database_url, target="live")
+    assert (result.success, result.failed, result.violated) == (True, 0, [])
+    assert result.evaluated == load(settings.checks_dir).count
+    assert [(run.success, run.evaluated) for run in latest(session)] == [(True, result.evaluated)]
+    assert json.loads(json.dumps(result.to_dict()))["target"] == "live"
+
+
+@pytest.mark.slow
+def test_imported_events_pass_and_spoilt_facts_are_named(
+    engine: Engine, session: Session, settings: Settings, workspace: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "events.csv").write_text(EVENTS)
+    import_file(engine, tmp_path / "events.csv", workspace_id=workspace.id, complete=["Paid"])
+    assert run_checks(settings.database_url, target="scratch").violated == []
+    for statement in SPOIL.strip().split(";\n"):
+        session.execute(text(statement))
+    session.commit()
+    done = CliRunner().invoke(group, ["run", "--json", "--target", "scratch"])
+    document = json.loads(done.stdout)
+    assert done.exit_code == 1
+    found = {check["name"]: check for check in document["results"] if not check["success"]}
+    assert set(found) == VIOLATED
+    assert (document["evaluated"], document["failed"]) == (load(settings.checks_dir).count, len(VIOLATED))
+    day = next(
+        example for example in found["actors-equal-events"]["examples"] if example["day"] == "2026-03-02"
+    )
+    assert (day["fact_events"], day["ledger_events"]) == ("3", "2")
+    assert session.query(CheckRun).count() == 0
+
+
+@pytest.mark.slow
+def test_a_check_that_cannot_be_decided_fails_with_its_error(settings: Settings, tmp_path: Path) -> None:
+    folder = copied(settings, tmp_path)
+    change(
+        folder,
+        "catalogue",
+        lambda checks: checks[0]["kwargs"].update(unexpected_rows_query="SELECT nonsense FROM {batch}"),
+    )
+    result = run_checks(settings.database_url, target="scratch", folder=folder)
+    broken = next(check for check in result.results if not check["success"])
+    assert not result.success
+    assert "nonsense" in broken["error"]
+
+
+@pytest.mark.slow
+def test_a_check_that_great_expectations_drops_is_noticed(settings: Settings, tmp_path: Path) -> None:
+    folder = copied(settings, tmp_path)
+    change(folder, "catalogue", lambda checks: checks[0].update(type="expect_no_such_thing"))
+    with pytest.raises(IntegrityFailed, match="3 checks are in"):
+        run_checks(settings.database_url, target="scratch", folder=folder)
+
+
+def copied(settings: Settings, tmp_path: Path) -> Path:
+    folder = tmp_path / "checks"
+    shutil.copytree(settings.checks_dir, folder)
+    (folder / "checkpoint.json").write_text(json.dumps({"name": "short", "suites": ["catalogue"]}))
+    return folder
+
+
+def change(folder: Path, suite: str, how: object) -> None:
+    path = folder / "suites" / f"{suite}.json"
+    document = json.loads(path.read_text())
+    how(document["expectations"])  # type: ignore[operator]
+    path.write_text(json.dumps(document))
+
+
+def test_a_database_that_is_away_is_said_without_its_password(settings: Settings) -> None:
+    with pytest.raises(Unavailable, match="does not answer") as caught:
+        run_checks("postgresql+psycopg://leitstand:hunter2@127.0.0.1:1/none", target="live")
+    assert "hunter2" not in caught.value.message
+
+
+def test_checks_that_take_too_long_are_given_up(settings: Settings) -> None:
+    with pytest.raises(Unavailable, match="longer than"):
+        run_checks(settings.database_url, target="scratch", limit_seconds=0.1)
+
+
+def test_the_address_is_no_argument(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[str]] = []
+
+    def listen(argv: list[str], **options: object) -> subprocess.CompletedProcess[str]:
+        seen.append(argv)
+        return subprocess.CompletedProcess(argv, 0, "", "")
+
+    monkeypatch.setattr(module.subprocess, "run", listen)
+    with pytest.raises(Unavailable):
+        run_checks(settings.database_url, target="scratch")
+    assert "test-password" not in " ".join(seen[0])
+
+
+def test_the_checks_are_listed(settings: Settings) -> None:
+    done = CliRunner().invoke(group, ["list", "--json"])
+    assert len(json.loads(done.stdout)["checks"]) == load(settings.checks_dir).count
