@@ -12,6 +12,7 @@ from leitstand.errors import InvalidInput
 MIN_LENGTH = 12
 MAX_LENGTH = 200
 MIN_DISTINCT = 5
+MIN_OWN_LETTERS = 4
 
 # With twelve characters the common passwords are these words with something counted or repeated around them.
 COMMON_WORDS = frozenset(
@@ -109,7 +110,7 @@ def verify_password(stored: str | None, password: str) -> bool:
         matches = _hasher().verify(stored or decoy, _bytes(password))
     except (VerificationError, InvalidHashError):
         return False
-    return matches and stored is not None
+    return matches and bool(stored)
 
 
 def needs_rehash(stored: str) -> bool:
@@ -141,12 +142,14 @@ def _is_guessable(password: str, *, email: str, name: str) -> bool:
     plain = _normal(password).lower()
     if len(set(plain)) < MIN_DISTINCT or any(plain[:MIN_LENGTH] in sequence for sequence in SEQUENCES):
         return True
-    words = re.findall(r"[^\W\d_]+", plain) + re.findall(r"[^\W\d_]+", plain.translate(LEET))
     own = {part for part in re.split(r"[\W\d_]+", f"{email} {name}".lower()) if len(part) > 2}
-    unknown = [
-        word for word in words if len(word) > 2 and word not in COMMON_WORDS | own and not _repeats(word)
-    ]
-    return not unknown
+    return any(_letters_beyond(reading, own) < MIN_OWN_LETTERS for reading in (plain, plain.translate(LEET)))
+
+
+def _letters_beyond(text: str, own: set[str]) -> int:
+    """How many letters stand in no common word and in no word of the person's own."""
+    words = re.findall(r"[^\W\d_]+", text)
+    return sum(len(word) for word in words if not (word in COMMON_WORDS or word in own or _repeats(word)))
 
 
 def _repeats(word: str) -> bool:

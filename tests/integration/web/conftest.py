@@ -1,0 +1,32 @@
+"""The web application and people signed in to it."""
+
+from collections.abc import Callable
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy.orm import Session
+
+from leitstand.db.models import Workspace
+from leitstand.settings import Settings
+from tests.people import Visitor, join, visit
+from web import popular
+from web.app import create
+
+
+@pytest.fixture
+def app(settings: Settings) -> FastAPI:
+    """The web application on this test's database."""
+    popular._ranked.clear()
+    return create()
+
+
+@pytest.fixture
+def visitor(app: FastAPI, session: Session, workspace: Workspace) -> Visitor:
+    """The owner of `workspace`, signed in."""
+    return visit(app, session, join(session, workspace))
+
+
+@pytest.fixture
+def visitor_as(app: FastAPI, session: Session, workspace: Workspace) -> Callable[[str], Visitor]:
+    """Makes a person with a role, signed in."""
+    return lambda role: visit(app, session, join(session, workspace, role=role))
