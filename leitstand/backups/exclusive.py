@@ -1,0 +1,53 @@
+"""One backup of a kind, or one drill, at a time: an advisory lock that the server drops with the connection.
+
+So a killed process never leaves a lock behind, and who gets the lock knows that no other is at work.
+"""
+
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, text
+
+from leitstand.errors import Conflict, Unavailable
+
+LOCK_CLASS = 4_711_002
+
+
+@contextmanager
+def exclusive(engine: Engine, name: str) -> Iterator[Connection]:
+    """Hold the lock `name` on the connection that is given; work that lasts hours is fine.
+
+    Raises:
+        Conflict: another process holds it.
+    """
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("SET statement_timeout = 0"))
+        if not connection.scalar(text("SELECT pg_try_advisory_lock(:class, :key)"), _arguments(name)):
+            raise Conflict(
+                f"Another {name} is running.",
+                hint="Wait until it has ended; `leitstand backup list` and `leitstand drill list` show it.",
+            )
+        try:
+            yield connection
+        finally:
+            # The connection goes back to the pool with the server's limits as they were, or not at all.
+            connection.invalidate()
+
+
+def check_held(connection: Connection, name: str) -> None:
+    """Make sure that the lock was not lost with a broken connection.
+
+    Raises:
+        Unavailable: it was: another process may have begun the same work.
+    """
+    held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid() AND classid = :class AND objid = :key"
+    arguments = {**_arguments(name), "key": _arguments(name)["key"] & 0xFFFFFFFF}
+    if connection.scalar(text(held), arguments) is None:
+        raise Unavailable(
+            f"The lock of this {name} was lost with its connection to the database.", hint="Run it again."
+        )
+
+
+def _arguments(name: str) -> dict[str, int]:
+    return {"class": LOCK_CLASS, "key": zlib.crc32(name.encode()) - 0x8000_0000}

@@ -1,0 +1,185 @@
+"""Restore PostgreSQL from object storage into an empty folder, to its newest state or to an instant.
+
+It needs the store and a key, and no database: when the machine is gone, the catalogue beside the backups is enough.
+"""
+
+import re
+import shlex
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from leitstand.backups import keys
+from leitstand.backups.server_commands import restore_command
+from leitstand.backups.tidying import stored_entries
+from leitstand.backups.unpacking import unpack
+from leitstand.backups.verification import pg_verifybackup
+from leitstand.backups.work import Progress
+from leitstand.db.cluster import give_away
+from leitstand.errors import InvalidInput, NotFound, PreconditionFailed
+from leitstand.settings import Settings
+from leitstand.storage.objects import ObjectStorage
+
+SPARE = 1.2
+RESERVE_BYTES = 256 * 1024 * 1024
+RESTORE_CONFIGURATION = """
+# --- written by the restore ---
+restore_command = '{command}'
+recovery_end_command = '{end_command}'
+recovery_target_timeline = 'latest'
+recovery_target_action = 'promote'
+{time}"""
+EARLIER_TARGET = re.compile(
+    r"^\s*(recovery_target\w*|restore_command|recovery_end_command)\b.*$\n?", re.MULTILINE | re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A folder that is ready to be started; the server recovers when it starts.
+
+    Args:
+        target: the data folder.
+        access: folder with the key and the credentials that recovery needs; removed when recovery ends.
+        manifest: of the backup.
+        to_time: the instant that recovery goes to; None: as far as the archived log goes.
+    """
+
+    target: Path
+    access: Path
+    manifest: dict[str, Any]
+    to_time: datetime | None
+
+
+def choose(
+    storage: ObjectStorage, bucket: str, *, to_time: datetime | None = None, backup_id: str = ""
+) -> dict[str, Any]:
+    """The manifest of the backup to restore: the newest that was complete at `to_time`, or the one asked for.
+
+    Raises:
+        NotFound: there is none.
+    """
+    entries = stored_entries(storage, bucket, "postgres")
+    if backup_id:
+        entries = [entry for entry in entries if str(entry["id"]).startswith(backup_id.lower())]
+    if to_time:
+        entries = [entry for entry in entries if datetime.fromisoformat(entry["finished_at"]) <= to_time]
+    if not entries:
+        raise NotFound(
+            "No backup of PostgreSQL fits.",
+            hint="`leitstand backup list` shows them; `leitstand backup run postgres` takes one.",
+        )
+    return entries[0]
+
+
+def restore_postgres(
+    settings: Settings,
+    *,
+    target: Path,
+    manifest: dict[str, Any],
+    to_time: datetime | None = None,
+    progress: Progress | None = None,
+) -> Restored:
+    """Download, check, decrypt and unpack a backup into `target`, and prepare its recovery.
+
+    The folder appears only when everything is in it.
+
+    Raises:
+        PreconditionFailed: `target` is not empty, the disk is too small, or no key opens the backup.
+        InvalidInput: `to_time` lies in the future.
+        IntegrityFailed: the backup is not what was stored.
+    """
+    say = progress or (lambda _: None)
+    if to_time and to_time > datetime.now(UTC):
+        raise InvalidInput(
+            "The instant to restore to lies in the future.", hint="Give one that has been, with its offset."
+        )
+    refuse_occupied(target)
+    check_space(target, manifest)
+    making, access = target.with_name(f"{target.name}.restoring"), target.with_name(f"{target.name}.access")
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir(parents=True, mode=0o700)
+    total = manifest["content"]["bytes"]
+    try:
+        unpack(
+            ObjectStorage(settings),
+            settings.bucket_backups,
+            manifest,
+            making,
+            keys.identities(settings),
+            seen=_every(total, say),
+        )
+        say("checking every file (pg_verifybackup)")
+        pg_verifybackup(making)
+        _configure(making, restore_command(settings, access), access, to_time)
+        if target.exists():
+            target.rmdir()
+        making.rename(target)
+    except BaseException:
+        shutil.rmtree(making, ignore_errors=True)
+        shutil.rmtree(access, ignore_errors=True)
+        raise
+    give_away(target)
+    return Restored(target, access, manifest, to_time)
+
+
+def _every(total: int, say: Progress) -> Any:
+    """Tell each tenth."""
+    told = 0
+
+    def seen(count: int) -> None:
+        nonlocal told
+        tenth = count * 10 // max(total, 1)
+        if tenth > told:
+            told = tenth
+            say(f"{count / 1e6:.0f} of {total / 1e6:.0f} MB unpacked")
+
+    return seen
+
+
+def refuse_occupied(target: Path) -> None:
+    """A restore never writes over anything.
+
+    Raises:
+        PreconditionFailed: `target` is a file, or a folder with something in it.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise PreconditionFailed(
+            f"{target} is not empty.", hint="Restore into an empty folder; move what is there away first."
+        )
+
+
+def check_space(target: Path, manifest: dict[str, Any]) -> dict[str, int]:
+    """Compare free and needed bytes; gives both.
+
+    Raises:
+        PreconditionFailed: the disk is too small.
+    """
+    existing = next(folder for folder in [target, *target.resolve().parents] if folder.exists())
+    free = shutil.disk_usage(existing).free
+    needed = int(manifest["content"]["bytes"] * SPARE) + RESERVE_BYTES
+    if free < needed:
+        raise PreconditionFailed(
+            f"The restore needs {needed / 1e9:.1f} GB and {existing} has {free / 1e9:.1f} GB.",
+            hint="Free some space or restore to another disk.",
+        )
+    return {"free": free, "needed": needed}
+
+
+def _configure(folder: Path, command: str, access: Path, to_time: datetime | None) -> None:
+    """What an earlier restore left in the backed-up configuration goes: it would stop recovery at the old instant."""
+    end_command = f"rm -rf -- {shlex.quote(str(access))}".replace("%", "%%")
+    time = f"recovery_target_time = '{to_time.astimezone(UTC).isoformat()}'\n" if to_time else ""
+    own = RESTORE_CONFIGURATION.format(command=_quoted(command), end_command=_quoted(end_command), time=time)
+    for name, more in (("postgresql.conf", ""), ("postgresql.auto.conf", own)):
+        configuration = folder / name
+        before = configuration.read_text() if configuration.exists() else ""
+        configuration.write_text(EARLIER_TARGET.sub("", before) + more)
+    (folder / "recovery.signal").touch(mode=0o600)
+
+
+def _quoted(value: str) -> str:
+    """As the inside of a quoted value of postgresql.conf."""
+    return value.replace("\\", "\\\\").replace("'", "''")
