@@ -10,7 +10,7 @@ import os
 import pytest
 
 os.environ.setdefault("LEITSTAND_ENVIRONMENT", "test")
-pytest_plugins = ["tests.services"]
+pytest_plugins = ["tests.services", "tests.stack"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -157,8 +157,8 @@ def objects_variables(environment: Environment) -> Variables:
 
 
 def worker_argv(_: Environment) -> list[str]:
-    """Our queue worker."""
-    return [sys.executable, "-m", "leitstand", "worker", "run"]
+    """Our queue worker (what `leitstand worker run` executes)."""
+    return [sys.executable, "-m", "serving.worker"]
 
 
 def proxy_argv(_: Environment) -> list[str]:
@@ -203,8 +203,10 @@ def prefect_variables(environment: Environment) -> Variables:
     from leitstand.jobs.prefect_environment import prefect_environment
 
     own = {
-        "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(environment.prefect_dir / "ui"),
         "PREFECT__SERVER_FINAL": "1",
+        "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(environment.prefect_dir / "ui"),
+        # The second UI asks an analytics host at every page (and is stopped by the proxy's CSP); the first does not.
+        "PREFECT_SERVER_UI_V2_ENABLED": "false",
     }
     return prefect_environment(settings_of(environment)) | own
 

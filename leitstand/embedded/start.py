@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -201,39 +201,32 @@ class _Start:
             engine.dispose()
         return owner
 
-    def _wait_ready(
-        self, services: "tuple[Service, ...] | list[Service]", flows: "Future[None] | None" = None
-    ) -> None:
-        """Wait until services are ready, telling each one as it comes.
+    def _wait_ready(self, services: Sequence[Service], flows: "Future[None] | None" = None) -> None:
+        """Wait until services are ready; whichever is ready meanwhile is told.
 
         Raises:
             Unavailable: one keeps ending, or time is over; the end of its log is in the message.
         """
         deadline = time.monotonic() + READY_SECONDS
-        waiting = list(services)
-        while waiting:
-            health = probes.ask_all(self.environment, waiting)
-            for service in [service for service in waiting if health[service.name].ready]:
-                self._tell_ready(service)
-                waiting.remove(service)
-            if waiting:
-                self._check_alive(waiting)
-                if flows is not None and flows.done():
-                    flows.result()
-                if time.monotonic() > deadline:
-                    raise self._not_ready(waiting[0], health[waiting[0].name].detail)
-                time.sleep(POLL_SECONDS)
-
-    def _tell_ready(self, service: Service) -> None:
-        if service.name not in self.told:
-            self.told.add(service.name)
-            self.tell.note(f"{service.name} ready", time.monotonic() - self.began)
+        while waiting := [service for service in services if service.name not in self.told]:
+            health = probes.ask_all(self.environment, [s for s in SERVICES if s.name not in self.told])
+            for name in [name for name, answer in health.items() if answer.ready]:
+                self.told.add(name)
+                self.tell.note(f"{name} ready", time.monotonic() - self.began)
+            self._check_alive(waiting)
+            if flows is not None and flows.done():
+                flows.result()
+            if time.monotonic() > deadline:
+                raise self._not_ready(waiting[0], health[waiting[0].name].detail)
+            time.sleep(POLL_SECONDS)
 
     def _check_alive(self, waiting: list[Service]) -> None:
         states = self.supervisor.states()
         if states is None:
             raise Unavailable("The supervisor ended.", hint=f"See {self.environment.log_of('supervisor')}.")
         for service in waiting:
+            if service.name in self.told:
+                continue
             seen = self.processes_seen.setdefault(service.name, set())
             seen.add(states[service.name].pid)
             if len(seen - {0}) > ENDS:
