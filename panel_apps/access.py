@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import quote
 
+from bokeh.document import Document
 from bokeh.server.auth import AuthPolicy
 from bokeh.server.contexts import ApplicationContext
 from bokeh.server.request import ServerRequest
@@ -52,6 +54,14 @@ class Visitor:
         return principal
 
 
+class Present(Visitor):
+    """A visitor whose presence needs no further question: this very request has asked it."""
+
+    def confirm(self, *, acting: bool = True) -> Principal:
+        """Who this is."""
+        return self.principal
+
+
 class SessionCookiePolicy(AuthPolicy):
     """Authenticate the requests of dashboards by the session cookie of the web pages.
 
@@ -93,14 +103,26 @@ class SessionCookiePolicy(AuthPolicy):
         return all(visitor_of(document).principal.session_id == principal.session_id for document in opened)
 
 
-def visitor_of(document: object) -> Visitor:
+def request_of(document: Document) -> Any:
+    """The request that opened a document.
+
+    Raises:
+        NotSignedIn: there was none.
+    """
+    context = document.session_context
+    request = None if context is None else context.request
+    if request is None:
+        raise NotSignedIn("This dashboard was opened without a session.", hint="Open it from the navigation.")
+    return request
+
+
+def visitor_of(document: Document) -> Visitor:
     """Who opened a document.
 
     Raises:
         NotSignedIn: nobody that the policy let in.
     """
-    context = getattr(document, "session_context", None)
-    visitor = getattr(getattr(context, "request", None), "user", None)
+    visitor = getattr(request_of(document), "user", None)
     if not isinstance(visitor, Visitor):
         raise NotSignedIn("This dashboard was opened without a session.", hint="Open it from the navigation.")
     return visitor

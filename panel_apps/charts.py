@@ -18,24 +18,36 @@ from bokeh.models import (
     ColumnDataSource,
     DatetimeTickFormatter,
     HoverTool,
+    Label,
+    Line,
+    NoOverlap,
     NumeralTickFormatter,
+    PrintfTickFormatter,
     Range1d,
+    Scatter,
+    Span,
+    VArea,
 )
 from bokeh.plotting import figure
 
 from panel_apps.assets import FOLDER
+from serving.shell.formats import duration
 
 if TYPE_CHECKING:
     import pandas as pd
 
-GREY, TEAL, ORANGE, BLUE, VIOLET = "#7a8896", "#12908a", "#c9701c", "#3b82c4", "#8b6fc4"
+GREY, TEAL, ORANGE, BLUE, VIOLET, RED = "#7a8896", "#12908a", "#c9701c", "#3b82c4", "#8b6fc4", "#d2504b"
 HEIGHT = 240
+# From so many seconds on an axis is one of minutes.
+LONG_SECONDS = 600
 # More points than this are a line without marks.
 MARKED_UP_TO = 45
 HALF_DAY = timedelta(hours=12)
 # Of the axis, left free at either side.
 MARGIN = 0.015
 COUNT, SHARE = ("0[.]0a", "{0,0}"), ("0%", "{0.0%}")
+# Nobody selects or mutes anything.
+PLAIN = {"nonselection_glyph": None, "muted_glyph": None}
 
 
 @dataclass(frozen=True)
@@ -111,13 +123,16 @@ class TimeChart:
         return [one.column for one in self.series]
 
     def _draw(self, one: Series) -> None:
-        look = {"source": self.source, "color": one.colour}
+        """Glyphs one by one: a figure's own methods make four more of each, for selections that nobody makes."""
         if one.filled:
-            self.figure.varea("at", 0, one.column, source=self.source, fill_color=one.colour, fill_alpha=0.16)
-        self.figure.line(
-            "at", one.column, **look, line_width=2.2, line_dash=one.dash, line_join="round", name=one.column
+            below = VArea(x="at", y1=0, y2=one.column, fill_color=one.colour, fill_alpha=0.16)
+            self.figure.add_glyph(self.source, below, **PLAIN)
+        line = Line(
+            x="at", y=one.column, line_color=one.colour, line_width=2.2, line_dash=one.dash, line_join="round"
         )
-        self._marks.append(self.figure.scatter("at", one.column, **look, size=5))
+        self.figure.add_glyph(self.source, line, name=one.column, **PLAIN)
+        mark = Scatter(x="at", y=one.column, fill_color=one.colour, line_color=one.colour, size=5)
+        self._marks.append(self.figure.add_glyph(self.source, mark, **PLAIN))
 
     def _add_hover(self, share: bool) -> None:
         """One tooltip for all the series at the day under the pointer."""
@@ -131,6 +146,86 @@ class TimeChart:
                 mode="vline", renderers=anchor, tooltips=tooltip("@label", rows), attachment="horizontal"
             )
         )
+
+
+class TargetChart:
+    """Measured durations over time beside the longest that is promised: `figure` for the page, `show` for rows.
+
+    Args:
+        series: what is measured; its column names the renderer.
+        target: the promise in seconds.
+    """
+
+    def __init__(self, series: Series, target: float) -> None:
+        # An axis of minutes where the promise is one of many.
+        self.unit, name = (60.0, "min") if target >= LONG_SECONDS else (1.0, "s")
+        self.target = target / self.unit
+        self.source, self.failed = (ColumnDataSource(_measured([], self.unit)) for _ in range(2))
+        self.figure = _time_figure(False)
+        self.figure.yaxis.formatter = PrintfTickFormatter(format=f"%g {name}")
+        promise = Span(
+            location=self.target, dimension="width", line_color=ORANGE, line_dash="dashed", line_width=1.6
+        )
+        self.figure.add_layout(promise)
+        words = Label(
+            x=8,
+            x_units="screen",
+            y=self.target,
+            y_offset=3,
+            text=f"Target {duration(target)}",
+            text_font_size="12px",
+        )
+        self.figure.add_layout(words)
+        line = Line(x="at", y="value", line_color=series.colour, line_width=1.6, line_alpha=0.5)
+        self.figure.add_glyph(self.source, line, **PLAIN)
+        good = Scatter(x="at", y="value", size=8, fill_color=series.colour, line_color=series.colour)
+        bad = Scatter(x="at", y="value", size=10, marker="x", line_color=RED, line_width=2.4)
+        drawn = [
+            self.figure.add_glyph(self.source, good, **PLAIN),
+            self.figure.add_glyph(self.failed, bad, **PLAIN),
+        ]
+        rows = [tooltip_row(series.title, "@said", series.colour)]
+        self.figure.add_tools(
+            HoverTool(renderers=drawn, tooltips=tooltip("@label", rows), attachment="horizontal")
+        )
+
+    def show(
+        self,
+        at: Sequence[datetime],
+        seconds: Sequence[float | None],
+        failed: Sequence[bool],
+        labels: Sequence[str],
+        description: str,
+        *,
+        start: datetime,
+        end: datetime,
+    ) -> None:
+        """Draw other measurements, oldest first; one that failed without a figure stands on the axis as a cross.
+
+        Args:
+            at: naive local times.
+            seconds: what was measured; None where nothing was.
+            failed: which of them failed.
+            labels: what each is called in the tooltip.
+            description: the chart in a sentence, for those who can't see it.
+            start, end: of the axis.
+        """
+        every = list(zip(at, seconds, failed, labels, strict=True))
+        good = [(when, value, name) for when, value, bad, name in every if value is not None and not bad]
+        self.source.data = _measured(good, self.unit)
+        self.failed.data = _measured(
+            [(when, value or 0.0, name) for when, value, bad, name in every if bad], self.unit
+        )
+        self.figure.x_range.update(start=start, end=end + (end - start) * MARGIN)
+        highest = max([self.target, *(value / self.unit for value in seconds if value is not None)])
+        # Some room below zero, so that a cross on the axis is whole.
+        self.figure.y_range.update(start=-0.04 * highest, end=1.15 * highest)
+        describe(self.figure, description)
+
+    def clear(self) -> None:
+        """Take everything out of the chart."""
+        self.source.data, self.failed.data = _measured([], self.unit), _measured([], self.unit)
+        describe(self.figure, "")
 
 
 def base_figure(**more: Any) -> Any:
@@ -175,19 +270,29 @@ def tooltip_styles() -> str:
     return (FOLDER / "tooltip.css").read_text()
 
 
+def _measured(rows: Sequence[tuple[datetime, float, str]], unit: float) -> dict[str, list[Any]]:
+    return {
+        "at": [at for at, _, _ in rows],
+        "value": [seconds / unit for _, seconds, _ in rows],
+        "label": [label for _, _, label in rows],
+        "said": [duration(seconds) if seconds else "nothing was measured" for _, seconds, _ in rows],
+    }
+
+
 def _instant(day: date) -> datetime:
     return datetime.combine(day, time())
 
 
 def _time_figure(share: bool) -> Any:
     today = datetime.now(UTC).replace(tzinfo=None)
-    made = base_figure(x_axis_type="datetime", x_range=Range1d(today - 60 * HALF_DAY, today))
+    made = base_figure(x_axis_type="datetime", x_range=Range1d(start=today - 60 * HALF_DAY, end=today))
     # Below the last day stands its year; months and years say theirs themselves.
     year = DatetimeTickFormatter(days="%Y", months="", years="")
     made.xaxis.formatter = DatetimeTickFormatter(
         days="%d %b", months="%b %Y", years="%Y", context=year, context_which="end"
     )
-    made.xaxis.ticker.desired_num_ticks = 5
+    made.xaxis.ticker.desired_num_ticks = 6
+    made.xaxis.major_label_policy = NoOverlap(min_distance=10)
     made.yaxis.formatter = NumeralTickFormatter(format=(SHARE if share else COUNT)[0])
     made.yaxis.ticker = BasicTicker(min_interval=0.05 if share else 1, desired_num_ticks=4, num_minor_ticks=0)
     made.y_range.start = 0

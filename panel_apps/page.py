@@ -7,15 +7,23 @@ from typing import Any
 
 import bokeh
 import panel as pn
+from bokeh.document import Document
 
 from leitstand.telemetry.logs import get_logger
-from panel_apps.access import FAILED, PREFIX, Visitor, visitor_of
+from panel_apps.access import FAILED, PREFIX, Visitor, request_of, visitor_of
 from panel_apps.assets import asset_url, inner_styles
 from serving import shell
 from serving.shell.assets import static_url
 
 log = get_logger("dashboards")
 TEMPLATES = Path(__file__).parent / "templates"
+
+
+class Page(pn.Template):  # type: ignore[misc]
+    """A template with a short name: Panel makes the long one anew for every component that is added."""
+
+    def __repr__(self) -> str:
+        return f"Page({len(self._render_items)} components)"
 
 
 def build_page(
@@ -30,11 +38,27 @@ def build_page(
         variables: further names for the template.
     """
     markup = shell.environment(TEMPLATES).get_template(template)
-    page = pn.Template(markup, items=dict(components), location=True)
+    page = Page(markup, items=dict(components), location=True)
     known = {"asset": asset_url, "scripts": scripts()} | variables
     for name, value in shell.context(visitor.principal, area="insights", **known).items():
         page.add_variable(name, value)
     return page
+
+
+def current_document() -> Document:
+    """The document that is being opened."""
+    document = pn.state.curdoc
+    if document is None:
+        raise RuntimeError("a dashboard is opened by a request only")
+    return document
+
+
+def sync_address(store: Any) -> None:
+    """Keep a store's `CHOICES` and the page's address in step, beginning with what the address says."""
+    address = pn.state.location
+    if address is None:
+        raise RuntimeError("a dashboard is served with its address")
+    address.sync(store, {name: name for name in store.CHOICES})
 
 
 def guarded(build: Callable[[], pn.Template]) -> Callable[[], pn.Template]:
@@ -49,9 +73,9 @@ def guarded(build: Callable[[], pn.Template]) -> Callable[[], pn.Template]:
             return build()
         except Exception:
             log.exception("a dashboard could not be opened")
-            request = pn.state.curdoc.session_context.request
-            request.state[FAILED] = True
-            return build_page(visitor_of(pn.state.curdoc), "failed.html", {})
+            document = current_document()
+            request_of(document).state[FAILED] = True
+            return build_page(visitor_of(document), "failed.html", {})
 
     return app
 

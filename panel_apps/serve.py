@@ -1,6 +1,9 @@
 """The insights service: FastAPI with the dashboards under /insights behind the session of the web pages."""
 
+import asyncio
 import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import ModuleType
 
 import panel as pn
@@ -11,25 +14,35 @@ from starlette.middleware import Middleware
 
 from leitstand.identity.secret import signing_key
 from leitstand.identity.sessions import COOKIE
-from panel_apps import assets
+from panel_apps import assets, exports
 from panel_apps.access import PREFIX, SessionCookiePolicy
 from panel_apps.gate import Gate
+from panel_apps.operations import app as operations
 from panel_apps.overview import app as overview
 from panel_apps.page import guarded
+from panel_apps.rehearsal import rehearse
 from serving.app import create_app
 from serving.headers import DASHBOARD_CSP
 
-APPLICATIONS: dict[str, ModuleType] = {"/overview": overview}
+APPLICATIONS: dict[str, ModuleType] = {"/overview": overview, "/operations": operations}
 # A page whose connection broke may come back within this time.
 KEPT_WITHOUT_PAGE_MS = 20_000
 
 
 def create() -> FastAPI:
     """The ASGI application of the insights service (a factory for uvicorn)."""
-    app = create_app("insights", title="Leitstand insights", csp=DASHBOARD_CSP)
+    app = create_app("insights", title="Leitstand insights", csp=DASHBOARD_CSP, lifespan=rehearsed)
     app.include_router(assets.router)
+    app.include_router(exports.router)
     mount(app, APPLICATIONS)
     return app
+
+
+@asynccontextmanager
+async def rehearsed(app: FastAPI) -> AsyncIterator[None]:
+    """Start with every dashboard opened once."""
+    await asyncio.to_thread(rehearse, app.state.dashboards)
+    yield
 
 
 def mount(app: FastAPI, applications: dict[str, ModuleType]) -> None:
@@ -54,7 +67,7 @@ def mount(app: FastAPI, applications: dict[str, ModuleType]) -> None:
         secret_key=document_key(),
         unused_session_lifetime_milliseconds=KEPT_WITHOUT_PAGE_MS,
     )
-    policy.applications = served.applications
+    policy.applications = app.state.dashboards = served.applications
     # Panel puts itself before everything else; it belongs behind logs, headers and the gate.
     dispatch = app.user_middleware.pop(0)
     app.user_middleware += [Middleware(Gate, documents=[PREFIX + path for path in applications]), dispatch]

@@ -83,9 +83,16 @@ def to_csv(rows: "pd.DataFrame", columns: Iterable[Column]) -> str:
 
 def shown(value: Any, form: Callable[[Any], str] | None = None) -> str:
     """One value as HTML: a dash where there is none."""
-    if value is None or value != value:
+    if is_missing(value):
         return EMPTY
     return str(escape(str(form(value) if form else value)))
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a cell holds nothing: None, NaN or pandas' own."""
+    import pandas as pd
+
+    return bool(pd.isna(value))
 
 
 def _head(column: Column) -> str:
@@ -103,7 +110,7 @@ def _row(row: dict[Any, Any], columns: Sequence[Column]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if value is None or value != value:
+    if is_missing(value):
         return ""
     if isinstance(value, str) and value.startswith(FORMULA_STARTS):
         return f"'{value}"

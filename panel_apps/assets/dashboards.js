@@ -2,85 +2,91 @@
 const dashboard = document.querySelector(".dashboard");
 const form = document.getElementById("choices");
 let address = null;
+let usual = "";
 
 const model = (name) => window.Bokeh?.documents[0]?.get_model_by_name(name);
 const busy = (is) => dashboard.setAttribute("aria-busy", String(is));
 
 function chosen() {
-  const range = form.range.value || `${form.first.value}..${form.last.value}`;
-  const compare = form.compare.checked ? "previous" : "none";
-  return new URLSearchParams({ range, zone: form.zone.value, companion: form.companion.value, compare });
+  const words = new URLSearchParams();
+  for (const field of form.querySelectorAll("select")) words.set(field.name, field.value);
+  if (form.compare) words.set("compare", form.compare.checked ? "previous" : "none");
+  if (form.range && !form.range.value) words.set("range", `${form.first.value}..${form.last.value}`);
+  return `?${words}`;
 }
 
 function send() {
-  const search = `?${chosen()}`;
+  const search = chosen();
   if (!address || address.search === search) return;
   busy(true);
   address.search = search;
 }
 
+// The server says what it shows: what it corrected, and the days of a range by name.
 function show(state) {
   busy(false);
   if (!form || !state || state.failed) return;
-  form.range.value = [...form.range.options].some((option) => option.value === state.range) ? state.range : "";
-  form.first.value = state.first;
-  form.last.value = state.last;
-  for (const name of ["zone", "companion"]) {
-    if (form[name].value !== state[name]) form[name].value = state[name];
+  for (const field of form.querySelectorAll("select")) {
+    const known = [...field.options].some((option) => option.value === state[field.name]);
+    if (field.name in state && field.value !== state[field.name]) field.value = known ? state[field.name] : "";
   }
-  form.compare.checked = state.compare === "previous";
+  if (form.first) {
+    form.first.value = state.first;
+    form.last.value = state.last;
+    form.compare.checked = state.compare === "previous";
+  }
 }
 
 // Panel's component writes every change into the history; going back must not write.
 function follow() {
   const written = window.history.pushState;
   window.history.pushState = () => {};
-  busy(true);
-  const search = window.location.search;
-  address.search = search.includes("range=") ? search : dashboard.dataset.first;
-  window.history.pushState = written;
-}
-
-function connect() {
-  const status = model("status");
-  address = model("location");
-  if (!status || !address) return false;
-  const bokeh = window.Bokeh.documents[0];
-  show(status.tags[0]);
-  status.properties.tags.change.connect(() => show(status.tags[0]));
-  if (form) {
-    dashboard.dataset.first = `?${chosen()}`;
-    form.addEventListener("change", choose);
-    form.addEventListener("submit", (event) => event.preventDefault());
-    window.addEventListener("popstate", follow);
+  const search = window.location.search.length > 1 ? window.location.search : usual;
+  if (address.search !== search) {
+    busy(true);
+    address.search = search;
   }
-  const lost = document.getElementById("connection");
-  bokeh.on_event("connection_lost", () => (lost.hidden = false));
-  bokeh.on_event("client_reconnected", () => (lost.hidden = true));
-  return true;
+  window.history.pushState = written;
 }
 
 function choose(event) {
   if (event.target.type === "date") {
     if (!form.first.value || !form.last.value) return;
     form.range.value = "";
-  } else if (event.target === form.range && !form.range.value) {
+  } else if (event.target.name === "range" && !event.target.value) {
     form.first.focus();
     return;
   }
   send();
 }
 
-// Figures are drawn with colours of the style sheet: when these change, they are drawn again.
-function repaint() {
-  for (const view of window.Bokeh?.index ?? []) paint(view);
+function connect() {
+  const status = model("status");
+  address = model("location");
+  if (!status || !address) return false;
+  const page = window.Bokeh.documents[0];
+  show(status.tags[0]);
+  status.properties.tags.change.connect(() => show(status.tags[0]));
+  usual = chosen();
+  form.addEventListener("change", choose);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  window.addEventListener("popstate", follow);
+  const lost = document.getElementById("connection");
+  page.on_event("connection_lost", () => (lost.hidden = false));
+  page.on_event("client_reconnected", () => (lost.hidden = true));
+  return true;
 }
 
-function paint(view) {
-  view.invalidate_layout?.();
+// Charts are drawn with colours of the style sheet: when these change, they are drawn again.
+function repaint() {
+  for (const view of window.Bokeh?.index?.query((drawn) => "request_repaint" in drawn) ?? []) view.request_repaint();
 }
 
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
 new MutationObserver(repaint).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 
-const waiting = setInterval(() => connect() && clearInterval(waiting), 30);
+if (form) {
+  const waiting = setInterval(() => connect() && clearInterval(waiting), 30);
+} else {
+  busy(false);
+}

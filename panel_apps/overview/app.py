@@ -7,16 +7,16 @@ from panel_apps.live import Live
 from panel_apps.overview.choices import choices
 from panel_apps.overview.store import OverviewStore
 from panel_apps.overview.views import OverviewView
-from panel_apps.page import build_page
+from panel_apps.page import build_page, current_document, sync_address
 
 TITLE, PERMISSION = "Insights · Overview", "insights:read"
 
 
 def app() -> pn.Template:
     """The page of the person who opened it, with the range, zone and companion that its address names."""
-    document = pn.state.curdoc
+    document = current_document()
     store, view = OverviewStore(visitor_of(document)), OverviewView()
-    pn.state.location.sync(store, {name: name for name in store.CHOICES})
+    sync_address(store)
     live = Live(store.visitor, load=store.load, show=view.show, clear=view.clear, status=view.status)
     live.refresh()
     live.watch(document, store, store.CHOICES)

@@ -1,0 +1,240 @@
+"""The parts of the operations dashboard that are HTML: tiles, badges and tables."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from html import escape
+
+from leitstand.db.models import Backup, CheckRun, Drill, FlowExecution
+from leitstand.health.evidence import PROOF_TARGET, RPO_TARGET, RTO_TARGET
+from leitstand.health.overview import DEGRADED, UP, ServiceState
+from panel_apps.operations.answers import FAILED, PASSED, Evidence
+from serving.shell.formats import EMPTY, duration, icon, moment, number, size
+
+KINDS = {"postgres": "PostgreSQL", "objects": "Objects", "secrets": "Secrets"}
+HASH_SHOWN = 12
+
+
+def tiles(evidence: Evidence, zone: str) -> str:
+    """How operation stands, in a line of figures."""
+    cells = [_proof(evidence, zone), *(_backup_tile(evidence, kind, zone) for kind in KINDS)]
+    last = next((drill for drill in reversed(evidence.drills) if drill.rto_seconds is not None), None)
+    cells.append(
+        _drill_tile("Recovery point (RPO)", last.rpo_seconds if last else None, RPO_TARGET.total_seconds())
+    )
+    cells.append(
+        _drill_tile("Recovery time (RTO)", last.rto_seconds if last else None, RTO_TARGET.total_seconds())
+    )
+    return f'<dl class="figures">{"".join(cells)}</dl>'
+
+
+def services_table(states: Sequence[ServiceState]) -> str:
+    """Every service with its state."""
+    rows = [
+        [
+            escape(one.title),
+            _service_badge(one.state),
+            f'<span class="muted">{escape(one.detail) or EMPTY}</span>',
+            f"<code>{escape(one.address)}</code>",
+            f"{number(one.milliseconds)} ms",
+        ]
+        for one in states
+    ]
+    up = sum(one.state == UP for one in states)
+    said = f"{up} of {len(states)} services are up."
+    return f'<p class="words">{said}</p>' + table(
+        "Services", ("Service", "State", "Detail", "Address", "Answer"), rows, numbers={4}, whole=True
+    )
+
+
+def backups_table(backups: Sequence[Backup], zone: str) -> str:
+    """The newest backups: age, size, hash, and whether a drill has restored them."""
+    if not backups:
+        return nothing(
+            "No backup has been made yet. Start one on the operations page, or run: leitstand backup run all"
+        )
+    rows = [
+        [
+            f'{KINDS.get(one.kind, escape(one.kind))}<span class="muted">{escape(one.error or one.engine)}</span>',
+            badge(one.status),
+            str(moment(one.started_at, zone)),
+            _took(one.started_at, one.finished_at),
+            size(one.bytes),
+            f"{badge('restored', good=True)} {moment(one.verified_at, zone)}"
+            if one.verified_at
+            else '<span class="muted">Not yet</span>',
+            digest(one.sha256),
+        ]
+        for one in backups
+    ]
+    return table(
+        "Backups", ("Backup", "State", "Began", "Took", "Size", "Proven", "SHA-256"), rows, numbers={3, 4}
+    )
+
+
+def drills_table(drills: Sequence[Drill], zone: str) -> str:
+    """The restore drills with the address and hash of their evidence, newest first."""
+    if not drills:
+        return nothing(
+            "No restore has been rehearsed in this period. Start a drill on the operations page, or run: leitstand drill run postgres-latest"
+        )
+    rows = [
+        [
+            f'<a href="/operations/drills/{one.id}">{escape(one.kind)}</a><span class="muted">{escape(one.error)}</span>',
+            badge(one.status),
+            str(moment(one.started_at, zone)),
+            duration(one.rpo_seconds),
+            duration(one.rto_seconds),
+            f"<code>{escape(one.notebook)}</code>" if one.notebook else EMPTY,
+            digest(one.notebook_sha256),
+        ]
+        for one in reversed(drills)
+    ]
+    return table(
+        "Restore drills",
+        ("Drill", "State", "Began", "RPO", "RTO", "Evidence", "SHA-256"),
+        rows,
+        numbers={3, 4},
+    )
+
+
+def executions_table(executions: Sequence[FlowExecution], by_status: dict[str, int], zone: str) -> str:
+    """The executions of flows, newest first."""
+    if not executions:
+        return nothing("No flow was executed in this period.")
+    counts = ", ".join(f"{number(count)} {escape(status)}" for status, count in sorted(by_status.items()))
+    rows = [
+        [
+            f'{escape(one.flow)}<span class="muted">{escape(one.error)}</span>',
+            badge(one.status),
+            str(moment(one.scheduled_for, zone)),
+            "By schedule" if one.trigger == "schedule" else "By hand",
+            _took(one.started_at, one.finished_at),
+        ]
+        for one in executions
+    ]
+    return f'<p class="words">{counts}.</p>' + table(
+        "Executions of flows", ("Flow", "State", "Due", "Started", "Took"), rows, numbers={4}
+    )
+
+
+def checks_table(checks: Sequence[CheckRun], zone: str) -> str:
+    """The runs of data checks, newest first."""
+    if not checks:
+        return nothing("No data check has run yet. They run every hour, and by: leitstand check run")
+    rows = [
+        [
+            f'{escape(one.suite)}<span class="muted">on {escape(one.target)}</span>',
+            badge("passed" if one.success else "failed"),
+            f"{number(one.failed)} of {number(one.evaluated)}",
+            str(moment(one.at, zone)),
+        ]
+        for one in checks
+    ]
+    return table("Data checks", ("Suite", "Result", "Failed", "When"), rows, numbers={2})
+
+
+def table(
+    caption: str,
+    heads: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    numbers: set[int],
+    whole: bool = False,
+) -> str:
+    """A table of cells that are HTML already; the first of a row leads it.
+
+    Args:
+        numbers: places of the columns that are aligned to the right.
+        whole: shown in its full height; else it scrolls.
+    """
+    look = "table-scroll whole" if whole else "table-scroll"
+    head = "".join(
+        f'<th scope="col"{_aligned(place, numbers)}>{title}</th>' for place, title in enumerate(heads)
+    )
+    body = "".join(_row(cells, numbers) for cells in rows)
+    return (
+        f'<div class="{look}" tabindex="0" role="group" aria-label="{escape(caption)}"><table>'
+        f'<caption class="visually-hidden">{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    )
+
+
+def badge(status: str, *, good: bool | None = None) -> str:
+    """A state as a word with an icon and a colour."""
+    if good or status in PASSED:
+        look, symbol = "good", "ok"
+    elif status in FAILED:
+        look, symbol = "bad", "bad"
+    else:
+        look, symbol = "accent", "wait"
+    return f'<span class="badge {look}">{icon(symbol)}{escape(status.capitalize())}</span>'
+
+
+def digest(sha256: str) -> str:
+    """A hash, its beginning shown and all of it to copy."""
+    return (
+        f'<code class="hash" title="{escape(sha256)}">{escape(sha256[:HASH_SHOWN])}…</code>'
+        if sha256
+        else EMPTY
+    )
+
+
+def nothing(words: str) -> str:
+    """The empty state of one card."""
+    return f'<div class="empty"><p>{escape(words)}</p></div>'
+
+
+def _proof(evidence: Evidence, zone: str) -> str:
+    definition = "When a drill last restored a PostgreSQL backup and found it good; at most 26 hours ago."
+    if evidence.proven is None:
+        return _tile("Last proven restore", "Never", "start a drill", "bad", definition)
+    old = evidence.as_of - evidence.proven
+    look = "good" if old <= PROOF_TARGET else "bad"
+    return _tile(
+        "Last proven restore",
+        duration(old.total_seconds()),
+        f"ago; at most {duration(PROOF_TARGET.total_seconds())}",
+        look,
+        definition,
+    )
+
+
+def _backup_tile(evidence: Evidence, kind: str, zone: str) -> str:
+    newest = evidence.newest.get(kind)
+    if newest is None or newest.finished_at is None:
+        return _tile(f"{KINDS[kind]} backup", "None", "no complete backup yet", "bad", "")
+    old = (evidence.as_of - newest.finished_at).total_seconds()
+    return _tile(
+        f"{KINDS[kind]} backup", duration(old), f"old; {size(newest.bytes)}", "", str(newest.location)
+    )
+
+
+def _drill_tile(title: str, seconds: float | None, target: float) -> str:
+    look = "" if seconds is None else "good" if seconds <= target else "bad"
+    return _tile(
+        title, duration(seconds), f"target {duration(target)}", look, "Of the newest drill that restored."
+    )
+
+
+def _tile(title: str, value: str, note: str, look: str, definition: str) -> str:
+    return f'<div title="{escape(definition)}"><dt>{escape(title)}</dt><dd class="{look}">{escape(value)}<small>{escape(note)}</small></dd></div>'
+
+
+def _service_badge(state: str) -> str:
+    look, symbol = (
+        ("good", "ok") if state == UP else ("warn", "warning") if state == DEGRADED else ("bad", "bad")
+    )
+    return f'<span class="badge {look}">{icon(symbol)}{escape(state.capitalize())}</span>'
+
+
+def _took(began: datetime, ended: datetime | None) -> str:
+    return duration((ended - began).total_seconds()) if ended else EMPTY
+
+
+def _aligned(place: int, numbers: set[int]) -> str:
+    return ' class="number"' if place in numbers else ""
+
+
+def _row(cells: Sequence[str], numbers: set[int]) -> str:
+    first, *others = cells
+    rest = "".join(f"<td{_aligned(place, numbers)}>{cell}</td>" for place, cell in enumerate(others, 1))
+    return f'<tr><th scope="row">{first}</th>{rest}</tr>'
