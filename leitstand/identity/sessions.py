@@ -218,11 +218,13 @@ def _touch(session: Session, signed_in: UserSession) -> None:
     now = datetime.now(UTC)
     if now - signed_in.last_seen_at > TOUCH_EVERY:
         values = {"last_seen_at": now, "expires_at": now + _lifetime()}
-        session.execute(
-            update(UserSession)
+        # Another request of this browser may hold the row until its own work is done: it writes the same.
+        free = (
+            select(UserSession.id)
             .where(UserSession.id == signed_in.id, UserSession.ended_at.is_(None))
-            .values(values)
+            .with_for_update(skip_locked=True)
         )
+        session.execute(update(UserSession).where(UserSession.id.in_(free)).values(values))
 
 
 def _end(session: Session, which: ColumnElement[bool]) -> int:
