@@ -15,11 +15,11 @@ from sqlalchemy.orm import Session
 from leitstand.db.models import EventRefusal
 from leitstand.events import facts, imports
 from leitstand.events.companions import configure, ensure_companions
-from leitstand.events.imports import Claim, Counts, Options
+from leitstand.events.imports import Claim, Counts
 from leitstand.events.partitions import ensure_partitions
 from leitstand.events.readers import Record
 from leitstand.events.rows import Builder, Refused, Row
-from leitstand.events.writer import IMPORT_COLUMNS, Origin, Repeated, take
+from leitstand.events.writer import IMPORT_COLUMNS, Origin, Repeated, escaped, take
 
 MOST_RECORDS = 10_000
 MOST_BYTES = 16_000_000
@@ -70,12 +70,9 @@ class Batch:
 class BatchWriter:
     """Writes the batches of one import, in order, each in a transaction with the import's position."""
 
-    def __init__(
-        self, engine: Engine, *, workspace_id: UUID, claim: Claim, options: Options, received_at: datetime
-    ) -> None:
+    def __init__(self, engine: Engine, *, workspace_id: UUID, claim: Claim, received_at: datetime) -> None:
         self._engine = engine
         self._claim = claim
-        self._options = options
         self._origin = Origin(workspace_id, "import", received_at, claim.import_id)
         self.companions: dict[str, UUID] = {}
 
@@ -101,30 +98,25 @@ class BatchWriter:
         workspace_id = self._origin.workspace_id
         with Session(self._engine) as session, session.begin():
             session.execute(text(PATIENCE))
+            wanted = {"end_steps": self._claim.options.complete, "funnel": self._claim.options.steps}
             found = ensure_companions(
-                session, workspace_id=workspace_id, keys=keys, log_id=self._claim.log_id
+                session, workspace_id=workspace_id, keys=keys, log_id=self._claim.log_id, **wanted
             )
-            configure(
-                session,
-                workspace_id=workspace_id,
-                companions=found.values(),
-                end_steps=self._options.complete,
-                funnel=self._options.steps,
-                import_id=self._claim.import_id,
-            )
+            whose = {"workspace_id": workspace_id, "import_id": self._claim.import_id}
+            configure(session, companions=found.values(), **whose, **wanted)
         self.companions |= found
 
     def _write(self, batch: Batch) -> Counts:
         ids = self.companions
-        rows = (
-            (line, row[0], ids[row.companion], *row[2:9], row.props.decode())
-            for line, row in batch.rows.values()
-        )
+        lines = [import_line(line, row, ids[row.companion]) for line, row in batch.rows.values()]
+        companions = {ids[row.companion] for _, row in batch.rows.values()}
         with Session(self._engine) as session, session.begin():
             session.execute(text(PATIENCE))
             accepted, repeated = 0, dict[int, Repeated]()
             if batch.rows:
-                accepted, repeated = take(facts.driver_cursor(session), self._origin, IMPORT_COLUMNS, rows)
+                accepted, repeated = take(
+                    facts.driver_cursor(session), self._origin, IMPORT_COLUMNS, lines, companions
+                )
             counts = self._count(batch, accepted, repeated)
             self._keep(session, batch)
             imports.advance(session, import_id=self._claim.import_id, lines_done=batch.last_line, more=counts)
@@ -146,6 +138,23 @@ class BatchWriter:
         session.execute(
             insert(EventRefusal).on_conflict_do_nothing(index_elements=["import_id", "line"]), rows
         )
+
+
+def import_line(place: int, row: Row, companion_id: UUID) -> str:
+    """A row in the order of `IMPORT_COLUMNS` and the text format of COPY: `copy_line`, three times as fast."""
+    run, step, actor, touched, props = row.run_key, row.step, row.actor_key, row.touched, row.props.decode()
+    seq = "\\N" if row.seq is None else row.seq
+    said = f"{run}{step}{actor}{touched}{props}"
+    if "\\" in said or "\t" in said or "\n" in said or "\r" in said:
+        run, step, props = escaped(run), escaped(step), escaped(props)
+        actor = actor and escaped(actor)
+        touched = touched and escaped(touched)
+    actor = "\\N" if actor is None else actor
+    touched = "\\N" if touched is None else touched
+    return (
+        f"{place}\t{row.event_id.hex}\t{companion_id}\t{run}\t{step}\t{seq}\t{actor}\t{touched}"
+        f"\t{row.occurred_at.isoformat()}\t{row.content_hash}\t{props}\n"
+    )
 
 
 def shown(raw: object) -> str:

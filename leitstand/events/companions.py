@@ -13,11 +13,17 @@ from leitstand.events import facts
 
 
 def ensure_companions(
-    session: Session, *, workspace_id: UUID, keys: Collection[str], log_id: UUID
+    session: Session,
+    *,
+    workspace_id: UUID,
+    keys: Collection[str],
+    log_id: UUID,
+    end_steps: Sequence[str] = (),
+    funnel: Sequence[str] = (),
 ) -> dict[str, UUID]:
     """The companions of these names; those that are not there yet are made (published) and belong to the log.
 
-    Safe while others make the same ones.
+    Safe while others make the same ones. End steps and funnel are given to new ones only; see `configure`.
     """
     row = {"workspace_id": workspace_id, "kind": "companion", "status": "published"}
     items = [row | {"id": new_id(), "external_key": key, "title": key} for key in sorted(keys)]
@@ -28,7 +34,8 @@ def ensure_companions(
         Item.workspace_id == workspace_id, Item.kind == "companion", Item.external_key.in_(keys)
     )
     ids = {str(key): item_id for key, item_id in session.execute(found)}
-    companions = [{"item_id": item_id, "log_id": log_id} for item_id in ids.values()]
+    own = {"log_id": log_id, "end_steps": list(end_steps), "funnel": list(funnel)}
+    companions = [{"item_id": item_id, **own} for item_id in ids.values()]
     session.execute(insert(Companion).on_conflict_do_nothing(), companions)
     return ids
 

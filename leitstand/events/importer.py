@@ -142,9 +142,7 @@ def _import(
     finished, counts, companions = claim.finished, claim.counts, 0
     if not finished:
         builder = Builder(fallback_name(path), datetime.now(UTC))
-        writer = BatchWriter(
-            engine, workspace_id=workspace_id, claim=claim, options=options, received_at=builder.received_at
-        )
+        writer = BatchWriter(engine, workspace_id=workspace_id, claim=claim, received_at=builder.received_at)
         counts, finished = _copy(reader, builder, writer, claim, tell)
         _finish(engine, claim, finished, counts.accepted - claim.counts.accepted)
         companions = len(writer.companions)
@@ -228,7 +226,11 @@ def _finish(engine: Engine, claim: Claim, status: str, new: int) -> None:
 
 def _unknown(session: Session, workspace_id: UUID, names: list[str]) -> list[str]:
     def reached(name: str) -> bool:
-        found = select(1).where(RunFact.workspace_id == workspace_id, literal(name) == any_(RunFact.steps)).limit(1)
+        found = (
+            select(1)
+            .where(RunFact.workspace_id == workspace_id, literal(name) == any_(RunFact.steps))
+            .limit(1)
+        )
         return session.execute(found).first() is not None
 
     return [name for name in dict.fromkeys(names) if not reached(name)]

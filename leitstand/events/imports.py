@@ -71,12 +71,14 @@ class Claim:
 
     Args:
         log_id: of the companions that first appear in this file.
+        options: those given now, and those of earlier where nothing is said now.
         since: when its lines began to be read.
         finished: `done` or `truncated` if there is nothing to do, else empty.
     """
 
     import_id: UUID
     log_id: UUID
+    options: Options
     since: datetime
     done: int
     counts: Counts
@@ -124,13 +126,8 @@ def claim(session: Session, *, workspace_id: UUID, path: Path, sha256: str, opti
     session.execute(insert(EventImport).values(known | fresh | {"started_at": now}).on_conflict_do_nothing())
     row = session.execute(select(EventImport).filter_by(**known).with_for_update()).scalar_one()
     wanted = options.over(row.options)
-    found = Claim(
-        row.id,
-        row.log_id,
-        row.started_at,
-        row.lines_done,
-        Counts(row.accepted, row.duplicates, row.identical, row.refused),
-    )
+    counts = Counts(row.accepted, row.duplicates, row.identical, row.refused)
+    found = Claim(row.id, row.log_id, wanted, row.started_at, row.lines_done, counts)
     if wanted.to_dict() == row.options:
         return replace(found, finished=row.status) if row.status in FINISHED else found
     again = {
@@ -142,7 +139,7 @@ def claim(session: Session, *, workspace_id: UUID, path: Path, sha256: str, opti
     }
     zero = {"accepted": 0, "duplicates": 0, "identical": 0, "refused": 0}
     session.execute(update(EventImport).where(EventImport.id == row.id).values(again | zero))
-    return Claim(row.id, row.log_id, now, 0, Counts())
+    return Claim(row.id, row.log_id, wanted, now, 0, Counts())
 
 
 def advance(session: Session, *, import_id: UUID, lines_done: int, more: Counts) -> None:

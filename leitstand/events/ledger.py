@@ -16,7 +16,7 @@ from leitstand.events import facts
 from leitstand.events.instants import EARLIEST, LATEST
 from leitstand.events.partitions import ensure_partitions
 from leitstand.events.rows import CLAMPED, LONGEST_KEY, NUL, content_hash
-from leitstand.events.writer import COLUMNS, Origin, take
+from leitstand.events.writer import COLUMNS, Origin, copy_line, take
 
 Kind = Literal["viewed", "answered", "completed"]
 # An event without proof of where it comes from may not change what was reported long ago.
@@ -115,8 +115,9 @@ def _take(session: Session, origin: Origin, events: dict[int, IncomingEvent]) ->
     ensure_partitions(
         bind if isinstance(bind, Engine) else bind.engine, [event.event_id for event in events.values()]
     )
-    rows = [_row(place, event, origin.received_at) for place, event in events.items()]
-    _, repeated = take(facts.driver_cursor(session), origin, COLUMNS, rows)
+    lines = [copy_line(_row(place, event, origin.received_at)) for place, event in events.items()]
+    companions = {event.companion_id for event in events.values()}
+    _, repeated = take(facts.driver_cursor(session), origin, COLUMNS, lines, companions)
     outcomes = {}
     for place, event in events.items():
         stored = repeated.get(place)

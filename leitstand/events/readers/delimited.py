@@ -15,6 +15,7 @@ MOST_LINES = 500
 MOST_COLUMNS = 1_000
 LONGEST_NAME = 200
 OPEN_QUOTE = "unexpected end of data"
+LOOSE_QUOTE = "a quote is opened on this line and not closed where one may be"
 
 
 class CsvReader:
@@ -55,10 +56,10 @@ class CsvReader:
                 values = self._longer(line, more)
         except csv.Error as error:
             self._lines.give_back(more)
-            return refused(line, f"not CSV: {error}")
+            return refused(line, LOOSE_QUOTE if more else f"not CSV: {error}")
         if more and len(values) != len(self._columns):
             self._lines.give_back(more)
-            return refused(line, "a quote is opened and not closed on its line")
+            return refused(line, LOOSE_QUOTE)
         last = more[-1].number if more else line.number
         return self._record(line, last, text, values)
 
