@@ -43,9 +43,7 @@ def problem_page(request: Request, problem: Problem) -> Response | None:
         hint=problem.hint,
         request_id=problem.request_id,
     )
-    page.headers.update(
-        {**problem.headers, "X-Request-ID": problem.request_id} if problem.request_id else problem.headers
-    )
+    page.headers.update(problem.headers)
     return page
 
 

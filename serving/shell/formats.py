@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal, format_percent
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from serving.shell.assets import static_url
 
@@ -78,6 +78,15 @@ def moment(value: datetime | None, zone: str = "UTC") -> Markup | str:
 def day(value: date | None) -> str:
     """A day, such as 3 Nov 2026."""
     return format_date(value, "d MMM yyyy", locale=LOCALE) if value else EMPTY
+
+
+def marked(text: str) -> Markup:
+    """Text in which `this` is code."""
+    parts = [
+        Markup("<code>{}</code>").format(part) if at % 2 else escape(part)
+        for at, part in enumerate(text.split("`"))
+    ]
+    return Markup("").join(parts)
 
 
 def initials(name: str) -> str:
