@@ -1,0 +1,91 @@
+"""What steps of a drill leave behind: checks with their verdicts, figures, and tables to look at."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at; `skipped` where there is nothing to look at, which is said and is no failure."""
+
+    name: str
+    verdict: str
+    detail: str
+
+
+@dataclass
+class Evidence:
+    """Everything that was found so far, kept in a file after each finding, because a later step may fail.
+
+    Args:
+        path: the file.
+    """
+
+    path: Path
+    checks: list[Check] = field(default_factory=list)
+    figures: dict[str, Any] = field(default_factory=dict)
+    steps: dict[str, float] = field(default_factory=dict)
+
+    def check(self, name: str, passed: bool, detail: object) -> None:
+        """Keep a verdict."""
+        self.checks.append(Check(name, PASSED if passed else FAILED, str(detail)))
+        self.save()
+
+    def skip(self, name: str, why: str) -> None:
+        """Keep that there was nothing to look at."""
+        self.checks.append(Check(name, SKIPPED, why))
+        self.save()
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Measure a step, in seconds."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.steps[name] = round(time.monotonic() - began, 3)
+            self.save()
+
+    def save(self) -> None:
+        """Write everything to the file."""
+        self.path.write_text(json.dumps(self.to_dict()))
+
+    @property
+    def failures(self) -> list[str]:
+        """The checks that failed, in words."""
+        return [f"{check.name}: {check.detail}" for check in self.checks if check.verdict == FAILED]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values."""
+        return {
+            "checks": [asdict(check) for check in self.checks],
+            "figures": self.figures,
+            "steps": self.steps,
+        }
+
+    def table(self, since: int = 0) -> "pd.DataFrame":
+        """The checks from number `since` on."""
+        return rows([asdict(check) for check in self.checks[since:]], ["name", "verdict", "detail"])
+
+
+def rows(records: list[dict[str, Any]], columns: list[str]) -> "pd.DataFrame":
+    """Records as a table, without cutting what they say."""
+    import pandas as pd
+
+    pd.set_option("display.max_colwidth", None)
+    return pd.DataFrame.from_records(records, columns=columns)
+
+
+def facts(values: dict[str, Any]) -> "pd.DataFrame":
+    """Names and values as a table of two columns."""
+    return rows([{"what": name, "is": str(value)} for name, value in values.items()], ["what", "is"])

@@ -1,0 +1,65 @@
+"""The notebooks that can be run: restore drills (dr…) and runbooks (rb…), by the name behind their number."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from leitstand.errors import NotFound
+from leitstand.settings import Settings
+
+DRILLS, RUNBOOKS = "restore-drills", "runbooks"
+FILE = re.compile(r"(?P<number>(?:dr|rb)\d{3})-(?P<name>[a-z0-9-]+)")
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """One notebook.
+
+    Args:
+        number: as `dr010`.
+        name: what commands call it, as `postgres-latest`.
+        title: its first heading.
+    """
+
+    number: str
+    name: str
+    title: str
+    path: Path
+
+    @property
+    def file_name(self) -> str:
+        return self.path.stem
+
+
+def notebooks(settings: Settings, folder: str) -> list[Notebook]:
+    """The notebooks of a folder, by number."""
+    found = []
+    for path in sorted((settings.notebooks_dir / folder).glob("*.ipynb")):
+        if match := FILE.fullmatch(path.stem):
+            found.append(Notebook(match["number"], match["name"], _title(path), path))
+    return found
+
+
+def find(settings: Settings, folder: str, name: str) -> Notebook:
+    """One notebook by name, number or both.
+
+    Raises:
+        NotFound: there is none; the hint lists those that are.
+    """
+    known = notebooks(settings, folder)
+    for notebook in known:
+        if name in {notebook.name, notebook.number, notebook.file_name}:
+            return notebook
+    raise NotFound(
+        f"There is no {name!r}.", hint=f"Known: {', '.join(notebook.name for notebook in known) or 'none'}."
+    )
+
+
+def _title(path: Path) -> str:
+    import json
+
+    for cell in json.loads(path.read_text()).get("cells", []):
+        for line in "".join(cell["source"]).splitlines():
+            if cell["cell_type"] == "markdown" and line.startswith("# "):
+                return line.removeprefix("# ").strip()
+    return path.stem

@@ -1,0 +1,39 @@
+"""An executed notebook as one HTML page that asks no other host for anything."""
+
+from typing import Any
+
+STYLE = """
+:root { color-scheme: light dark; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto; padding: 0 1rem; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; font: 13px/1.45 ui-monospace, monospace; }
+.input_area { border-left: 3px solid #8888; padding: .2rem .8rem; opacity: .8; }
+.prompt, .anchor-link { display: none; }
+table { border-collapse: collapse; margin: .6rem 0; }
+td, th { border: 1px solid #8886; padding: .25rem .6rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+.output_stderr, .output_error { border-left: 3px solid #c33; padding-left: .8rem; }
+"""
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+
+
+def to_html(notebook: Any, title: str) -> str:
+    """The page; nbconvert's own page templates load scripts from other hosts, so only its body is taken."""
+    from html import escape
+
+    from nbconvert import HTMLExporter
+
+    exporter: Any = HTMLExporter
+    body, _ = exporter(template_name="basic").from_notebook_node(notebook)
+    return PAGE.format(title=escape(title), style=STYLE, body=body)

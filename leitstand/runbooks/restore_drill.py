@@ -1,0 +1,418 @@
+"""The steps of the PostgreSQL restore drill; the notebook dr010 calls them one by one and shows what they find."""
+
+import atexit
+import hashlib
+import json
+import random
+import shutil
+import time
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Engine, create_engine, make_url, text
+
+from leitstand.backups import fingerprint, keys, wal
+from leitstand.backups.catalogue import COMPLETE, get_backup, newest_complete
+from leitstand.backups.exclusive import exclusive
+from leitstand.backups.inventory import open_copy, read_inventory
+from leitstand.backups.operations import run_backup
+from leitstand.backups.restore import check_space, restore_postgres
+from leitstand.backups.verification import archived_segments, missing_log
+from leitstand.backups.work import Progress
+from leitstand.db import migrate
+from leitstand.db.engine import make_engine, transaction
+from leitstand.db.models import Backup
+from leitstand.errors import Conflict, IntegrityFailed, InvalidInput, NotFound
+from leitstand.runbooks import scratch
+from leitstand.runbooks.evidence import Evidence, facts, rows
+from leitstand.runbooks.source_point import Point, bytes_behind, lost, measure, measure_on, rpo_seconds
+from leitstand.settings import Settings, get_settings
+from leitstand.storage.objects import ObjectStorage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LOCK = "restore drill"
+SANDBOX = "sandbox"
+STATE, POINT = "evidence.json", "source.json"
+PLAN = (
+    "download, check and decrypt every part",
+    "unpack, and compare every file with PostgreSQL's manifest (pg_verifybackup)",
+    "recover to the end of the archived log, without an archive of its own and without a TCP port",
+    "check structure (pg_amcheck, collations, migrations), known rows and counts",
+    "run the data checks",
+    "compare sampled copies of objects with their SHA-256",
+    "measure RPO and RTO",
+    "stop and remove the restored server",
+)
+
+
+def ensure_backup(engine: Engine, settings: Settings, *, progress: Progress | None = None) -> Backup:
+    """The newest complete backup of PostgreSQL; where there is none, one is taken first."""
+    with transaction(engine) as session:
+        backup = newest_complete(session, "postgres")
+    if backup is not None:
+        return backup
+    if progress:
+        progress("there is no backup of PostgreSQL yet: taking one first")
+    return run_backup(engine, settings, "postgres", progress=progress)
+
+
+class RestoreDrill:
+    """One drill. Its steps are called in order; each gives a table of what it found."""
+
+    def __init__(
+        self, settings: Settings, engine: Engine, backup: Backup, folder: Path, source: Point, sample: int
+    ) -> None:
+        self.settings, self.engine, self.backup = settings, engine, backup
+        self.folder, self.source, self.sample = folder, source, sample
+        self.target = folder / "postgres"
+        self.storage = ObjectStorage(settings)
+        self.evidence = Evidence(folder / STATE)
+        self.server: scratch.ScratchServer | None = None
+        self._held = ExitStack()
+        self._restore_began = 0.0
+
+    @classmethod
+    def begin(cls, *, run_id: str = SANDBOX, backup_id: str = "", sample_objects: int = 20) -> "RestoreDrill":
+        """Take up the drill that was prepared under `run_id`, or, by itself, a sandbox that leaves no record.
+
+        Raises:
+            Conflict: another drill is running.
+            InvalidInput: `run_id` is none.
+            NotFound: there is no such backup.
+        """
+        if not scratch.is_run_id(run_id):
+            raise InvalidInput(
+                f"{run_id!r} is no run id.", hint="Leave it at 'sandbox', or run `leitstand drill run`."
+            )
+        settings = get_settings()
+        engine = make_engine(settings, statement_timeout_ms=0, application="leitstand-drill")
+        held = ExitStack()
+        if run_id == SANDBOX:
+            held.enter_context(exclusive(engine, LOCK))
+            scratch.remove_leftovers(settings)
+            folder, source = scratch.make_folder(settings, SANDBOX), measure(engine)
+        else:
+            folder = scratch.scratch_root(settings).resolve() / f"{scratch.PREFIX}{run_id}"
+            source = Point.of(json.loads((folder / POINT).read_text()))
+        drill = cls(settings, engine, _chosen(engine, settings, backup_id), folder, source, sample_objects)
+        drill._held = held
+        atexit.register(drill.close)
+        return drill
+
+    # --- the steps ---
+
+    def identity(self) -> "pd.DataFrame":
+        """Who is restored from and where to; refuses the live data as a target."""
+        url = make_url(self.settings.database_url)
+        with self.engine.connect() as connection:
+            live = fingerprint.server(connection)
+            live_data = str(connection.scalar(text("SELECT current_setting('data_directory')")))
+        scratch.refuse_live_target(self.target, root=scratch.scratch_root(self.settings), live_data=live_data)
+        same = self.backup.manifest["system_identifier"] == live["system_identifier"]
+        self.evidence.check(
+            "the backup is of this cluster", same, f"system identifier {live['system_identifier']}"
+        )
+        self.evidence.check(
+            "the target is not the live data", True, f"scratch folder {self.target.parent.name}, no TCP port"
+        )
+        return facts(
+            {
+                "environment": self.settings.environment,
+                "source": f"{url.host}:{url.port}/{url.database}",
+                "PostgreSQL": live["postgres_version"],
+                "source at the start": f"{self.source.at:%Y-%m-%d %H:%M:%S %Z}, log position {self.source.lsn}",
+                "backup": f"{self.backup.id}, finished {self.backup.finished_at:%Y-%m-%d %H:%M:%S %Z}",
+                "target": f"private socket, folder {self.target.parent.name}",
+            }
+        )
+
+    def preconditions(self) -> "pd.DataFrame":
+        """Space on the disk, every part in the store, a key that opens it, a log without a gap."""
+        first, manifest = len(self.evidence.checks), self.backup.manifest
+        space = check_space(self.target, manifest)
+        self.evidence.check(
+            "disk space", True, f"{space['free'] / 1e9:.1f} GB free, {space['needed'] / 1e9:.1f} GB needed"
+        )
+        bucket = self.settings.bucket_backups
+        missing = [part["key"] for part in manifest["parts"] if not self._is_stored(bucket, part)]
+        self.evidence.check(
+            "every part is stored", not missing, f"{len(manifest['parts'])} parts, {len(missing)} missing"
+        )
+        own = {str(identity.to_public()) for identity in keys.identities(self.settings)}
+        self.evidence.check(
+            "a key of this machine opens it",
+            bool(own & set(manifest["recipients"])),
+            f"{len(manifest['recipients'])} recipients",
+        )
+        gap = missing_log(self.storage, bucket, manifest)
+        self.evidence.check(
+            "archived log without a gap",
+            not gap,
+            f"{gap} is missing" if gap else "every segment follows the one before",
+        )
+        return self.evidence.table(first)
+
+    def _is_stored(self, bucket: str, part: dict[str, Any]) -> bool:
+        try:
+            return self.storage.head(bucket, str(part["key"])).bytes == int(part["bytes"])
+        except NotFound:
+            return False
+
+    def plan(self) -> "pd.DataFrame":
+        """What will be done, and the hash of that."""
+        plan = {"backup": str(self.backup.id), "backup_sha256": self.backup.sha256, "steps": PLAN}
+        self.evidence.figures["plan_sha256"] = hashlib.sha256(json.dumps(plan).encode()).hexdigest()
+        return rows([{"step": number, "what": step} for number, step in enumerate(PLAN, 1)], ["step", "what"])
+
+    def restore(self) -> "pd.DataFrame":
+        """Unpack the backup and have PostgreSQL's own tool compare every file."""
+        self._restore_began = time.monotonic()
+        with self.evidence.step("restore"):
+            restored = restore_postgres(self.settings, target=self.target, manifest=self.backup.manifest)
+        self.evidence.check("pg_verifybackup", True, "every file is what PostgreSQL's manifest says")
+        content = restored.manifest["content"]
+        return facts(
+            {
+                "bytes unpacked": f"{content['bytes']:,}",
+                "SHA-256": content["sha256"],
+                "seconds": self.evidence.steps["restore"],
+            }
+        )
+
+    def start(self) -> "pd.DataFrame":
+        """Start the restored server; it recovers to the end of the archived log."""
+        self.server = scratch.ScratchServer(self.folder, self.target)
+        with self.evidence.step("recovery"):
+            self.server.start()
+        self.evidence.figures["rto_seconds"] = round(time.monotonic() - self._restore_began, 3)
+        with self._restored().connect() as connection:
+            recovered_at, lsn = connection.execute(
+                text(
+                    "SELECT pg_last_xact_replay_timestamp(), coalesce(pg_last_wal_replay_lsn(), pg_current_wal_lsn())::text"
+                )
+            ).one()
+            self._found = measure_on(connection)
+        self.recovered_at: datetime = recovered_at or datetime.fromisoformat(
+            self.backup.manifest["counted_at"]
+        )
+        self.evidence.figures |= {"recovered_at": self.recovered_at.isoformat(), "recovered_lsn": lsn}
+        self._check_end_of_log(lsn)
+        return facts(
+            {
+                "newest recovered commit": f"{self.recovered_at:%Y-%m-%d %H:%M:%S.%f %Z}",
+                "log position": lsn,
+                "seconds": self.evidence.steps["recovery"],
+            }
+        )
+
+    def _check_end_of_log(self, lsn: str) -> None:
+        """Recovery that stops early looks like success: it has to reach what was archived, and the backup's own end."""
+        manifest, position = self.backup.manifest, wal.lsn_number(lsn)
+        reached = position >= wal.lsn_number(manifest["stop_lsn"])
+        self.evidence.check(
+            "recovered to the end of the backup", reached, f"{lsn} of at least {manifest['stop_lsn']}"
+        )
+        timeline, size = int(manifest["timeline"]), int(manifest["segment_bytes"])
+        names = archived_segments(
+            self.storage, self.settings.bucket_backups, manifest["system_identifier"], timeline
+        )
+        before = [
+            name for name in names if name <= wal.segment_of(wal.lsn_number(self.source.lsn), timeline, size)
+        ]
+        if not before:
+            self.evidence.skip("recovered to the end of the archived log", "nothing is archived")
+            return
+        last = before[-1]
+        self.evidence.check(
+            "recovered to the end of the archived log",
+            wal.segment_of(position, timeline, size) >= last,
+            f"last archived segment {last}",
+        )
+
+    def check_structure(self) -> "pd.DataFrame":
+        """pg_amcheck on every table and index, collations, and the migrations."""
+        first = len(self.evidence.checks)
+        server = self._server()
+        with self.evidence.step("pg_amcheck"):
+            server.run("pg_amcheck", "--all", "--install-missing", "--no-dependent-toast", "--jobs=2")
+        self.evidence.check("pg_amcheck", True, "no table and no index is damaged")
+        restored = self._restored()
+        with restored.connect() as connection:
+            changed = connection.scalar(
+                text(
+                    "SELECT count(*) FROM pg_database WHERE datcollversion <> pg_database_collation_actual_version(oid)"
+                )
+            )
+        self.evidence.check(
+            "collations", changed == 0, f"{changed} databases with another version of their collation"
+        )
+        revision = migrate.current(restored)
+        migrate.upgrade(restored)
+        head = migrate.current(restored)
+        self.evidence.check("migrations", head == migrate.head(), f"restored at {revision}, now at {head}")
+        return self.evidence.table(first)
+
+    def check_content(self) -> "pd.DataFrame":
+        """Known rows, and the counts of the key tables between those of the backup and those of the source."""
+        with self._restored().begin() as connection:
+            known = connection.scalar(
+                text("SELECT count(*) FROM backup WHERE id = :id"), {"id": self.backup.id}
+            )
+            found = fingerprint.counts(connection)
+        with self.engine.begin() as connection:
+            live = fingerprint.counts(connection)
+        self.evidence.check("the backup's own entry is there", known == 1, f"{known} rows")
+        expected = self.backup.manifest["counts"]
+        compared = [_compared(name, expected[name], found[name], live[name]) for name in sorted(expected)]
+        wrong = [row["table"] for row in compared if not row["plausible"]]
+        self.evidence.check(
+            "counts", not wrong, f"{len(compared)} tables, implausible: {', '.join(wrong) or 'none'}"
+        )
+        self.evidence.figures["counts"] = found
+        return rows(compared, ["table", "backup", "restored", "live", "plausible"])
+
+    def check_data(self) -> "pd.DataFrame":
+        """The data checks on the restored database."""
+        from leitstand.checks.run import run_checks
+
+        url = make_url(self.settings.database_url)
+        with self.evidence.step("data checks"):
+            result = run_checks(
+                self._server().url(str(url.database), str(url.username)),
+                target=f"drill of backup {self.backup.id}",
+            )
+        self.evidence.check(
+            "data checks", result.success, f"{result.evaluated} checks, {result.failed} failed"
+        )
+        shown = [
+            {"check": check["name"], "holds": check["success"], "says": check["says"]}
+            for check in result.results
+        ]
+        return rows(shown, ["check", "holds", "says"])
+
+    def check_objects(self) -> "pd.DataFrame":
+        """A sample of the copied objects: decrypted, and their SHA-256 compared with the inventory."""
+        with transaction(self.engine) as session:
+            backup = newest_complete(session, "objects")
+        if backup is None or not backup.manifest.get("objects"):
+            self.evidence.skip(
+                "sampled objects",
+                "there is no copy of objects yet" if backup is None else "there are no objects",
+            )
+            return self.evidence.table(len(self.evidence.checks) - 1)
+        entries = read_inventory(self.storage, self.settings, backup.manifest)
+        chosen = random.sample(entries, min(self.sample, len(entries)))
+        identities = keys.identities(self.settings)
+        with self.evidence.step("objects"):
+            wrong = [
+                entry["key"]
+                for entry in chosen
+                if not _is_intact(self.storage, self.settings, entry, identities)
+            ]
+        self.evidence.check(
+            "sampled objects",
+            not wrong,
+            f"{len(chosen)} of {len(entries)}, damaged or gone: {', '.join(wrong) or 'none'}",
+        )
+        return rows(
+            [
+                {"object": entry["key"], "bytes": entry["bytes"], "sha256": entry["sha256"]}
+                for entry in chosen
+            ],
+            ["object", "bytes", "sha256"],
+        )
+
+    def measure(self) -> "pd.DataFrame":
+        """RPO: work that would be lost. RTO: from the first byte downloaded to connections being accepted."""
+        figures = self.evidence.figures
+        missing = lost(self.source, self._found)
+        figures["rpo_seconds"] = round(rpo_seconds(self.source, missing, self.recovered_at), 3)
+        figures["transactions_behind"] = missing
+        figures["log_bytes_behind"] = bytes_behind(self.source, figures["recovered_lsn"])
+        self.evidence.save()
+        return facts(
+            {
+                "RPO, seconds": figures["rpo_seconds"],
+                "RTO, seconds": figures["rto_seconds"],
+                "transactions not yet archived at the start": figures["transactions_behind"],
+                "bytes of log not yet archived at the start": figures["log_bytes_behind"],
+            }
+        )
+
+    def clean_up(self) -> "pd.DataFrame":
+        """Stop the restored server and remove its data."""
+        self.close()
+        left = [
+            path.name for path in (self.target, self.target.with_name("postgres.access")) if path.exists()
+        ]
+        self.evidence.check("clean-up", not left, f"left: {', '.join(left) or 'nothing'}")
+        return self.evidence.table(len(self.evidence.checks) - 1)
+
+    def verdict(self) -> "pd.DataFrame":
+        """Every check; kept for whoever archives the notebook."""
+        self.evidence.figures["ended_at"] = datetime.now(UTC).isoformat()
+        self.evidence.save()
+        if self.folder.name == f"{scratch.PREFIX}{SANDBOX}":
+            scratch.remove(self.folder)
+        self._held.close()
+        return self.evidence.table()
+
+    @property
+    def failures(self) -> list[str]:
+        """What failed, in words; empty when the restore is proven."""
+        return self.evidence.failures
+
+    # --- inside ---
+
+    def close(self) -> None:
+        """Stop the server and remove what was restored; also when the kernel ends in the middle."""
+        if self.server is not None:
+            self.server.stop()
+        for path in (self.target, self.target.with_name("postgres.access")):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _server(self) -> scratch.ScratchServer:
+        if self.server is None:
+            raise Conflict("The restored server is not running.", hint="Run the steps in order.")
+        return self.server
+
+    def _restored(self) -> Engine:
+        url = make_url(self.settings.database_url)
+        return create_engine(self._server().url(str(url.database), str(url.username)), pool_size=1)
+
+
+def _chosen(engine: Engine, settings: Settings, backup_id: str) -> Backup:
+    if not backup_id:
+        return ensure_backup(engine, settings)
+    with transaction(engine) as session:
+        backup = get_backup(session, backup_id)
+    if backup.kind != "postgres" or backup.status != COMPLETE:
+        raise InvalidInput(
+            f"Backup {backup.id} is no complete backup of PostgreSQL.",
+            hint="`leitstand backup list` shows them.",
+        )
+    return backup
+
+
+def _compared(table: str, before: int, found: int, now: int) -> dict[str, Any]:
+    """The restored state lies between the backup and now; so do its counts, but for rows that came and went between."""
+    return {
+        "table": table,
+        "backup": before,
+        "restored": found,
+        "live": now,
+        "plausible": min(before, now) <= found <= max(before, now),
+    }
+
+
+def _is_intact(
+    storage: ObjectStorage, settings: Settings, entry: dict[str, Any], identities: list[Any]
+) -> bool:
+    try:
+        return open_copy(storage, settings, entry, identities=identities) == (entry["bytes"], entry["sha256"])
+    except (IntegrityFailed, NotFound):
+        return False
