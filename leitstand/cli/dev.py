@@ -52,10 +52,10 @@ def check() -> None:
 def demo() -> None:
     """Fill the demo workspace again: what is there stays, what was deleted comes back."""
     from leitstand.db.engine import make_engine
-    from leitstand.embedded import demo as content
+    from leitstand.embedded import demo as workspace
     from leitstand.embedded import programs
     from leitstand.embedded.progress import Terminal
 
     settings = programs.settings_of(chosen(None, None))
-    engine = make_engine(settings, statement_timeout_ms=content.STATEMENT_TIMEOUT_MS)
-    content.fill(engine, settings, Terminal().note)
+    engine = make_engine(settings, statement_timeout_ms=workspace.STATEMENT_TIMEOUT_MS)
+    workspace.fill(engine, settings, Terminal().note)

@@ -3,7 +3,6 @@
 Everything goes through the functions that people's own data goes through; nothing is written past them.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID
@@ -35,14 +34,6 @@ SPACE, SPACE_DESCRIPTION = "Documentation", "Openly licensed manuals, to try sea
 NO_DOCUMENTS = {"README.md", "MANIFEST.csv", "LICENSE", "LICENSE.txt"}
 
 Note = Callable[[str], None]
-
-
-def fingerprint(settings: Settings) -> str:
-    """What the demo consists of: changes with any file of it."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in settings.demo_dir.rglob("*") if path.is_file()):
-        digest.update(str(path.relative_to(settings.demo_dir)).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
 
 
 def fill(engine: Engine, settings: Settings, note: Note) -> None:

@@ -3,14 +3,14 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from leitstand.embedded import credentials, preflight, probes, programs
+from leitstand.embedded import content, credentials, preflight, probes, programs
 from leitstand.embedded.environment import REPOSITORY, Environment
 from leitstand.embedded.progress import Tell
 from leitstand.embedded.stop import clear_leftovers
@@ -88,6 +88,32 @@ def up(
         return _Start(environment, tell, began).run(owner_email, on_owner)
 
 
+class Beside:
+    """Work done beside the caller's; when the caller fails, nobody waits for it (an executor would)."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self.work = work
+        self.error: Exception | None = None
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            self.work()
+        except Exception as error:
+            self.error = error
+
+    def raise_if_failed(self) -> None:
+        """Raise what the work raised so far."""
+        if self.error is not None:
+            raise self.error
+
+    def join(self) -> None:
+        """Wait for the end of the work and raise what it raised."""
+        self.thread.join()
+        self.raise_if_failed()
+
+
 class _Start:
     """One run of `up`."""
 
@@ -104,13 +130,12 @@ class _Start:
         if not self.supervisor.running():
             self._prepare()
         self._foundation()
-        with ThreadPoolExecutor(1) as background:
-            flows = background.submit(self._flows)
-            self._schema_and_buckets()
-            self.supervisor.launch(*(service.name for service in SERVICES if service not in LATER))
-            owner = self._people_and_demo(owner_email, on_owner)
-            self._wait_ready(SERVICES, flows)
-            flows.result()
+        flows = Beside(self._flows)
+        self._schema_and_buckets()
+        self.supervisor.launch(*(service.name for service in SERVICES if service not in LATER))
+        owner = self._people_and_demo(owner_email, on_owner)
+        self._wait_ready(SERVICES, flows)
+        flows.join()
         return self._finish(owner)
 
     def _prepare(self) -> None:
@@ -183,25 +208,28 @@ class _Start:
             time.sleep(POLL_SECONDS)
 
     def _people_and_demo(self, owner_email: str, on_owner: Callable[["Owner"], None]) -> "Owner | None":
+        """The first owner and the demo, once; what is heavy to import is only imported then."""
+        settings = programs.settings_of(self.environment)
+        wanted = content.fingerprint(settings.demo_dir)
+        if not self.cold and self.environment.recall().get("demo") == wanted:
+            return None
         from leitstand.db.engine import make_engine
         from leitstand.embedded import demo
         from leitstand.embedded.owner import ensure_owner
 
-        settings = programs.settings_of(self.environment)
         engine = make_engine(settings, statement_timeout_ms=demo.STATEMENT_TIMEOUT_MS)
         try:
             owner = ensure_owner(engine, email=owner_email)
             if owner:
                 on_owner(owner)
-            if self.cold or self.environment.recall().get("demo") != demo.fingerprint(settings):
-                with self.tell.step("Filling the demo workspace", "demo workspace filled"):
-                    demo.fill(engine, settings, self.tell.note)
-                self.environment.remember(demo=demo.fingerprint(settings))
+            with self.tell.step("Filling the demo workspace", "demo workspace filled"):
+                demo.fill(engine, settings, self.tell.note)
         finally:
             engine.dispose()
+        self.environment.remember(demo=wanted)
         return owner
 
-    def _wait_ready(self, services: Sequence[Service], flows: "Future[None] | None" = None) -> None:
+    def _wait_ready(self, services: Sequence[Service], beside: "Beside | None" = None) -> None:
         """Wait until services are ready; whichever is ready meanwhile is told.
 
         Raises:
@@ -214,8 +242,8 @@ class _Start:
                 self.told.add(name)
                 self.tell.note(f"{name} ready", time.monotonic() - self.began)
             self._check_alive(waiting)
-            if flows is not None and flows.done():
-                flows.result()
+            if beside is not None:
+                beside.raise_if_failed()
             if time.monotonic() > deadline:
                 raise self._not_ready(waiting[0], health[waiting[0].name].detail)
             time.sleep(POLL_SECONDS)
