@@ -12,7 +12,9 @@ from pathlib import Path
 
 from flows.schedules import Deployment, load
 from leitstand import __version__
+from leitstand.db.engine import transaction
 from leitstand.errors import LeitstandError, Unavailable
+from leitstand.jobs import executions
 from leitstand.jobs.prefect_api import PrefectApi
 from leitstand.settings import Settings, get_settings
 from leitstand.telemetry.logs import configure_logging, get_logger
@@ -75,16 +77,30 @@ def deploy(settings: Settings) -> list[str]:
     return [entry.name for entry in changed]
 
 
+def crash_unfinished(settings: Settings) -> int:
+    """Mark the runs that the environment's end interrupted as crashed, in Prefect and with us; give how many."""
+    api = PrefectApi(settings)
+    wait_for_server(api)
+    with transaction() as session:
+        executions.crash_running(session)
+    return api.crash_unfinished()
+
+
 def main() -> None:
-    """Deploy; one line of what was done, exit code 1 and a hint where it could not be."""
+    """Deploy; one line of what was done, exit code 1 and a hint where it could not be.
+
+    With `--crash-unfinished`, as an environment whose worker does not run yet does at its start, runs that were going
+    on when it ended are marked as crashed first: they would hold up the next.
+    """
     settings = get_settings()
     configure_logging("deploy", settings.log_level)
     try:
+        crashed = crash_unfinished(settings) if "--crash-unfinished" in sys.argv[1:] else 0
         sent = deploy(settings)
     except LeitstandError as error:
         log.error("not deployed", error=error.message, hint=error.hint)  # noqa: TRY400 - a person reads this, no trace
         sys.exit(error.exit_code)
-    log.info("deployed", sent=sent)
+    log.info("deployed", sent=sent, crashed=crashed)
 
 
 if __name__ == "__main__":

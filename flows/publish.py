@@ -23,9 +23,13 @@ from leitstand.jobs.prefect_environment import HEARTBEAT_SECONDS, WORK_POOL
 
 TAG = "leitstand"
 ZOMBIES = "Runs without a heartbeat have crashed"
+STUCK = "Runs that do not begin have crashed"
 HEARTBEAT = "prefect.flow-run.heartbeat"
 # Three missed heartbeats.
 SILENCE = timedelta(seconds=3 * HEARTBEAT_SECONDS)
+# A worker that ends while it submits a run leaves it so for ever.
+LONGEST_SUBMISSION = timedelta(minutes=10)
+SUBMISSIONS = [f"prefect.flow-run.{state}" for state in ("Pending", "Submitting", "InfrastructurePending")]
 ENDS = [f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Cancelled", "Crashed", "Skipped")]
 
 
@@ -37,7 +41,8 @@ def publish(deployments: Iterable[tuple[Deployment, str]], gone: Iterable[str]) 
             send(deployment, digest)
         for identity in gone:
             delete(client, UUID(identity))
-        ensure_automation(client)
+        for automation in automations():
+            ensure_automation(client, automation)
 
 
 def flow_of(deployment: Deployment) -> Flow[..., Any]:
@@ -89,33 +94,45 @@ def ensure_work_pool(client: SyncPrefectClient) -> None:
         return
 
 
-def zombie_automation() -> AutomationCore:
-    """A run whose process was killed stays Running and holds up the next: without a heartbeat it has crashed."""
-    trigger = EventTrigger(
-        after={HEARTBEAT},
-        expect={HEARTBEAT, *ENDS},
+def automations() -> list[AutomationCore]:
+    """What ends runs whose process is gone, which else hold up the next of their deployment."""
+    return [
+        _crash(
+            ZOMBIES,
+            "A run whose process was killed stays Running: without a heartbeat it has crashed.",
+            _silence(after={HEARTBEAT}, expect={HEARTBEAT, *ENDS}, within=SILENCE),
+        ),
+        _crash(
+            STUCK,
+            "A run whose worker was killed before it began stays Pending: after ten minutes it has crashed.",
+            _silence(
+                after={*SUBMISSIONS}, expect={"prefect.flow-run.Running", *ENDS}, within=LONGEST_SUBMISSION
+            ),
+        ),
+    ]
+
+
+def _silence(*, after: set[str], expect: set[str], within: timedelta) -> EventTrigger:
+    """When a flow run that did one of `after` does none of `expect` for so long."""
+    return EventTrigger(
+        after=after,
+        expect=expect,
         match={"prefect.resource.id": "prefect.flow-run.*"},
         for_each={"prefect.resource.id"},
         posture=Posture.Proactive,
         threshold=1,
-        within=SILENCE,
-    )
-    crash = ChangeFlowRunState(
-        state=StateType.CRASHED, name="Crashed", message="No heartbeat: the run's process is gone."
-    )
-    return AutomationCore(
-        name=ZOMBIES,
-        description=zombie_automation.__doc__ or "",
-        tags=[TAG],
-        trigger=trigger,
-        actions=[crash],
+        within=within,
     )
 
 
-def ensure_automation(client: SyncPrefectClient) -> None:
+def _crash(name: str, description: str, trigger: EventTrigger) -> AutomationCore:
+    crash = ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message=description)
+    return AutomationCore(name=name, description=description, tags=[TAG], trigger=trigger, actions=[crash])
+
+
+def ensure_automation(client: SyncPrefectClient, wanted: AutomationCore) -> None:
     """Create the automation, or bring the one of that name up to date; a second of that name is deleted."""
-    wanted = zombie_automation()
-    present = client.read_automations_by_name(ZOMBIES)
+    present = client.read_automations_by_name(wanted.name)
     if not present:
         client.create_automation(wanted)
         return

@@ -48,6 +48,12 @@ def _mark_crashed(session: Session, flow: str) -> None:
     session.execute(statement.values(status=CRASHED, finished_at=func.now()))
 
 
+def crash_running(session: Session) -> None:
+    """Mark every execution that is going on as crashed: for when nothing that could be doing it runs."""
+    statement = update(FlowExecution).where(FlowExecution.status == RUNNING)
+    session.execute(statement.values(status=CRASHED, finished_at=func.now()))
+
+
 def finish(session: Session, *, flow: str, scheduled_for: datetime, flow_run: str, error: str = "") -> None:
     """Record how the work of that instant ended; another run that took it over since is left alone."""
     statement = update(FlowExecution).where(

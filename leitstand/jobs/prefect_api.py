@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from leitstand.errors import InvalidInput, NotFound, Unavailable
+from leitstand.errors import InvalidInput, LeitstandError, NotFound, Unavailable
 from leitstand.jobs.prefect_environment import api_url, credentials
 from leitstand.settings import Settings
 from leitstand.telemetry.context import current
@@ -19,6 +19,8 @@ REQUEST_TAG = "request:"
 TRACE_TAG = "trace:"
 FIRST_ERROR = 400
 MISSING, REFUSED = 404, {409, 422}
+BEGUN = ("PENDING", "RUNNING", "CANCELLING")
+FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 AUTHORIZATION = {401, 403}
 
 
@@ -44,6 +46,14 @@ class DeploymentState:
         }
 
 
+@dataclass(frozen=True)
+class RunState:
+    """Where a run stands, and whether it stays there."""
+
+    name: str
+    final: bool
+
+
 class PrefectApi:
     """Prefect's API of one environment. Every method raises `Unavailable` when the server does not answer."""
 
@@ -63,7 +73,7 @@ class PrefectApi:
         """Whether the server answers that it is well."""
         try:
             return self._ask("GET", "/health") is True
-        except Unavailable:
+        except LeitstandError:
             return False
 
     def digests(self) -> dict[str, tuple[str, str]]:
@@ -85,7 +95,7 @@ class PrefectApi:
         )
         last = self._runs(
             deployment["id"],
-            ["COMPLETED", "FAILED", "CRASHED", "CANCELLED", "RUNNING", "PENDING"],
+            [*FINAL, "RUNNING", "PENDING"],
             "START_TIME_DESC",
         )
         coming = self._runs(deployment["id"], ["SCHEDULED"], "EXPECTED_START_TIME_ASC")
@@ -118,10 +128,7 @@ class PrefectApi:
             NotFound: there is no such deployment.
             InvalidInput: the flow does not take these parameters.
         """
-        known = {
-            deployment["name"]: deployment["id"]
-            for deployment in self._ask("POST", "/deployments/filter", {})
-        }
+        known = self.digests()
         if name not in known:
             raise NotFound(
                 f"There is no flow {name!r}.", hint=f"Deployed: {', '.join(sorted(known)) or 'none yet'}."
@@ -136,24 +143,37 @@ class PrefectApi:
         answer = self._ask("POST", f"/deployments/{known[name][0]}/create_flow_run", body)
         return str(answer["id"])
 
+    def state_of(self, flow_run: str) -> RunState:
+        """Where a run stands.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        run = self._ask("GET", f"/flow_runs/{flow_run}")
+        return RunState(run["state_name"], run["state_type"] in FINAL)
+
+    def crash_unfinished(self) -> int:
+        """Mark every run that has begun and not ended as crashed, and give how many: for when no worker runs."""
+        question = {"flow_runs": {"state": {"type": {"any_": list(BEGUN)}}}, "limit": 200}
+        runs = self._ask("POST", "/flow_runs/filter", question)
+        state = {"type": "CRASHED", "message": "The environment ended while this run was going on."}
+        for run in runs:
+            self._ask("POST", f"/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
+        return len(runs)
+
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         import httpx
 
         try:
-            answer = httpx.request(
-                method,
-                self.url + path,
-                json=body,
-                auth=self.credentials,
-                timeout=self.timeout,
-                trust_env=False,
-            )
+            answer = self.client.request(method, self.url + path, json=body)
         except httpx.HTTPError as error:
             raise Unavailable(
                 "Prefect does not answer.", hint="See leitstand health, and the log of the service prefect."
             ) from error
         if answer.status_code in REFUSED:
             raise InvalidInput(f"Prefect refuses this: {_detail(answer.text)}")
+        if answer.status_code == MISSING:
+            raise NotFound("Prefect knows no such thing.")
         if answer.status_code in AUTHORIZATION:
             raise Unavailable(
                 "Prefect refuses our password.",

@@ -15,6 +15,8 @@ USER = "admin"
 WORK_POOL = "leitstand"
 DATABASE = "prefect"
 HEARTBEAT_SECONDS = 30
+# How long a run that has not yet begun, or whose process died, holds up the next of its deployment.
+LEASE_SECONDS = 120
 RETENTION_SECONDS = 30 * 24 * 3600
 EVENT_RETENTION = "P7D"
 # Flow runs at one time: each is a process of its own of about 150 MB.
@@ -74,6 +76,9 @@ def _server(settings: Settings) -> dict[str, str]:
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(RETENTION_SECONDS),
         "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": EVENT_RETENTION,
+        # Kept in files, a running flow's slot outlives a restart of the server; kept in memory, the run would be cancelled.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+        "PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION": str(LEASE_SECONDS),
     }
 
 
@@ -110,9 +115,12 @@ def server_arguments() -> list[str]:
 
 def worker_arguments() -> list[str]:
     """Arguments of the Python that runs the worker in the foreground, with its health endpoint."""
+    return ["-m", "flows.worker"]
+
+
+def prefect_worker_options() -> list[str]:
+    """Arguments of Prefect's command line, for the worker."""
     return [
-        "-m",
-        "prefect",
         "worker",
         "start",
         "--pool",
