@@ -11,6 +11,7 @@ import pwd
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -140,7 +141,9 @@ def _user_given(owner: Path, program: str) -> pwd.struct_passwd:
     if owner.parent.stat().st_uid == 0:
         owner.parent.chmod(owner.parent.stat().st_mode | stat.S_IXGRP | stat.S_IXOTH)
     user = someone_else()
-    for needed in [Path(program), *([owner] if owner.exists() else [])]:
+    # Its archive and restore commands are Python.
+    python = Path(sys.executable).resolve()
+    for needed in [Path(program), python, *([owner] if owner.exists() else [])]:
         _check_reachable(needed, user)
     return user
 
