@@ -215,7 +215,7 @@ def _fault(document: dict[str, Any], issue: Any) -> dict[str, str]:
         "extra_forbidden": f"has the unknown member {member!r}",
         "union_tag_invalid": "is of no known kind",
         "union_tag_not_found": "lacks 'kind'",
-    }.get(issue["type"], f"has a wrong {member!r}: {issue['msg']}" if member else issue["msg"])
+    }.get(issue["type"], f"has a wrong {member!r}: {issue['msg']}" if member else f"is wrong: {issue['msg']}")
     mend = {
         "missing": f"Add {member!r}.",
         "extra_forbidden": "Remove it, or correct its spelling.",

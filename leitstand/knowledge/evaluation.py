@@ -1,0 +1,192 @@
+"""How good retrieval is on a set of documents, questions and judgements: nDCG@10, Recall@10 and MRR@10.
+
+A set is a folder with `docs.jsonl.gz` (or `docs.jsonl`: id, title, text), `queries.jsonl` (id, text) and `qrels.tsv`
+(query_id, doc_id, relevance; tabs, a header). The real search runs on the documents cut as ingestion cuts them, in
+a workspace that exists only in a transaction which is rolled back.
+"""
+
+import gzip
+import json
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TextIO
+from uuid import UUID
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from leitstand.db.models import Document, Item, Workspace
+from leitstand.db.models.base import new_id
+from leitstand.errors import InvalidInput
+from leitstand.identity.access import Principal, system_principal
+from leitstand.knowledge.ingest import index_passages
+from leitstand.knowledge.parsing.passages import cut
+from leitstand.knowledge.parsing.plain import read_plain
+from leitstand.knowledge.search import MAX_HITS, search
+
+CUTOFF = 10
+Judgements = dict[str, set[str]]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The mean over the questions that have at least one relevant document; milliseconds are of one question."""
+
+    set: str
+    documents: int
+    passages: int
+    queries: int
+    ndcg_at_10: float
+    recall_at_10: float
+    mrr_at_10: float
+    milliseconds_p50: float
+    milliseconds_p95: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as JSON values."""
+        return asdict(self)
+
+
+def evaluate(engine: Engine, folder: Path) -> Figures:
+    """Measure the search on the set in `folder`; nothing of it stays in the database.
+
+    Raises:
+        InvalidInput: a file is missing or has a line of another form.
+    """
+    queries, judgements = _queries(folder), _judgements(folder)
+    judged = [(identity, text) for identity, text in queries if judgements.get(identity)]
+    if not judged:
+        raise InvalidInput(
+            f"No question of {folder} has a relevant document.", hint="See queries.jsonl and qrels.tsv."
+        )
+    with _scratch(engine) as (session, principal, space_id):
+        names, passages = _load(session, principal, space_id, folder)
+        measured = []
+        for identity, text in judged:
+            began = time.perf_counter()
+            ranked = _ranked(session, principal, text, names)
+            elapsed = (time.perf_counter() - began) * 1000
+            measured.append((*metrics(ranked, judgements[identity]), elapsed))
+    ndcg, recall, mrr, times = (list(column) for column in zip(*measured, strict=True))
+    return Figures(
+        set=folder.name,
+        documents=len(names),
+        passages=passages,
+        queries=len(judged),
+        ndcg_at_10=_mean(ndcg),
+        recall_at_10=_mean(recall),
+        mrr_at_10=_mean(mrr),
+        milliseconds_p50=_percentile(times, 0.5),
+        milliseconds_p95=_percentile(times, 0.95),
+    )
+
+
+def metrics(ranked: Sequence[str], relevant: set[str]) -> tuple[float, float, float]:
+    """nDCG (binary gain, log2 discount), recall and reciprocal rank of the first ten of a ranking."""
+    gains = [document in relevant for document in ranked[:CUTOFF]]
+    best = sum(1 / math.log2(rank + 2) for rank in range(min(CUTOFF, len(relevant))))
+    gained = sum(gain / math.log2(rank + 2) for rank, gain in enumerate(gains))
+    first = next((1 / (rank + 1) for rank, gain in enumerate(gains) if gain), 0.0)
+    return gained / best, sum(gains) / len(relevant), first
+
+
+def _ranked(session: Session, principal: Principal, question: str, names: dict[UUID, str]) -> list[str]:
+    """The documents of the passages found, each at the place of its best passage."""
+    found = search(session, principal=principal, question=question, limit=MAX_HITS, highlight=False)
+    return list(dict.fromkeys(names[hit.document_id] for hit in found.hits))
+
+
+@contextmanager
+def _scratch(engine: Engine) -> Iterator[tuple[Session, Principal, UUID]]:
+    """A workspace with an empty space, gone when the block ends."""
+    with Session(engine, expire_on_commit=False) as session:
+        workspace = Workspace(slug=f"evaluation-{new_id()}", name="Evaluation")
+        session.add(workspace)
+        session.flush()
+        space = Item(workspace_id=workspace.id, kind="space", title="Evaluation")
+        session.add(space)
+        session.flush()
+        try:
+            yield session, system_principal(workspace.id), space.id
+        finally:
+            session.rollback()
+
+
+def _load(
+    session: Session, principal: Principal, space_id: UUID, folder: Path
+) -> tuple[dict[UUID, str], int]:
+    names, passages = {}, 0
+    for entry in _lines(_documents_file(folder)):
+        content = str(entry["text"])
+        document = Document(
+            id=new_id(), workspace_id=principal.workspace_id, space_id=space_id, title=str(entry.get("title") or ""),
+            object_key="", media_type="text/plain", bytes=len(content), sha256=str(entry["id"]),
+        )  # fmt: skip
+        session.add(document)
+        session.flush()
+        names[document.id] = str(entry["id"])
+        cut_up = cut(document.title, read_plain(content.encode()))
+        index_passages(session, document, cut_up)
+        passages += len(cut_up)
+    return names, passages
+
+
+def _documents_file(folder: Path) -> Path:
+    packed = folder / "docs.jsonl.gz"
+    return packed if packed.exists() else folder / "docs.jsonl"
+
+
+def _queries(folder: Path) -> list[tuple[str, str]]:
+    return [(str(entry["id"]), str(entry["text"])) for entry in _lines(folder / "queries.jsonl")]
+
+
+def _judgements(folder: Path) -> Judgements:
+    relevant: Judgements = {}
+    with _open(folder / "qrels.tsv") as stream:
+        for number, line in enumerate(stream, start=1):
+            parts = line.rstrip("\r\n").split("\t")
+            if number == 1 or not line.strip():
+                continue
+            if len(parts) != 3 or not parts[2].lstrip("-").isdigit():
+                raise InvalidInput(
+                    f"Line {number} of {folder / 'qrels.tsv'} is not: query_id, doc_id, relevance."
+                )
+            if int(parts[2]) > 0:
+                relevant.setdefault(parts[0], set()).add(parts[1])
+    return relevant
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with _open(path) as stream:
+        for number, line in enumerate(stream, start=1):
+            if not line.strip():
+                continue
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                entry = None
+            if not isinstance(entry, dict) or not {"id", "text"} <= entry.keys():
+                raise InvalidInput(f"Line {number} of {path} is not a JSON object with id and text.")
+            yield entry
+
+
+def _open(path: Path) -> TextIO:
+    if not path.is_file():
+        hint = "A set has docs.jsonl.gz, queries.jsonl and qrels.tsv."
+        raise InvalidInput(f"There is no {path.name} in {path.parent}.", hint=hint)
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8")
+    return path.open(encoding="utf-8")
+
+
+def _mean(values: Sequence[float]) -> float:
+    return round(math.fsum(values) / len(values), 4)
+
+
+def _percentile(values: Sequence[float], share: float) -> float:
+    ordered = sorted(values)
+    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1)

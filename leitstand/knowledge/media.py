@@ -1,0 +1,64 @@
+"""Which kinds of files can be read, by media type and by name."""
+
+from pathlib import PurePath
+
+# Media type -> what people call it. The reader of each is in `parsing.readers`.
+READABLE = {
+    "text/markdown": "Markdown",
+    "text/html": "HTML",
+    "application/xhtml+xml": "HTML",
+    "text/csv": "CSV",
+    "text/plain": "plain text",
+}
+NOT_YET = {
+    "application/pdf": "PDF",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "PowerPoint",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "Excel",
+    "message/rfc822": "E-mail",
+    "application/json": "JSON",
+    "application/xml": "XML",
+}
+BINARY = "application/octet-stream"
+SUFFIXES = {
+    ".md": "text/markdown",
+    ".markdown": "text/markdown",
+    ".mdx": "text/markdown",
+    ".html": "text/html",
+    ".htm": "text/html",
+    ".xhtml": "application/xhtml+xml",
+    ".csv": "text/csv",
+    ".txt": "text/plain",
+    ".text": "text/plain",
+    ".rst": "text/plain",
+    ".pdf": "application/pdf",
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".eml": "message/rfc822",
+    ".json": "application/json",
+    ".xml": "application/xml",
+}
+
+
+def media_type_of(name: str, declared: str = "") -> str:
+    """The media type of a file: what was declared (without parameters) unless that says nothing, else by its name."""
+    declared = declared.partition(";")[0].strip().lower()
+    if declared in READABLE and declared != "text/plain":
+        return declared
+    by_name = SUFFIXES.get(PurePath(name).suffix.lower(), "")
+    return by_name or (declared if "/" in declared else BINARY)
+
+
+def why_not(media_type: str) -> str:
+    """Why a file of this type has no reader, in words for whoever uploaded it; empty when it has one."""
+    if media_type in READABLE:
+        return ""
+    kind = NOT_YET.get(media_type, "")
+    return f"{f'{kind} files' if kind else 'Files of this kind'} can't be read yet; {readable_kinds()} can."
+
+
+def readable_kinds() -> str:
+    """The kinds that can be read, as people read it."""
+    kinds = list(dict.fromkeys(READABLE.values()))
+    return f"{', '.join(kinds[:-1])} and {kinds[-1]}"
