@@ -11,6 +11,7 @@ from leitstand.settings import get_settings
 from leitstand.telemetry.logs import configure_logging
 from leitstand.telemetry.traces import configure_tracing, shut_down
 from serving import health, problems
+from serving.guards import RefuseNul
 from serving.headers import STRICT_CSP, SecurityHeaders
 from serving.observe import Observe
 
@@ -59,6 +60,7 @@ def create_app(
         get_engine().dispose()
 
     app = FastAPI(title=title, lifespan=whole, openapi_url=openapi_url, docs_url=None, redoc_url=None)
+    app.add_middleware(RefuseNul)
     problems.install(app, pages)
     app.add_middleware(SecurityHeaders, csp=csp)
     app.add_middleware(Observe, service=service)
