@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Date, Float, Select, String, case, cast, func, literal, select, union_all
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from leitstand.db.models import Item, RunFact
@@ -37,21 +38,21 @@ def popular(session: Session, scope: Scope, *, limit: int = TOP) -> "pd.DataFram
     Returns:
         Columns `companion_id`, `companion`, `score`; by score, then by name.
     """
-    uses = union_all(*(_uses(scope, at, weight) for at, weight in WEIGHTS)).subquery()
-    age = literal(as_of(scope), Date) - uses.c.day
+    counted = union_all(*(_uses(scope, at, weight) for at, weight in WEIGHTS)).subquery()
+    age = literal(as_of(scope), Date) - counted.c.day
     decay = case(
         (age < FORGOTTEN_DAYS, func.power(cast(2, Float), -cast(age, Float) / HALF_LIFE_DAYS)), else_=0.0
     )
     bonus = case((Item.visibility == "official", OFFICIAL_BONUS), else_=1.0)
-    score = func.sum(uses.c.weight * decay * bonus).label("score")
-    name = companion_name()
+    # In one order, so that equal facts give a score that is equal to the last bit.
+    worth = aggregate_order_by(
+        counted.c.uses * counted.c.weight * decay * bonus, counted.c.day, counted.c.weight
+    )
+    score, name = func.sum(worth).label("score"), companion_name()
     statement = (
         select(Item.id.label("companion_id"), name.label("companion"), cast(score, Float).label("score"))
-        .join(uses, uses.c.companion_id == Item.id)
-        .where(
-            Item.workspace_id == scope.workspace_id,
-            uses.c.actor_key != func.coalesce(cast(Item.owner_id, String), NO_ACTOR),
-        )
+        .join(counted, counted.c.companion_id == Item.id)
+        .where(Item.workspace_id == scope.workspace_id)
         .group_by(Item.id)
         .order_by(score.desc(), by_code_point(name))
         .limit(limit)
@@ -66,10 +67,16 @@ def as_of(scope: Scope) -> date:
 
 
 def _uses(scope: Scope, at: InstrumentedAttribute[datetime | None], weight: int) -> Select[Any]:
+    """How many different actors used each companion on each local day in one way, its owner left out."""
     day = scope.local_day(at).label("day")
     within = [at >= scope.start_at, at < scope.end_at, RunFact.actor_key != NO_ACTOR]
-    return (
-        select(RunFact.companion_id, RunFact.actor_key, day, literal(weight).label("weight"))
-        .where(*scope.of(RunFact), *within)
-        .distinct()
+    of_others = RunFact.actor_key != func.coalesce(cast(Item.owner_id, String), NO_ACTOR)
+    once = (
+        select(RunFact.companion_id, day)
+        .join(Item, Item.id == RunFact.companion_id)
+        .where(*scope.of(RunFact), *within, of_others)
+        .group_by(RunFact.companion_id, RunFact.actor_key, day)
+        .subquery()
     )
+    columns = once.c.companion_id, once.c.day, literal(weight).label("weight"), func.count().label("uses")
+    return select(*columns).group_by(once.c.companion_id, once.c.day)

@@ -120,6 +120,7 @@ def resolve(
     workspace = session.get(Workspace, workspace_id)
     if workspace is None:
         raise NotFound("There is no such workspace.", hint="`leitstand workspace list` shows the workspaces.")
+    _check_days([day for day in (start, end) if day])
     zone = checked_zone(zone) if zone else workspace.reporting_zone
     companion_id = None if companion is None else find_companion(session, workspace_id, companion)
     whole = Scope(workspace_id, companion_id, EARLIEST, LATEST, zone)
@@ -182,14 +183,17 @@ def _near(session: Session, workspace_id: UUID, name: str) -> str:
     return "There is for example: " + ", ".join(near) + "."
 
 
+def _check_days(days: list[date]) -> None:
+    if not all(EARLIEST <= day <= LATEST for day in days):
+        raise InvalidInput(
+            f"A range must lie between {EARLIEST} and {LATEST}.", hint="Choose days within it."
+        )
+
+
 def _check_range(start: date, end: date) -> None:
     if start >= end:
         hint = "The range goes from the first day to the day after the last: one day is --from 2026-01-01 --to 2026-01-02."
         raise InvalidInput(f"The range from {start} to {end} has no day.", hint=hint)
-    if start < EARLIEST or end > LATEST:
-        raise InvalidInput(
-            f"The range must lie between {EARLIEST} and {LATEST}.", hint="Choose days within it."
-        )
 
 
 def midnight(day: date, zone: str) -> datetime:

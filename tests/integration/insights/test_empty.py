@@ -9,7 +9,9 @@ from leitstand.insights import report
 from leitstand.insights.scope import resolve
 
 
-def test_an_empty_workspace_reports_zeros_and_nothing_undefined(session: Session, workspace: Workspace) -> None:
+def test_an_empty_workspace_reports_zeros_and_nothing_undefined(
+    session: Session, workspace: Workspace
+) -> None:
     document = report.build(session, resolve(session, workspace_id=workspace.id))
     assert json.loads(json.dumps(document, allow_nan=False)) == document
     assert document["events"] == document["sessions"] == document["active_users"] == 0
