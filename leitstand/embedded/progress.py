@@ -3,23 +3,18 @@
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 
 class Tell(Protocol):
     """Where steps are told."""
 
-    def step(self, doing: str, done: str) -> "StepContext":
+    def step(self, doing: str, done: str) -> AbstractContextManager[None]:
         """Tell that `doing` begins and, when the block ends well, that it is `done`."""
 
     def note(self, text: str, seconds: float | None = None) -> None:
         """Tell something at once."""
-
-
-class StepContext(Protocol):
-    def __enter__(self) -> object: ...
-    def __exit__(self, *error: object) -> bool | None: ...
 
 
 class Terminal:
@@ -52,15 +47,3 @@ class Terminal:
             mark = "[green]✓[/green]" if self.interactive else "ok"
             self.console.print(f"{mark} {escape(text):<46} {seconds:6.1f} s")
         sys.stderr.flush()
-
-
-class Silent:
-    """Tells nobody."""
-
-    @contextmanager
-    def step(self, doing: str, done: str) -> Iterator[None]:
-        """Nothing."""
-        yield
-
-    def note(self, text: str, seconds: float | None = None) -> None:
-        """Nothing."""
