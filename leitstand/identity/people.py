@@ -83,6 +83,19 @@ def list_people(session: Session, *, workspace_id: UUID) -> list[tuple[Person, s
     return [(person, role) for person, role in session.execute(query.order_by(func.lower(Person.email)))]
 
 
+def home_of(session: Session, person_id: UUID) -> UUID:
+    """The workspace that a person joined first: where they are when they sign in.
+
+    Raises:
+        NotFound: they belong to none.
+    """
+    query = select(Membership.workspace_id).where(Membership.person_id == person_id)
+    home = session.scalar(query.order_by(Membership.created_at, Membership.workspace_id).limit(1))
+    if home is None:
+        raise NotFound("This person belongs to no workspace.")
+    return home
+
+
 def change_password(
     session: Session, *, principal: Principal, current: str, new: str, address: str = ""
 ) -> None:
