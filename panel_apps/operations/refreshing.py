@@ -27,7 +27,7 @@ class Refreshing:
     def __init__(
         self, document: Document, live: Live[Snapshot], store: OperationsStore, view: OperationsView
     ) -> None:
-        self.button = pn.widgets.Button(name="Refresh now", stylesheets=styles(), margin=0)
+        self.button = pn.widgets.Button(label="Refresh now", stylesheets=styles(), margin=0)
         self._document, self._live, self._store, self._view = document, live, store, view
         self._refreshed = time.monotonic()
         self.button.on_click(lambda _: document.add_next_tick_callback(self.refresh))

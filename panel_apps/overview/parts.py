@@ -158,7 +158,7 @@ def retention_grid(rows: "pd.DataFrame", *, start: date, end: date) -> str:
     whole = rows[rows["cohort"] >= start] if len(rows) else rows
     cohorts = sorted(set(whole["cohort"]))[-MOST_COHORTS:] if len(whole) else []
     if not cohorts:
-        return nothing("No week's newcomers lie wholly within this range.")
+        return nothing("No week’s newcomers lie wholly within this range.")
     known = {(row["cohort"], int(row["weeks_later"])): row["actors"] for row in whole.to_dict("records")}
     last = min(MOST_WEEKS, max((end - cohort).days // 7 for cohort in cohorts) - 1)
     head = "".join(f'<th scope="col" class="number">{later}</th>' for later in range(last + 1))

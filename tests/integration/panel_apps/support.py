@@ -1,0 +1,119 @@
+"""Data and servers for tests of the dashboards: a small event log that ends today, and web and insights on a port."""
+
+import asyncio
+import csv
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import Engine
+
+from leitstand.db.models import Workspace
+from leitstand.events.importer import import_file
+from tests.services import free_base_port
+
+DAYS = 45
+START_SECONDS = 60
+HOSTILE = "<img src=x onerror=alert(1)>"
+
+
+@dataclass(frozen=True)
+class Log:
+    """The runs of an event log.
+
+    Args:
+        today: its last day.
+        runs: (day, companion, actor, completed) of each run.
+    """
+
+    today: date
+    runs: tuple[tuple[date, str, str, bool], ...]
+
+    def of(self, first: date, last: date, companion: str | None = None) -> list[tuple[date, str, str, bool]]:
+        """The runs of the days from `first` to `last`, both included."""
+        return [run for run in self.runs if first <= run[0] <= last and companion in (None, run[1])]
+
+
+def make_log(today: date, *, days: int = DAYS) -> Log:
+    """Two or three runs a day on two companions; every other run is completed; people come back after a week."""
+    runs = []
+    for age in range(days):
+        day = today - timedelta(days=age)
+        for place in range(2 + age % 2):
+            companion = "triage" if (age + place) % 3 else HOSTILE
+            runs.append((day, companion, f"person-{age % 7}-{place}", (age + place) % 2 == 0))
+    return Log(today, tuple(runs))
+
+
+def import_log(engine: Engine, folder: Path, workspace: Workspace, log: Log) -> None:
+    """Import a log as people do; a run begins at noon UTC and takes ten minutes."""
+    path = folder / "log.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["session_id", "actor_id", "activity", "timestamp", "flow_id"])
+        for number, (day, companion, actor, completed) in enumerate(log.runs):
+            noon = datetime.combine(day, time(12), UTC)
+            writer.writerow([f"run-{number}", actor, "ask", noon.isoformat(), companion])
+            last = "done" if completed else "think"
+            writer.writerow(
+                [f"run-{number}", actor, last, (noon + timedelta(minutes=10)).isoformat(), companion]
+            )
+    import_file(engine, path, workspace_id=workspace.id, complete=["done"])
+
+
+class Dispatch:
+    """Web and insights at one address, as the proxy puts them there."""
+
+    def __init__(self, web: FastAPI, insights: FastAPI) -> None:
+        self.web, self.insights = web, insights
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan" or scope["path"].startswith("/insights/"):
+            await self.insights(scope, receive, send)
+        else:
+            await self.web(scope, receive, send)
+
+
+@dataclass
+class Running:
+    """A running server: its address, and the insights application inside of this very process."""
+
+    address: str
+    insights: FastAPI
+    loop: asyncio.AbstractEventLoop
+
+    def documents(self, path: str) -> int:
+        """How many documents of a dashboard are open."""
+        return len(list(self.insights.state.dashboards[path].sessions))
+
+
+@contextmanager
+def running() -> Iterator[Running]:
+    """Web and insights on a free port, with the settings of this process."""
+    from panel_apps import serve
+    from web import app as web
+
+    insights, port = serve.create(), free_base_port()
+    config = uvicorn.Config(Dispatch(web.create(), insights), host="127.0.0.1", port=port, log_config=None)
+    server = uvicorn.Server(config)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_until_complete, args=(server.serve(),), daemon=True)
+    thread.start()
+    waited = threading.Event()
+    for _ in range(START_SECONDS * 20):
+        if server.started or not thread.is_alive():
+            break
+        waited.wait(0.05)
+    assert server.started, "the server did not start"
+    try:
+        yield Running(f"http://127.0.0.1:{port}", insights, loop)
+    finally:
+        server.should_exit = True
+        thread.join(START_SECONDS)
+        loop.close()
