@@ -117,6 +117,8 @@ class ObjectStore:
     def start(self, timeout: float = 60) -> "subprocess.Popen[bytes]":
         """Start it in the background (for tests; `./run up` supervises it instead), wait until it answers."""
         self.create()
+        if self.ready():
+            raise PreconditionFailed(f"Another store answers at {self.endpoint}.", hint="Use another port.")
         with (self.data / "store.log").open("ab") as log:
             process = subprocess.Popen(
                 self.server_command(),
@@ -127,7 +129,7 @@ class ObjectStore:
                 start_new_session=True,
             )
         deadline = time.monotonic() + timeout
-        while not self.ready():
+        while process.poll() is not None or not self.ready():
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()
                 raise PreconditionFailed(
