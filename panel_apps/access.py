@@ -109,8 +109,7 @@ def request_of(document: Document) -> Any:
     Raises:
         NotSignedIn: there was none.
     """
-    context = document.session_context
-    request = None if context is None else context.request
+    request = getattr(document.session_context, "request", None)
     if request is None:
         raise NotSignedIn("This dashboard was opened without a session.", hint="Open it from the navigation.")
     return request

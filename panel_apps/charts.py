@@ -18,16 +18,15 @@ from bokeh.models import (
     ColumnDataSource,
     DatetimeTickFormatter,
     HoverTool,
-    Label,
     Line,
     NoOverlap,
     NumeralTickFormatter,
     PrintfTickFormatter,
     Range1d,
     Scatter,
-    Span,
     VArea,
 )
+from bokeh.models.annotations import Label, Span
 from bokeh.plotting import figure
 
 from panel_apps.assets import FOLDER
@@ -270,7 +269,7 @@ def tooltip_styles() -> str:
     return (FOLDER / "tooltip.css").read_text()
 
 
-def _measured(rows: Sequence[tuple[datetime, float, str]], unit: float) -> dict[str, list[Any]]:
+def _measured(rows: Sequence[tuple[datetime, float, str]], unit: float) -> dict[str, Any]:
     return {
         "at": [at for at, _, _ in rows],
         "value": [seconds / unit for _, seconds, _ in rows],

@@ -19,7 +19,7 @@ log = get_logger("dashboards")
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-class Page(pn.Template):  # type: ignore[misc]
+class Page(pn.Template):
     """A template with a short name: Panel makes the long one anew for every component that is added."""
 
     def __repr__(self) -> str:

@@ -30,7 +30,7 @@ class Refreshing:
         self.button = pn.widgets.Button(label="Refresh now", stylesheets=styles(), margin=0)
         self._document, self._live, self._store, self._view = document, live, store, view
         self._refreshed = time.monotonic()
-        self.button.on_click(lambda _: document.add_next_tick_callback(self.refresh))
+        self.button.on_click(self._pressed)
         document.add_periodic_callback(self._tick, TICK_MS)
         document.add_next_tick_callback(without_document_lock(self._ask_services))
 
@@ -40,6 +40,9 @@ class Refreshing:
         self._live.refresh(acting=acting)
         if not self._live.ended:
             self._document.add_next_tick_callback(without_document_lock(self._ask_services))
+
+    def _pressed(self, _: object) -> None:
+        self._document.add_next_tick_callback(self.refresh)
 
     def _tick(self) -> None:
         every = int(self._store.refresh)

@@ -29,7 +29,7 @@ class Snapshot:
     notices: tuple[str, ...]
 
 
-class OperationsStore(param.Parameterized):  # type: ignore[misc]
+class OperationsStore(param.Parameterized):
     """What a person chose, as the address has it; `load` corrects it and gets the data."""
 
     period = param.String(USUAL_PERIOD, doc="Days that the drills and executions go back.")

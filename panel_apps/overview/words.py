@@ -119,7 +119,7 @@ def traffic_words(rows: "pd.DataFrame", unit: str) -> str:
     """The chart of traffic in a sentence."""
     if not int(rows["viewed"].sum()):
         return "No run began in this range."
-    best = rows.loc[rows["viewed"].idxmax()]
+    best = rows.nlargest(1, "viewed").iloc[0]
     return f"{number(rows['viewed'].sum())} viewed, {number(rows['started'].sum())} started and {number(rows['completed'].sum())} completed runs{BY[unit]}; most {_on(best['at'], unit)} ({number(best['viewed'])})."
 
 
@@ -127,7 +127,7 @@ def active_words(rows: "pd.DataFrame") -> str:
     """The chart of active users in a sentence."""
     if rows.empty or not int(rows["mau"].max()):
         return "Nobody was active in this range or in the 30 days before."
-    last, best = rows.iloc[-1], rows.loc[rows["dau"].idxmax()]
+    last, best = rows.iloc[-1], rows.nlargest(1, "dau").iloc[0]
     return f"On {day(last['day'])}: {number(last['dau'])} active that day, {number(last['wau'])} in the 7 days and {number(last['mau'])} in the 30 days ending with it. The busiest day was {day(best['day'])} ({number(best['dau'])})."
 
 
