@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from leitstand import __version__
 from leitstand.db.models import Drill
+from leitstand.errors import IntegrityFailed, NotFound
 from leitstand.runbooks import documents
 from leitstand.runbooks.library import Notebook
 from leitstand.runbooks.redaction import Redactor
@@ -63,6 +64,11 @@ def archive(
     found = [str(finding) for finding in redactor.findings(executed)]
     if found:
         executed = redactor.redacted(executed)
+        if redactor.findings(executed):
+            raise IntegrityFailed(
+                "A secret in the executed notebook can't be taken out; nothing was archived.",
+                hint="Find the cell that prints it.",
+            )
     storage, bucket = ObjectStorage(settings), settings.bucket_evidence
     prefix = f"{notebook.path.parent.name}/{datetime.now(UTC):%Y/%m}/{run_id}/"
     body = documents.dumps(executed).encode()
@@ -99,8 +105,6 @@ def last_chain(session: Session) -> str:
 
 def broken_links(session: Session, settings: Settings) -> list[str]:
     """The runs whose archived notebook is gone or is not the one in the chain, oldest first; empty when all is well."""
-    from leitstand.errors import IntegrityFailed, NotFound
-
     storage, previous, broken = ObjectStorage(settings), "", []
     for drill in session.scalars(
         select(Drill).where(Drill.chain_sha256 != "").order_by(Drill.finished_at, Drill.id)

@@ -29,6 +29,7 @@ def main() -> int:
             parameters=request["parameters"],
             engine_name=ENGINE,
             kernel_name=request["kernel"],
+            language="python",
             progress_bar=False,
             start_timeout=START_SECONDS,
             execution_timeout=request["cell_seconds"],

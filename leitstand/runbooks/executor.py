@@ -72,7 +72,9 @@ def execute(
         "cell_seconds": cell_seconds,
         "folder": str(folder),
     }
-    error = _run(settings, request, folder, _titles(source), progress or (lambda _: None))
+    error = _run(
+        settings, request, folder, _titles(source, injected=bool(values)), progress or (lambda _: None)
+    )
     if not output.exists():
         return Executed(source, error or "Papermill wrote nothing.")
     executed = documents.read(output)
@@ -129,7 +131,7 @@ def _follow(
         if told.get("done"):
             return str(told["error"])
         title = titles[told.get("cell", 0) % len(titles)]
-        if title != current:
+        if title and title != current:
             current, began = title, time.monotonic()
             progress(current)
 
@@ -154,7 +156,7 @@ def _end(process: "subprocess.Popen[str]") -> None:
         process.wait()
 
 
-def _titles(notebook: Any) -> list[str]:
+def _titles(notebook: Any, *, injected: bool) -> list[str]:
     """The heading under which each cell stands; Papermill puts one more cell behind the parameters."""
     titles, current = [], ""
     for cell in notebook.cells:
@@ -162,7 +164,7 @@ def _titles(notebook: Any) -> list[str]:
         if cell.cell_type == "markdown" and headings:
             current = headings[0]
         titles.append(current)
-        if "parameters" in cell.metadata.get("tags", []):
+        if injected and "parameters" in cell.metadata.get("tags", []):
             titles.append(current)
     return titles or [""]
 

@@ -1,14 +1,15 @@
 """Secrets in executed notebooks: found by their value and by their shape, and taken out before anything is archived."""
 
 import base64
+import copy
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from leitstand.backups import keys, secret_files
-from leitstand.runbooks import documents
 from leitstand.settings import Settings
 
 SHORTEST = 6
@@ -53,12 +54,26 @@ class Redactor:
 
     def redacted(self, notebook: Any) -> Any:
         """A copy without them."""
-        text = documents.dumps(notebook)
+        return _mapped(copy.deepcopy(notebook), self._clean)
+
+    def _clean(self, text: str) -> str:
         for value in sorted(self._values, key=len, reverse=True):
             text = text.replace(value, REDACTED)
         for pattern in PATTERNS.values():
             text = pattern.sub(REDACTED, text)
-        return documents.loads(text)
+        return text
+
+
+def _mapped(part: Any, change: Callable[[str], str]) -> Any:
+    """The same structure with every string in it changed."""
+    if isinstance(part, str):
+        return change(part)
+    if isinstance(part, dict):
+        for key, value in part.items():
+            part[key] = _mapped(value, change)
+    if isinstance(part, list):
+        part[:] = [_mapped(item, change) for item in part]
+    return part
 
 
 def _text(part: Any) -> str:

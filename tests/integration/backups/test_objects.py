@@ -1,0 +1,104 @@
+"""Copies of the objects: complete, incremental, and untouched by whatever happens to the source."""
+
+import os
+
+import pytest
+
+from leitstand.backups.inventory import data_key, read_inventory
+from leitstand.backups.operations import run_backup, verify_backup
+from leitstand.db.models import Backup
+from leitstand.errors import IntegrityFailed
+from tests.integration.backups.conftest import Source
+
+CONTENTS = {
+    "documents/a": b"alpha",
+    "documents/b": os.urandom(20_000_000),
+    "documents/same": b"alpha",
+    "empty": b"",
+}
+
+
+@pytest.fixture(scope="module")
+def first(source: Source) -> Backup:
+    for key, content in CONTENTS.items():
+        source.storage.put_bytes(source.settings.bucket_media, key, content)
+    return run_backup(source.engine, source.settings, "objects")
+
+
+def entries(source: Source, backup: Backup) -> dict[str, dict[str, object]]:
+    return {entry["key"]: entry for entry in read_inventory(source.storage, source.settings, backup.manifest)}
+
+
+def test_every_object_is_in_the_inventory_and_intact(source: Source, first: Backup) -> None:
+    inventory = entries(source, first)
+    assert set(inventory) == set(CONTENTS)
+    assert all(entry["version"] for entry in inventory.values())
+    verified = verify_backup(source.engine, source.settings, first.id)
+    assert verified.manifest["verification"]["ok"]
+
+
+def test_neither_names_nor_contents_can_be_read_in_the_store(source: Source, first: Backup) -> None:
+    for info in source.storage.list(source.settings.bucket_backups, "objects/"):
+        body = source.storage.get_bytes(source.settings.bucket_backups, info.key)
+        assert b"documents/a" not in body
+        assert info.key.endswith("manifest.json") or body.startswith(b"age-encryption.org/v1\n")
+
+
+def test_only_what_changed_is_copied(source: Source, first: Backup) -> None:
+    unchanged = run_backup(source.engine, source.settings, "objects")
+    assert unchanged.manifest["copied_bytes"] == 0
+    source.storage.put_bytes(source.settings.bucket_media, "documents/a", b"alpha, changed")
+    changed = run_backup(source.engine, source.settings, "objects")
+    assert 0 < changed.manifest["copied_bytes"] < 1000
+    assert entries(source, changed)["documents/a"] != entries(source, first)["documents/a"]
+    assert verify_backup(source.engine, source.settings, first.id).manifest["verification"]["ok"], (
+        "the older backup keeps its own"
+    )
+
+
+def test_a_copy_that_is_gone_is_made_again(source: Source, first: Backup) -> None:
+    entry = entries(source, run_backup(source.engine, source.settings, "objects"))["documents/b"]
+    source.storage.delete(source.settings.bucket_backups, data_key(str(entry["sha256"])))
+    with pytest.raises(IntegrityFailed):
+        verify_backup(source.engine, source.settings, first.id)
+    mended = run_backup(source.engine, source.settings, "objects")
+    assert mended.manifest["copied_bytes"] > 20_000_000
+    assert verify_backup(source.engine, source.settings, first.id).manifest["verification"]["ok"]
+
+
+def test_a_damaged_copy_is_found(source: Source, first: Backup) -> None:
+    key = data_key(str(entries(source, first)["documents/same"]["sha256"]))
+    original = source.storage.get_bytes(source.settings.bucket_backups, key)
+    source.storage.put_bytes(source.settings.bucket_backups, key, original[:-1] + bytes([original[-1] ^ 1]))
+    try:
+        with pytest.raises(IntegrityFailed, match="decrypted"):
+            verify_backup(source.engine, source.settings, first.id)
+    finally:
+        source.storage.put_bytes(source.settings.bucket_backups, key, original)
+
+
+def test_an_empty_source_is_not_copied_over_a_good_copy(source: Source, first: Backup) -> None:
+    storage, media = source.storage, source.settings.bucket_media
+    removed = {info.key: storage.get_bytes(media, info.key) for info in storage.list(media)}
+    for key in removed:
+        storage.delete(media, key)
+    try:
+        with pytest.raises(IntegrityFailed, match="is empty"):
+            run_backup(source.engine, source.settings, "objects")
+        assert verify_backup(source.engine, source.settings, first.id).manifest["verification"]["ok"]
+    finally:
+        for key, content in removed.items():
+            storage.put_bytes(media, key, content)
+
+
+def test_an_object_that_differs_from_its_own_hash_is_not_copied_silently(
+    source: Source, first: Backup
+) -> None:
+    source.storage.client.put_object(
+        Bucket=source.settings.bucket_media, Key="forged", Body=b"x", Metadata={"sha256": "0" * 64}
+    )
+    try:
+        with pytest.raises(IntegrityFailed, match="forged"):
+            run_backup(source.engine, source.settings, "objects")
+    finally:
+        source.storage.delete(source.settings.bucket_media, "forged")

@@ -1,0 +1,103 @@
+"""Secrets in notebooks: found wherever they stand and in whatever form, and gone from what is archived."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from pydantic import SecretStr
+from pyrage import x25519
+
+from leitstand.backups import keys
+from leitstand.runbooks import documents
+from leitstand.runbooks.redaction import Redactor
+from leitstand.settings import Settings
+
+VALUE = 's3cr3t/"value"+x'
+IN_FILE = "only-in-a-file-9182"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "leitstand_other").write_text(IN_FILE + "\n")
+    settings = Settings(data_dir=tmp_path, database_password=SecretStr(VALUE), backup_recipients="")
+    keys.ensure_keys(settings)
+    return settings
+
+
+def printed(text: str) -> Any:
+    cell = new_code_cell("show()", outputs=[new_output("stream", text=text)])  # type: ignore[no-untyped-call]
+    return new_notebook(cells=[new_markdown_cell("# Title"), cell])  # type: ignore[no-untyped-call]
+
+
+def identity(settings: Settings) -> str:
+    return (keys.keys_dir(settings) / keys.OPERATIONAL).read_text().strip()
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        str,
+        lambda value: quote(value, safe=""),
+        lambda value: json.dumps({"v": value}),
+        lambda value: base64.b64encode(value.encode()).decode(),
+        repr,
+    ],
+)
+@pytest.mark.parametrize("value", [VALUE, IN_FILE])
+def test_a_value_is_found_in_every_form(settings: Settings, value: str, form: Any) -> None:
+    notebook = printed(f"connected with {form(value)} today")
+    found = Redactor(settings).findings(notebook)
+    assert [finding.cell for finding in found] == [1]
+    assert value not in str(found[0])
+    clean = documents.dumps(Redactor(settings).redacted(notebook))
+    assert form(value) not in clean and json.dumps(form(value))[1:-1] not in clean
+    assert Redactor(settings).findings(documents.loads(clean)) == []
+
+
+def test_the_environments_own_keys_are_found(settings: Settings) -> None:
+    assert Redactor(settings).findings(printed(identity(settings)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        str(x25519.Identity.generate()),
+        "-----BEGIN RSA PRIVATE KEY-----\nabc",
+        "postgresql+psycopg://leitstand:hunter22@127.0.0.1/leitstand",
+        "AKIAABCDEFGHIJKLMNOP",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NSJ9.abcdefghijklmnop",
+    ],
+)
+def test_what_looks_like_a_secret_is_found(settings: Settings, text: str) -> None:
+    assert Redactor(settings).findings(printed(f"it is {text}"))
+    assert text not in documents.dumps(Redactor(settings).redacted(printed(text)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql+psycopg://leitstand:***@127.0.0.1/leitstand",
+        "http://127.0.0.1:8400/a@b",
+        "age1abc is a public key",
+        "sha256 " + "ab" * 32,
+    ],
+)
+def test_what_is_no_secret_stays(settings: Settings, text: str) -> None:
+    assert Redactor(settings).findings(printed(text)) == []
+
+
+def test_errors_sources_and_metadata_are_looked_at(settings: Settings) -> None:
+    error = new_output("error", ename="E", evalue="boom", traceback=["line 1", f"line {VALUE}"])  # type: ignore[no-untyped-call]
+    cells = [
+        new_code_cell(f"x = {VALUE!r}"),
+        new_code_cell("y", outputs=[error]),
+        new_code_cell("z", metadata={"note": VALUE}),
+    ]  # type: ignore[no-untyped-call]
+    assert [finding.cell for finding in Redactor(settings).findings(new_notebook(cells=cells))] == [0, 1, 2]  # type: ignore[no-untyped-call]
+    outside = new_notebook(cells=[], metadata={"papermill": {"parameters": {"p": VALUE}}})  # type: ignore[no-untyped-call]
+    assert len(Redactor(settings).findings(outside)) >= 1
