@@ -8,13 +8,13 @@ from typing import Any, Literal
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from leitstand.db.models import EventRefusal, Item
 from leitstand.events import facts
 from leitstand.events.instants import EARLIEST, LATEST
-from leitstand.events.partitions import ensure_partitions
+from leitstand.events.partitions import ensure_partitions_within
 from leitstand.events.rows import CLAMPED, LONGEST_KEY, NUL, content_hash
 from leitstand.events.writer import COLUMNS, Origin, copy_line, take
 
@@ -111,10 +111,7 @@ def record(
 
 def _take(session: Session, origin: Origin, events: dict[int, IncomingEvent]) -> dict[int, Outcome]:
     """Write events whose ids differ; their outcomes by place."""
-    bind = session.get_bind()
-    ensure_partitions(
-        bind if isinstance(bind, Engine) else bind.engine, [event.event_id for event in events.values()]
-    )
+    ensure_partitions_within(session, [event.event_id for event in events.values()])
     lines = [copy_line(_row(place, event, origin.received_at)) for place, event in events.items()]
     companions = {event.companion_id for event in events.values()}
     _, repeated = take(facts.driver_cursor(session), origin, COLUMNS, lines, companions)

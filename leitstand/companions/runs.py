@@ -1,0 +1,246 @@
+"""Runs of visitors: each step is one durable transition, taken once, with its events in the same transaction.
+
+Two tabs, a doubled submit and the back button all send a revision that is no longer the run's: they change nothing
+and are shown where the run stands. A run keeps the version that it began on.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from leitstand.companions.flow import Flow
+from leitstand.companions.runner import Answer, State, advance, begin, clean
+from leitstand.db.ids import derived_uuid7
+from leitstand.db.models import Companion, CompanionVersion, FlowRun, Item
+from leitstand.db.models.base import new_id
+from leitstand.errors import IntegrityFailed, NotFound
+from leitstand.events.ledger import IncomingEvent, Kind, Verdict, record
+
+SOURCE = "runtime"
+KEY_BYTES = 16
+PARSED_FLOWS = 256
+
+
+@dataclass(frozen=True)
+class OpenCompanion:
+    """A companion that is open to visitors."""
+
+    companion_id: UUID
+    workspace_id: UUID
+    slug: str
+    version: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a visitor's run stands; `flow` is the version that it began on."""
+
+    run_id: UUID
+    version: int
+    flow: Flow
+    state: State
+    ended: bool
+
+
+class Outcome(StrEnum):
+    """What became of an answer: taken; the same one once more; or for a place where the run no longer stands."""
+
+    TAKEN = "taken"
+    REPEATED = "repeated"
+    STALE = "stale"
+
+
+def find_open(session: Session, slug: str) -> OpenCompanion:
+    """The companion that visitors reach under that link.
+
+    Raises:
+        NotFound: none; the same for one that is unknown, not published, withdrawn or in the trash.
+    """
+    query = (
+        select(Companion.item_id, Item.workspace_id, Companion.slug, Companion.published_version)
+        .join(Item, Item.id == Companion.item_id)
+        .where(
+            Companion.slug == slug,
+            Companion.published_version.is_not(None),
+            Item.status == "published",
+            Item.deleted_at.is_(None),
+        )
+    )
+    row = session.execute(query).first()
+    if row is None:
+        raise NotFound("There is nothing at this address.", hint="Check the link, or ask who gave it to you.")
+    return OpenCompanion(*row)
+
+
+def visitor_key(workspace_id: UUID, token: str) -> str:
+    """How a workspace knows a visitor: a hash of the random token in the cookie, different in every workspace.
+
+    The token itself is never stored, so that nobody who reads the database can go on in a visitor's place.
+    """
+    return hashlib.blake2b(token.encode(), digest_size=KEY_BYTES, key=workspace_id.bytes).hexdigest()
+
+
+def preview(session: Session, companion: OpenCompanion) -> Run:
+    """The beginning of the published version, of which nothing is kept."""
+    flow = _flow(session, companion.companion_id, companion.version)
+    state = begin(flow)
+    return Run(new_id(), companion.version, flow, state, ended=_is_end(flow, state))
+
+
+def open_run(session: Session, *, companion: OpenCompanion, visitor: str) -> Run:
+    """The visitor's last run of the companion, begun (and counted as viewed) where there is none.
+
+    Args:
+        visitor: as `visitor_key` gives it.
+    """
+    row = _last(session, companion, visitor)
+    return _run(session, row) if row is not None else _begin(session, companion, visitor)
+
+
+def give_answer(
+    session: Session, *, companion: OpenCompanion, visitor: str, run_id: UUID, revision: int, answer: str
+) -> tuple[Outcome, Run]:
+    """Take an answer where the visitor's run stands, and say what became of it and where the run stands then.
+
+    Args:
+        run_id, revision: the run and its state as the page showed them on which the answer was given.
+
+    Raises:
+        InvalidInput: the step does not take this answer.
+        Conflict: the run has ended or is too long.
+    """
+    row = _locked(session, companion, visitor, run_id)
+    if row is None:
+        return Outcome.STALE, open_run(session, companion=companion, visitor=visitor)
+    run = _run(session, row)
+    if row.revision != revision:
+        repeated = _repeats(run.state, revision, answer)
+        return (Outcome.REPEATED if repeated else Outcome.STALE), run
+    state = advance(run.flow, run.state, answer)
+    _write(session, row, run.flow, state)
+    return Outcome.TAKEN, _run(session, row)
+
+
+def start_again(session: Session, *, companion: OpenCompanion, visitor: str, run_id: UUID) -> Run:
+    """Leave a run and begin a new one on the published version; nothing happens where `run_id` is not the last."""
+    row = _locked(session, companion, visitor, run_id)
+    if row is None or row.revision == 0:
+        return open_run(session, companion=companion, visitor=visitor)
+    if row.ended_at is None:
+        row.ended_at = datetime.now(UTC)
+        session.flush()
+    return _begin(session, companion, visitor)
+
+
+def _begin(session: Session, companion: OpenCompanion, visitor: str) -> Run:
+    """A new run; where another tab begins one at the same moment, that one."""
+    now, flow = datetime.now(UTC), _flow(session, companion.companion_id, companion.version)
+    state = begin(flow)
+    values = {
+        "id": new_id(), "workspace_id": companion.workspace_id, "companion_id": companion.companion_id,
+        "version": companion.version, "visitor": visitor, "step": state.step, "answers": [],
+        "created_at": now, "updated_at": now, "ended_at": now if _is_end(flow, state) else None,
+    }  # fmt: skip
+    statement = insert(FlowRun).values(values).on_conflict_do_nothing(
+        index_elements=["companion_id", "visitor"], index_where=FlowRun.ended_at.is_(None)
+    )  # fmt: skip
+    if session.scalar(statement.returning(FlowRun.id)) is not None:
+        row = session.get_one(FlowRun, values["id"])
+        _record(session, row, [_event(row, "viewed", now)])
+    else:
+        row = session.scalars(_of(companion, visitor).where(FlowRun.ended_at.is_(None))).one()
+    return _run(session, row)
+
+
+def _write(session: Session, row: FlowRun, flow: Flow, state: State) -> None:
+    now, given = datetime.now(UTC), state.answers[-1]
+    row.step, row.revision, row.updated_at = state.step, state.revision, now
+    row.answers = [{"step": answer.step, "answer": answer.answer} for answer in state.answers]
+    events = [_event(row, "answered", now, step=given.step)]
+    if _is_end(flow, state):
+        row.completed_at = row.ended_at = now
+        events.append(_event(row, "completed", now, step=state.step))
+    session.flush()
+    _record(session, row, events)
+
+
+def _record(session: Session, row: FlowRun, events: list[IncomingEvent]) -> None:
+    outcomes = record(session, workspace_id=row.workspace_id, events=events, source=SOURCE)
+    refused = [outcome.reason for outcome in outcomes if outcome.verdict is not Verdict.ACCEPTED]
+    if refused:
+        raise IntegrityFailed(f"A step's events were not taken: {refused[0] or 'they were there already'}.")
+
+
+def _event(row: FlowRun, kind: Kind, at: datetime, step: str = "") -> IncomingEvent:
+    """An event whose id follows from run, revision and kind. It holds no word of what a visitor wrote."""
+    return IncomingEvent(
+        event_id=derived_uuid7(at, f"{row.id}:{row.revision}:{kind}".encode()),
+        kind=kind,
+        companion_id=row.companion_id,
+        run_key=str(row.id),
+        occurred_at=at,
+        step=step,
+        actor_key=row.visitor,
+        seq=row.revision + (kind == "completed"),
+        flow_version=row.version,
+    )
+
+
+def _last(session: Session, companion: OpenCompanion, visitor: str) -> FlowRun | None:
+    query = _of(companion, visitor).order_by(FlowRun.created_at.desc(), FlowRun.id.desc()).limit(1)
+    row: FlowRun | None = session.scalars(query).first()
+    return row
+
+
+def _locked(session: Session, companion: OpenCompanion, visitor: str, run_id: UUID) -> FlowRun | None:
+    """That run, locked, if it is the visitor's last one; another tab may have left it for a new one meanwhile."""
+    query = _of(companion, visitor).where(FlowRun.id == run_id).with_for_update()
+    row: FlowRun | None = session.scalars(query.execution_options(populate_existing=True)).first()
+    newest = _last(session, companion, visitor)
+    return row if row is not None and newest is row else None
+
+
+def _of(companion: OpenCompanion, visitor: str) -> Any:
+    return select(FlowRun).where(FlowRun.companion_id == companion.companion_id, FlowRun.visitor == visitor)
+
+
+def _run(session: Session, row: FlowRun) -> Run:
+    flow = _flow(session, row.companion_id, row.version)
+    answers = tuple(Answer(entry["step"], entry["answer"]) for entry in row.answers)
+    return Run(row.id, row.version, flow, State(row.step, answers), ended=row.ended_at is not None)
+
+
+def _repeats(state: State, revision: int, answer: str) -> bool:
+    """Whether this very answer was taken at that revision already: a doubled submit, not another opinion."""
+    if not 0 <= revision < len(state.answers):
+        return False
+    taken = state.answers[revision].answer
+    return taken in (answer, clean(answer))
+
+
+def _is_end(flow: Flow, state: State) -> bool:
+    return flow.step(state.step).kind == "end"
+
+
+def _flow(session: Session, companion_id: UUID, number: int) -> Flow:
+    document = session.scalar(
+        select(CompanionVersion.flow).where(
+            CompanionVersion.companion_id == companion_id, CompanionVersion.number == number
+        )
+    )
+    return _parsed(orjson.dumps(document))
+
+
+@lru_cache(maxsize=PARSED_FLOWS)
+def _parsed(document: bytes) -> Flow:
+    """A version's flow; versions never change, and parsing a long one costs more than the rest of a request."""
+    return Flow.model_validate(orjson.loads(document))
