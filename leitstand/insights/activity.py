@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Date, Integer, cast, distinct, func, select
+from sqlalchemy import Date, Integer, cast, func, select
 from sqlalchemy.orm import Session
 
 from leitstand.db.models import ActorBucket
@@ -22,8 +22,8 @@ LONGEST = max(WINDOWS.values())
 def active_users(session: Session, scope: Scope) -> int:
     """Different actors with an event in the range."""
     known = ActorBucket.actor_key != NO_ACTOR
-    counted = select(func.count(distinct(ActorBucket.actor_key))).where(*scope.buckets(), known)
-    return int(session.execute(counted).scalar_one())
+    actors = select(ActorBucket.actor_key).where(*scope.buckets(), known).group_by(ActorBucket.actor_key)
+    return int(session.execute(select(func.count()).select_from(actors.subquery())).scalar_one())
 
 
 def by_day(session: Session, scope: Scope) -> "pd.DataFrame":

@@ -4,24 +4,32 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Date, Float, Select, String, case, cast, func, literal, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    Float,
+    Select,
+    String,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from leitstand.db.models import Item, RunFact
 from leitstand.db.models.events import NO_ACTOR
 from leitstand.insights.frames import by_code_point, companion_name, frame
-from leitstand.insights.scope import DAY, Scope
+from leitstand.insights.scope import DAY, Instant, Scope
 
 if TYPE_CHECKING:
     import pandas as pd
 
 HALF_LIFE_DAYS = 14
-WEIGHTS: tuple[tuple[InstrumentedAttribute[datetime | None], int], ...] = (
-    (RunFact.opened_at, 1),
-    (RunFact.started_at, 2),
-    (RunFact.completed_at, 3),
-)
+OPENED, RUN, COMPLETED = 1, 2, 3
 OFFICIAL_BONUS = 1.15
 # Older use weighs less than a float can tell from nothing.
 FORGOTTEN_DAYS = 1000 * HALF_LIFE_DAYS
@@ -38,16 +46,14 @@ def popular(session: Session, scope: Scope, *, limit: int = TOP) -> "pd.DataFram
     Returns:
         Columns `companion_id`, `companion`, `score`; by score, then by name.
     """
-    counted = union_all(*(_uses(scope, at, weight) for at, weight in WEIGHTS)).subquery()
+    counted = union_all(_begun(scope), _completed(scope)).subquery()
     age = literal(as_of(scope), Date) - counted.c.day
     decay = case(
         (age < FORGOTTEN_DAYS, func.power(cast(2, Float), -cast(age, Float) / HALF_LIFE_DAYS)), else_=0.0
     )
     bonus = case((Item.visibility == "official", OFFICIAL_BONUS), else_=1.0)
     # In one order, so that equal facts give a score that is equal to the last bit.
-    worth = aggregate_order_by(
-        counted.c.uses * counted.c.weight * decay * bonus, counted.c.day, counted.c.weight
-    )
+    worth = aggregate_order_by(counted.c.weight * decay * bonus, counted.c.day, counted.c.weight)
     score, name = func.sum(worth).label("score"), companion_name()
     statement = (
         select(Item.id.label("companion_id"), name.label("companion"), cast(score, Float).label("score"))
@@ -66,17 +72,24 @@ def as_of(scope: Scope) -> date:
     return max(scope.start, min(scope.end - DAY, today))
 
 
-def _uses(scope: Scope, at: InstrumentedAttribute[datetime | None], weight: int) -> Select[Any]:
-    """How many different actors used each companion on each local day in one way, its owner left out."""
+def _begun(scope: Scope) -> Select[Any]:
+    opened = case((func.bool_or(RunFact.opened_at.is_not(None)), OPENED), else_=0)
+    run = case((func.bool_or(RunFact.started_at.is_not(None)), RUN), else_=0)
+    return _uses(scope, RunFact.first_at, opened + run)
+
+
+def _completed(scope: Scope) -> Select[Any]:
+    return _uses(scope, RunFact.completed_at, literal(COMPLETED)).where(RunFact.started_at.is_not(None))
+
+
+def _uses(scope: Scope, at: Instant, weight: ColumnElement[int]) -> Select[Any]:
+    """What each actor's use of a companion on a local day weighs, its owner's left out."""
     day = scope.local_day(at).label("day")
     within = [at >= scope.start_at, at < scope.end_at, RunFact.actor_key != NO_ACTOR]
     of_others = RunFact.actor_key != func.coalesce(cast(Item.owner_id, String), NO_ACTOR)
-    once = (
-        select(RunFact.companion_id, day)
+    return (
+        select(RunFact.companion_id, day, weight.label("weight"))
         .join(Item, Item.id == RunFact.companion_id)
         .where(*scope.of(RunFact), *within, of_others)
         .group_by(RunFact.companion_id, RunFact.actor_key, day)
-        .subquery()
     )
-    columns = once.c.companion_id, once.c.day, literal(weight).label("weight"), func.count().label("uses")
-    return select(*columns).group_by(once.c.companion_id, once.c.day)

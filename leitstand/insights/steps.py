@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ARRAY, Select, Text, any_, distinct, func, literal, select, true
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.selectable import TableValuedAlias
+from sqlalchemy.sql.selectable import Subquery, TableValuedAlias
 
-from leitstand.db.models import Companion, RunFact
+from leitstand.db.models import Companion, Item, RunFact
 from leitstand.errors import InvalidInput
 from leitstand.insights.frames import by_code_point, frame
 from leitstand.insights.scope import EARLIEST, LATEST, Scope
@@ -37,9 +37,8 @@ def steps(session: Session, scope: Scope, names: Sequence[str] | None = None) ->
     if names:
         _check(session, scope, names)
     funnel = list(dict.fromkeys(names or shared_funnel(session, scope) or common_steps(session, scope)))
-    reached = frame(session, _reached(scope, funnel)).set_index("position")
-    dropped = frame(session, _dropped(scope, funnel)).set_index("position")
-    counted = reached.join(dropped).reindex(range(1, len(funnel) + 1)).fillna(0).astype("int64")
+    found = frame(session, _placed(scope, funnel)).set_index("position")
+    counted = found.reindex(range(1, len(funnel) + 1)).fillna(0).astype("int64")
     counted.insert(0, "step", funnel)
     counted["drop_off"] = counted["dropped"] / counted["reached"].where(counted["reached"] > 0)
     return counted.reset_index(drop=True)
@@ -47,52 +46,60 @@ def steps(session: Session, scope: Scope, names: Sequence[str] | None = None) ->
 
 def shared_funnel(session: Session, scope: Scope) -> list[str]:
     """The funnel that every companion with runs in the scope has; empty where they differ or have none."""
-    with_runs = select(distinct(RunFact.companion_id)).where(*scope.runs())
-    statement = select(distinct(Companion.funnel)).where(Companion.item_id.in_(with_runs)).limit(2)
+    of_companion = (
+        select(1).where(*scope.runs(), RunFact.companion_id == Companion.item_id).correlate(Companion)
+    )
+    statement = (
+        select(distinct(Companion.funnel))
+        .join(Item, Item.id == Companion.item_id)
+        .where(Item.workspace_id == scope.workspace_id, of_companion.exists())
+        .limit(2)
+    )
     funnels = session.execute(statement).scalars().all()
     return list(funnels[0]) if len(funnels) == 1 else []
 
 
 def common_steps(session: Session, scope: Scope, *, limit: int = MOST_STEPS) -> list[str]:
     """The steps of the scope's runs by how many reached them, then by name."""
-    taken = _taken()
+    sets = _step_sets(scope)
+    step = _each(sets)
     statement = (
-        select(taken.c.step)
-        .select_from(RunFact)
-        .join(taken, true())
-        .where(*scope.runs())
-        .group_by(taken.c.step)
-        .order_by(func.count().desc(), by_code_point(taken.c.step))
+        select(step.c.name)
+        .select_from(sets)
+        .join(step, true())
+        .group_by(step.c.name)
+        .order_by(func.sum(sets.c.runs).desc(), by_code_point(step.c.name))
         .limit(limit)
     )
     return list(session.execute(statement).scalars())
 
 
-def _taken() -> TableValuedAlias:
-    """The steps of one run as rows (lateral)."""
-    return func.unnest(RunFact.steps).table_valued("step", name="taken").render_derived()
-
-
-def _reached(scope: Scope, funnel: list[str]) -> Select[Any]:
-    chosen, taken = literal(funnel, ARRAY(Text)), _taken()
-    position = func.array_position(chosen, taken.c.step).label("position")
+def _step_sets(scope: Scope) -> Subquery:
+    """The different sets of steps that runs took, and how many runs took each: far fewer than runs."""
     return (
-        select(position, func.count().label("reached"))
-        .select_from(RunFact)
-        .join(taken, true())
-        .where(*scope.runs(), taken.c.step == func.any(chosen))
-        .group_by(position)
+        select(RunFact.steps, func.count().label("runs"))
+        .where(*scope.runs())
+        .group_by(RunFact.steps)
+        .subquery()
     )
 
 
-def _dropped(scope: Scope, funnel: list[str]) -> Select[Any]:
-    chosen, taken = literal(funnel, ARRAY(Text)), _taken()
-    furthest = (
-        select(func.max(func.array_position(chosen, taken.c.step))).select_from(taken).correlate(RunFact)
-    )
-    runs = select(furthest.scalar_subquery().label("position")).where(*scope.runs()).subquery()
-    position = runs.c.position
-    return select(position, func.count().label("dropped")).where(position.is_not(None)).group_by(position)
+def _each(sets: Subquery) -> TableValuedAlias:
+    """The steps of a set as rows (lateral)."""
+    return func.unnest(sets.c.steps).table_valued("name", name="step").render_derived()
+
+
+def _placed(scope: Scope, funnel: list[str]) -> Select[Any]:
+    """For each position in the funnel, how many runs reached it, and for how many it was the last."""
+    sets, chosen = _step_sets(scope), literal(funnel, ARRAY(Text))
+    step = _each(sets)
+    position = func.array_position(chosen, step.c.name).label("position")
+    last = func.max(position).over(partition_by=sets.c.steps).label("last")
+    placed = select(position, last, sets.c.runs).select_from(sets).join(step, true()).subquery()
+    reached = func.sum(placed.c.runs)
+    dropped = reached.filter(placed.c.position == placed.c.last)
+    columns = placed.c.position, reached.label("reached"), dropped.label("dropped")
+    return select(*columns).where(placed.c.position.is_not(None)).group_by(placed.c.position)
 
 
 def _check(session: Session, scope: Scope, names: Sequence[str]) -> None:
