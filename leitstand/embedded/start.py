@@ -182,6 +182,8 @@ class _Start:
     def _flows(self) -> None:
         """Bring the flows' schedules to Prefect as soon as it answers; its worker needs the pool made with them."""
         self._await_prefect()
+        if not self.cold:
+            self.supervisor.launch(PREFECT_WORKER.name)
         done = subprocess.run(
             [sys.executable, "-m", "flows.deploy"],
             cwd=REPOSITORY,
