@@ -46,9 +46,6 @@ def group(data_dir: Path | None, port: int | None, detach: bool, owner_email: st
 
     try:
         started = up(environment, owner_email=owner_email, tell=tell, on_owner=keep)
-    except KeyboardInterrupt:
-        _stop(environment, tell)
-        raise
     finally:
         if owners and not as_json:
             _show_owner(environment, owners[0])
@@ -82,21 +79,17 @@ def _document(
 
 def watch(environment: "Environment", tell: "Tell") -> None:
     """Show changes until told to stop, then stop everything; also when the terminal goes away."""
+    from leitstand.embedded.stop import down
+
     click.echo("Ctrl-C stops everything.")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
         _follow(environment, tell)
     except KeyboardInterrupt:
-        _stop(environment, tell)
-
-
-def _stop(environment: "Environment", tell: "Tell") -> None:
-    from leitstand.embedded.stop import down
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    click.echo("\nStopping…", err=True)
-    down(environment, tell)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        click.echo("\nStopping…", err=True)
+        down(environment, tell)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from leitstand.embedded import content, credentials, preflight, probes, programs
 from leitstand.embedded.environment import REPOSITORY, Environment
 from leitstand.embedded.progress import Tell
-from leitstand.embedded.stop import clear_leftovers
+from leitstand.embedded.stop import clear_leftovers, stop_all
 from leitstand.embedded.supervisor import GONE_STATES, Supervisor
 from leitstand.errors import Conflict, Unavailable
 from leitstand.services import OBJECTS, POSTGRES, PREFECT, PREFECT_WORKER, PROXY, SERVICES, Service
@@ -127,8 +127,17 @@ class _Start:
         self.cold = not (environment.postgres_dir / "PG_VERSION").exists()
 
     def run(self, owner_email: str, on_owner: Callable[["Owner"], None]) -> Started:
-        if not self.supervisor.running():
+        if self.supervisor.running():
+            return self._bring_up(owner_email, on_owner)
+        try:
             self._prepare()
+            return self._bring_up(owner_email, on_owner)
+        except KeyboardInterrupt:
+            self.tell.note("Interrupted: stopping what was begun.")
+            stop_all(self.environment, self.tell)
+            raise
+
+    def _bring_up(self, owner_email: str, on_owner: Callable[["Owner"], None]) -> Started:
         self._foundation()
         flows = Beside(self._flows)
         self._schema_and_buckets()
