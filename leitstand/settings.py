@@ -75,6 +75,19 @@ class Settings(BaseSettings):
         10, ge=1, description="Failed sign-ins per address and per e-mail within 15 minutes before a pause."
     )
 
+    runtime_visitor_rate: str = Field(
+        "60/minute",
+        description="Answers of one visitor to one companion; several rates are parted by a semicolon.",
+    )
+    runtime_address_rate: str = Field(
+        "120/minute",
+        description="New visitors from one network address, which is kept in memory for that time only.",
+    )
+    runtime_companion_rate: str = Field(
+        "6000/minute",
+        description="Answers and new visitors of one companion, in each process of the runtime.",
+    )
+
     prefect_password: SecretStr = Field(
         SecretStr(""), description="Basic-auth password between our services and the Prefect server."
     )

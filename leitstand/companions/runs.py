@@ -96,14 +96,20 @@ def preview(session: Session, companion: OpenCompanion) -> Run:
     return Run(new_id(), companion.version, flow, state, ended=_is_end(flow, state))
 
 
+def find_run(session: Session, *, companion: OpenCompanion, visitor: str) -> Run | None:
+    """The visitor's last run of the companion."""
+    row = _last(session, companion, visitor)
+    return _run(session, row) if row is not None else None
+
+
 def open_run(session: Session, *, companion: OpenCompanion, visitor: str) -> Run:
     """The visitor's last run of the companion, begun (and counted as viewed) where there is none.
 
     Args:
         visitor: as `visitor_key` gives it.
     """
-    row = _last(session, companion, visitor)
-    return _run(session, row) if row is not None else _begin(session, companion, visitor)
+    found = find_run(session, companion=companion, visitor=visitor)
+    return found or _begin(session, companion, visitor)
 
 
 def give_answer(

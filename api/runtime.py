@@ -1,0 +1,189 @@
+"""The public runtime: a published companion's flow, open to visitors who are not signed in.
+
+Every page works without a script. A step is one transaction, committed before the visitor is sent on (303), so that
+reloading never sends an answer twice.
+"""
+
+import re
+from typing import Annotated
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from prometheus_client import Counter
+from sqlalchemy.orm import Session
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from api.runtime_pages import pages
+from api.runtime_pages.rates import Rates
+from api.runtime_pages.visitors import Visitor, form_token_fits, is_person, remember, visitor_of
+from leitstand.companions.runs import (
+    OpenCompanion,
+    Outcome,
+    find_open,
+    find_run,
+    give_answer,
+    open_run,
+    preview,
+    start_again,
+)
+from leitstand.db.engine import transaction
+from leitstand.errors import Conflict, Forbidden, InvalidInput, NotFound
+from leitstand.settings import get_settings
+from serving.app import create_app
+from serving.body_limit import LimitBody
+from serving.session import client_address, refuse_other_sites
+
+LARGEST_BODY = 64 * 1024
+MOST_FIELDS = 20
+SEE_OTHER = 303
+UNPROCESSABLE = 422
+UNSUPPORTED = 415
+FORM = "application/x-www-form-urlencoded"
+SLUG = re.compile(r"[a-z0-9-]{1,64}")
+STEPS = Counter(
+    "leitstand_runtime_answers_total", "Answers that visitors sent, by what became of them.", ["outcome"]
+)
+
+router = APIRouter(prefix="/c")
+
+
+async def form_fields(request: Request) -> dict[str, str]:
+    """The fields of a form; of a repeated one the last."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != FORM:
+        raise HTTPException(UNSUPPORTED, "Only forms are taken here.")
+    body = (await request.body()).decode("utf-8", errors="replace")
+    try:
+        return dict(parse_qsl(body, keep_blank_values=True, errors="replace", max_num_fields=MOST_FIELDS))
+    except ValueError:
+        raise HTTPException(UNPROCESSABLE, "The form has too many fields.") from None
+
+
+Fields = Annotated[dict[str, str], Depends(form_fields)]
+
+
+@router.get("/static/{name}")
+def static_file(name: str) -> Response:
+    """A style sheet; its address changes with its content."""
+    found = pages.asset(name)
+    return Response(found.content, media_type=found.media_type, headers={"Cache-Control": pages.FOREVER})
+
+
+@router.get("/{slug}")
+def show(request: Request, slug: str, moved: str = "") -> HTMLResponse:
+    """The visitor's run, begun where there is none; a program sees the beginning and leaves no trace."""
+    notice = pages.STALE if moved else ""
+    if not is_person(request):
+        with transaction() as session:
+            run = preview(session, _open(slug, session))
+        return pages.run_page(run, slug=slug, visitor=None)
+    with transaction() as session:
+        companion = _open(slug, session)
+        visitor = visitor_of(request, companion.workspace_id)
+        found = find_run(session, companion=companion, visitor=visitor.key)
+        if found is None:
+            _rates(request).count_new_visitor(companion.companion_id, client_address(request))
+        run = found or open_run(session, companion=companion, visitor=visitor.key)
+    page = pages.run_page(run, slug=slug, visitor=visitor, notice=notice)
+    remember(page, companion.workspace_id, visitor)
+    return page
+
+
+@router.post("/{slug}/answer")
+def answer(request: Request, slug: str, fields: Fields) -> Response:
+    """Take an answer, then send the visitor to where the run stands."""
+    companion, visitor, run_id = _sender(request, slug, fields)
+    given = fields.get("answer", "")
+    try:
+        with transaction() as session:
+            outcome, _ = give_answer(
+                session,
+                companion=companion,
+                visitor=visitor.key,
+                run_id=run_id,
+                revision=_whole(fields.get("revision", "")),
+                answer=given,
+            )
+    except InvalidInput as error:
+        STEPS.labels("refused").inc()
+        return _mend(companion, visitor, given, error.message)
+    except Conflict:
+        outcome = Outcome.STALE
+    STEPS.labels(outcome.value).inc()
+    return _go_on(slug, moved=outcome is Outcome.STALE)
+
+
+@router.post("/{slug}/again")
+def again(request: Request, slug: str, fields: Fields) -> Response:
+    """Begin anew on the published version."""
+    companion, visitor, run_id = _sender(request, slug, fields)
+    with transaction() as session:
+        start_again(session, companion=companion, visitor=visitor.key, run_id=run_id)
+    return _go_on(slug, moved=False)
+
+
+def _sender(request: Request, slug: str, fields: dict[str, str]) -> tuple[OpenCompanion, Visitor, UUID]:
+    """Whose form this is, once it is sure that it came from a page of ours and that there are not too many.
+
+    Raises:
+        Forbidden: another site sent it, or the browser keeps no cookies.
+    """
+    refuse_other_sites(request)
+    with transaction() as session:
+        companion = _open(slug, session)
+    visitor = visitor_of(request, companion.workspace_id)
+    try:
+        run_id = UUID(fields.get("run", ""))
+    except ValueError:
+        run_id = UUID(int=0)
+    if not form_token_fits(visitor, run_id, fields.get("token", "")):
+        raise Forbidden(
+            "This page is out of date, or your browser keeps no cookies.",
+            hint="Open the link again; it needs one cookie to know where you are.",
+        )
+    _rates(request).count_answer(companion.companion_id, visitor.key)
+    return companion, visitor, run_id
+
+
+def _mend(companion: OpenCompanion, visitor: Visitor, given: str, problem: str) -> HTMLResponse:
+    """The page of the step once more, with what was given and why it was not taken."""
+    with transaction() as session:
+        run = open_run(session, companion=companion, visitor=visitor.key)
+    return pages.run_page(
+        run, slug=companion.slug, visitor=visitor, problem=problem, given=given, status=UNPROCESSABLE
+    )
+
+
+def _go_on(slug: str, *, moved: bool) -> RedirectResponse:
+    return RedirectResponse(f"/c/{slug}{'?moved=1' if moved else ''}#now", status_code=SEE_OTHER)
+
+
+def _open(slug: str, session: Session) -> OpenCompanion:
+    if not SLUG.fullmatch(slug):
+        raise NotFound("There is nothing at this address.")
+    return find_open(session, slug)
+
+
+def _rates(request: Request) -> Rates:
+    rates: Rates = request.app.state.rates
+    return rates
+
+
+def _whole(text: str) -> int:
+    """A revision; -1, which no run has, for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+
+
+def create() -> FastAPI:
+    """The application; `uvicorn --factory api.runtime:create`."""
+    for name in pages.STATIC_TYPES:
+        pages.asset(name)
+    app = create_app("runtime", title="Leitstand runtime", pages=pages.problem_page)
+    app.state.rates = Rates(get_settings())
+    # Innermost, so that its answers carry the headers and the request id that the others give.
+    app.user_middleware.append(Middleware(LimitBody, largest=LARGEST_BODY, pages=pages.problem_page))
+    app.include_router(router)
+    return app

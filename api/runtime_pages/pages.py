@@ -1,0 +1,124 @@
+"""The pages of the runtime: rendered on the server, complete without a script."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse
+
+from api.runtime_pages.visitors import Visitor, form_token
+from leitstand.companions.runner import transcript
+from leitstand.companions.runs import Run
+from leitstand.errors import NotFound
+from serving.problems import Problem
+
+HERE = Path(__file__).parent
+STATIC_TYPES = {"runtime.css": "text/css; charset=utf-8"}
+FOREVER = "public, max-age=31536000, immutable"
+STALE = "You had gone on already, here or in another window. This is where you are."
+TITLES = {404: "Nothing is here", 413: "That is too long", 429: "One moment, please"}
+NOTHING = "There is nothing at this address. Check the link, or ask who gave it to you."
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A static file and the hash of its content, which is a part of its address."""
+
+    content: bytes
+    media_type: str
+    digest: str
+
+
+@lru_cache(maxsize=len(STATIC_TYPES))
+def asset(name: str) -> Asset:
+    """A static file.
+
+    Raises:
+        NotFound: there is none of that name.
+    """
+    if name not in STATIC_TYPES:
+        raise NotFound("There is no such file.")
+    content = (HERE / "static" / name).read_bytes()
+    return Asset(content, STATIC_TYPES[name], hashlib.sha256(content).hexdigest()[:16])
+
+
+def static_url(name: str) -> str:
+    """The address of a static file, which changes with its content."""
+    return f"/c/static/{name}?v={asset(name).digest}"
+
+
+@lru_cache(maxsize=1)
+def environment() -> jinja2.Environment:
+    """Templates that escape whatever they are given and know no name that they were not."""
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.globals.update(static=static_url)
+    return env
+
+
+def run_page(
+    run: Run,
+    *,
+    slug: str,
+    visitor: Visitor | None,
+    notice: str = "",
+    problem: str = "",
+    given: str = "",
+    status: int = 200,
+) -> HTMLResponse:
+    """The page of a run.
+
+    Args:
+        visitor: who may answer; None shows the page without a form.
+        notice: a sentence above the step.
+        problem: why the last answer was not taken; `given` is that answer, to be mended.
+    """
+    *before, current = transcript(run.flow, run.state)
+    return _render(
+        "run.html",
+        status,
+        language=run.flow.language,
+        # The page's own words are English: a screen reader must not read them as another language.
+        foreign=not run.flow.language.lower().startswith("en"),
+        title=run.flow.title,
+        slug=slug,
+        run=run,
+        lines=before,
+        step=run.flow.step(current.step),
+        token=form_token(visitor, run.run_id) if visitor else "",
+        notice=notice,
+        problem=problem,
+        given=given,
+    )
+
+
+def problem_page(request: Request, problem: Problem) -> Response | None:
+    """The page of a problem; None where a program asks, which gets the problem document."""
+    if "text/html" not in request.headers.get("accept", ""):
+        return None
+    detail = NOTHING if problem.status == 404 else problem.detail
+    page = _render(
+        "problem.html",
+        problem.status,
+        language="en",
+        title=TITLES.get(problem.status, problem.title),
+        detail=detail,
+        hint="" if problem.status == 404 else problem.hint,
+        request_id=problem.request_id,
+    )
+    page.headers.update(problem.headers)
+    return page
+
+
+def _render(template: str, status: int, **context: Any) -> HTMLResponse:
+    text = environment().get_template(template).render(context)
+    return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,65 @@
+"""Rate limits of visitors, addresses and companions, counted in the memory of each process.
+
+Nothing is written: an address is counted under a hash with a key that the process forgets when it ends.
+"""
+
+import hashlib
+import math
+import secrets
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+from limits import RateLimitItem, parse_many
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+
+from leitstand.errors import TooManyRequests
+from leitstand.settings import Settings
+
+LONGEST_WAIT = 3600
+
+
+class Rates:
+    """The limits of one process.
+
+    Raises:
+        ValueError: a rate of the settings can't be read.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._visitor = parse_many(settings.runtime_visitor_rate)
+        self._address = parse_many(settings.runtime_address_rate)
+        self._companion = parse_many(settings.runtime_companion_rate)
+        self._key = secrets.token_bytes(16)
+
+    def count_answer(self, companion_id: UUID, visitor_key: str) -> None:
+        """One answer of a visitor.
+
+        Raises:
+            TooManyRequests: with `retry_after` in its details.
+        """
+        self._hit(self._visitor, "visitor", str(companion_id), visitor_key)
+        self._hit(self._companion, "companion", str(companion_id))
+
+    def count_new_visitor(self, companion_id: UUID, address: str) -> None:
+        """One new visitor from a network address.
+
+        Raises:
+            TooManyRequests: with `retry_after` in its details.
+        """
+        hashed = hashlib.blake2b(address.encode(), digest_size=16, key=self._key).hexdigest()
+        self._hit(self._address, "address", hashed)
+        self._hit(self._companion, "companion", str(companion_id))
+
+    def _hit(self, rates: Sequence[RateLimitItem], *identity: str) -> None:
+        for rate in rates:
+            if not self._limiter.hit(rate, *identity):
+                reset = self._limiter.get_window_stats(rate, *identity).reset_time
+                wait = min(max(1, math.ceil(reset - time.time())), LONGEST_WAIT)
+                raise TooManyRequests(
+                    "There are too many requests at the moment.",
+                    hint=f"Wait {wait} seconds, then go on: your answers so far are kept.",
+                    details={"retry_after": wait},
+                )

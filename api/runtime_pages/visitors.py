@@ -1,0 +1,87 @@
+"""Anonymous visitors: a random token in a cookie of the workspace's own, forms bound to it, and who is no person."""
+
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+from uuid import UUID
+
+from fastapi import Request, Response
+
+from leitstand.companions.runs import visitor_key
+from leitstand.identity.secret import signing_key
+from leitstand.settings import get_settings
+
+COOKIE_PREFIX = "visitor_"
+COOKIE_PATH = "/c"
+COOKIE_SECONDS = 180 * 24 * 3600
+TOKEN_BYTES = 24
+TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
+# Programs that fetch links (Cubot makes telephones) on somebody's behalf. A program that hides this is counted as a visitor, so that rate
+# limits, not figures, are what stands against it.
+PROGRAMS = re.compile(
+    r"(?<!cu)bot\b|crawl|spider|slurp|preview|facebookexternalhit|whatsapp|telegram|embedly|archiver|monitor|uptime"
+    r"|pingdom|lighthouse|scrapy|curl/|wget/|python-requests|python-urllib|go-http-client|libwww|java/",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """A browser as one workspace knows it.
+
+    Args:
+        token: what the cookie holds; never stored.
+        key: what is stored.
+        known: whether the browser sent the token, or it was only just made.
+    """
+
+    token: str
+    key: str
+    known: bool
+
+
+def visitor_of(request: Request, workspace_id: UUID) -> Visitor:
+    """The visitor that sent a request; a new one where the cookie is missing or not ours."""
+    token = request.cookies.get(cookie_name(workspace_id), "")
+    known = TOKEN.fullmatch(token) is not None
+    if not known:
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+    return Visitor(token, visitor_key(workspace_id, token), known)
+
+
+def cookie_name(workspace_id: UUID) -> str:
+    """The cookie of a workspace: visitors of several workspaces on one host are several visitors."""
+    return COOKIE_PREFIX + hashlib.blake2b(workspace_id.bytes, digest_size=6).hexdigest()
+
+
+def remember(response: Response, workspace_id: UUID, visitor: Visitor) -> None:
+    """Give the browser its token, or put off the end of it."""
+    response.set_cookie(
+        cookie_name(workspace_id),
+        visitor.token,
+        max_age=COOKIE_SECONDS,
+        path=COOKIE_PATH,
+        httponly=True,
+        samesite="lax",
+        secure=get_settings().cookie_secure,
+    )
+
+
+def form_token(visitor: Visitor, run_id: UUID) -> str:
+    """The token of a form that only this visitor, on this run, can send."""
+    message = f"runtime\0{visitor.token}\0{run_id}".encode()
+    return hmac.new(signing_key(), message, hashlib.sha256).hexdigest()
+
+
+def form_token_fits(visitor: Visitor, run_id: UUID, token: str) -> bool:
+    """Whether a form came from a page that this visitor was given."""
+    return visitor.known and hmac.compare_digest(form_token(visitor, run_id).encode(), token.encode())
+
+
+def is_person(request: Request) -> bool:
+    """Whether a browser in somebody's hands asks, and not a program, a preview or a prefetch."""
+    agent = request.headers.get("user-agent", "")
+    purpose = request.headers.get("sec-purpose", "") + request.headers.get("purpose", "")
+    return bool(agent) and PROGRAMS.search(agent) is None and "prefetch" not in purpose
