@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,8 @@ from leitstand.embedded.environment import Environment
 from leitstand.embedded.programs import MARK
 from leitstand.embedded.supervisor import NAME as SUPERVISOR
 from leitstand.services import SERVICES
+from leitstand.settings import REPOSITORY
+from tests.services import free_base_port
 from tests.stack import Stack, start_stack, stop_stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
@@ -128,3 +132,24 @@ def test_the_postgresql_lock_of_a_dead_server_with_a_reused_pid_does_not_stop_a_
     lock.write_text(f"{os.getpid()}\n{lock.parent}\n")
     lock.chmod(0o600)
     assert own.json("up", "--detach", timeout=400)["ok"]
+
+
+def test_an_interrupted_start_leaves_nothing_running(tmp_path: Path) -> None:
+    port = free_base_port()
+    stack = Stack(f"http://127.0.0.1:{port}", port, str(tmp_path / "data"), "", "")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "leitstand", "up", "--detach"],
+        env=stack.variables(),
+        cwd=REPOSITORY,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + PATIENCE
+    while not (stack.folder / "pids" / "postgres.json").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE) == 130
+    assert alive(stack) == []
