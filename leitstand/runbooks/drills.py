@@ -17,17 +17,19 @@ from leitstand.backups.work import Progress
 from leitstand.db.engine import transaction
 from leitstand.db.models import Backup, Drill
 from leitstand.db.models.base import new_id
-from leitstand.errors import LeitstandError
-from leitstand.runbooks import scratch
+from leitstand.errors import InvalidInput, LeitstandError
+from leitstand.runbooks import documents, scratch
 from leitstand.runbooks.archiving import Archived, archive, last_chain
 from leitstand.runbooks.executor import Executed, execute
 from leitstand.runbooks.library import DRILLS, RUNBOOKS, Notebook, find
-from leitstand.runbooks.restore_drill import LOCK, POINT, STATE, ensure_backup
+from leitstand.runbooks.parameters import checked, declared
 from leitstand.runbooks.source_point import measure
+from leitstand.runbooks.taking_up import EVIDENCE, LOCK, POINT, ensure_backup
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from leitstand.telemetry.logs import get_logger
 
+RUN_ID = "run_id"
 PASSED, FAILED, RUNNING = "passed", "failed", "running"
 
 log = get_logger("drills")
@@ -105,11 +107,10 @@ def run_runbook(
         InvalidInput: it does not have such parameters.
         Conflict: a drill or another runbook is running.
     """
-    from leitstand.runbooks import documents
-    from leitstand.runbooks.parameters import checked
-
     notebook = find(settings, RUNBOOKS, name)
     values = checked(documents.read(notebook.path), parameters)
+    if RUN_ID in parameters:
+        raise InvalidInput(f"{RUN_ID} is given by the run itself.")
     return _Run(engine, settings, notebook, progress or (lambda _: None)).go(dict(values), None)
 
 
@@ -128,7 +129,9 @@ class _Run:
             self._tidy()
             if prepare:
                 self.backup_id = prepare().id
-                parameters |= {"run_id": str(self.run_id), "backup_id": str(self.backup_id)}
+                parameters["backup_id"] = str(self.backup_id)
+            if RUN_ID in declared(documents.read(self.notebook.path)):
+                parameters[RUN_ID] = str(self.run_id)
             folder = scratch.make_folder(self.settings, str(self.run_id))
             try:
                 # The source is measured before our own row is written to it.
@@ -250,7 +253,7 @@ class _Run:
 def _evidence(folder: Path) -> dict[str, Any]:
     """What the notebook's steps found; a runbook may keep none."""
     try:
-        found: dict[str, Any] = json.loads((folder / STATE).read_text())
+        found: dict[str, Any] = json.loads((folder / EVIDENCE).read_text())
     except (OSError, ValueError):
         return {"checks": [], "figures": {}, "steps": {}}
     return found

@@ -6,37 +6,30 @@ import json
 import random
 import shutil
 import time
-from contextlib import ExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from leitstand.backups import fingerprint, keys, wal
 from leitstand.backups.catalogue import COMPLETE, get_backup, newest_complete
-from leitstand.backups.exclusive import exclusive
 from leitstand.backups.inventory import open_copy, read_inventory
-from leitstand.backups.operations import run_backup
 from leitstand.backups.restore import check_space, restore_postgres
 from leitstand.backups.verification import archived_segments, missing_log
-from leitstand.backups.work import Progress
 from leitstand.db import migrate
-from leitstand.db.engine import make_engine, transaction
+from leitstand.db.engine import transaction
 from leitstand.db.models import Backup
 from leitstand.errors import Conflict, IntegrityFailed, InvalidInput, NotFound
 from leitstand.runbooks import scratch
 from leitstand.runbooks.evidence import Evidence, facts, rows
 from leitstand.runbooks.source_point import Point, bytes_behind, lost, measure, measure_on, rpo_seconds
-from leitstand.settings import Settings, get_settings
+from leitstand.runbooks.taking_up import EVIDENCE, POINT, SANDBOX, TakenUp, ensure_backup, take_up
+from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LOCK = "restore drill"
-SANDBOX = "sandbox"
-STATE, POINT = "evidence.json", "source.json"
 PLAN = (
     "download, check and decrypt every part",
     "unpack, and compare every file with PostgreSQL's manifest (pg_verifybackup)",
@@ -49,30 +42,16 @@ PLAN = (
 )
 
 
-def ensure_backup(engine: Engine, settings: Settings, *, progress: Progress | None = None) -> Backup:
-    """The newest complete backup of PostgreSQL; where there is none, one is taken first."""
-    with transaction(engine) as session:
-        backup = newest_complete(session, "postgres")
-    if backup is not None:
-        return backup
-    if progress:
-        progress("there is no backup of PostgreSQL yet: taking one first")
-    return run_backup(engine, settings, "postgres", progress=progress)
-
-
 class RestoreDrill:
     """One drill. Its steps are called in order; each gives a table of what it found."""
 
-    def __init__(
-        self, settings: Settings, engine: Engine, backup: Backup, folder: Path, source: Point, sample: int
-    ) -> None:
-        self.settings, self.engine, self.backup = settings, engine, backup
-        self.folder, self.source, self.sample = folder, source, sample
-        self.target = folder / "postgres"
-        self.storage = ObjectStorage(settings)
-        self.evidence = Evidence(folder / STATE)
+    def __init__(self, work: TakenUp, backup: Backup, source: Point, sample: int) -> None:
+        self.work, self.settings, self.engine, self.folder = work, work.settings, work.engine, work.folder
+        self.backup, self.source, self.sample = backup, source, sample
+        self.target = work.folder / "postgres"
+        self.storage = ObjectStorage(work.settings)
+        self.evidence = Evidence(work.folder / EVIDENCE)
         self.server: scratch.ScratchServer | None = None
-        self._held = ExitStack()
         self._restore_began = 0.0
 
     @classmethod
@@ -84,22 +63,10 @@ class RestoreDrill:
             InvalidInput: `run_id` is none.
             NotFound: there is no such backup.
         """
-        if not scratch.is_run_id(run_id):
-            raise InvalidInput(
-                f"{run_id!r} is no run id.", hint="Leave it at 'sandbox', or run `leitstand drill run`."
-            )
-        settings = get_settings()
-        engine = make_engine(settings, statement_timeout_ms=0, application="leitstand-drill")
-        held = ExitStack()
-        if run_id == SANDBOX:
-            held.enter_context(exclusive(engine, LOCK))
-            scratch.remove_leftovers(settings)
-            folder, source = scratch.make_folder(settings, SANDBOX), measure(engine)
-        else:
-            folder = scratch.scratch_root(settings).resolve() / f"{scratch.PREFIX}{run_id}"
-            source = Point.of(json.loads((folder / POINT).read_text()))
-        drill = cls(settings, engine, _chosen(engine, settings, backup_id), folder, source, sample_objects)
-        drill._held = held
+        work = take_up(run_id)
+        prepared = work.folder / POINT
+        source = measure(work.engine) if work.sandbox else Point.of(json.loads(prepared.read_text()))
+        drill = cls(work, _chosen(work.engine, work.settings, backup_id), source, sample_objects)
         atexit.register(drill.close)
         return drill
 
@@ -356,9 +323,7 @@ class RestoreDrill:
         """Every check; kept for whoever archives the notebook."""
         self.evidence.figures["ended_at"] = datetime.now(UTC).isoformat()
         self.evidence.save()
-        if self.folder.name == f"{scratch.PREFIX}{SANDBOX}":
-            scratch.remove(self.folder)
-        self._held.close()
+        self.work.release()
         return self.evidence.table()
 
     @property

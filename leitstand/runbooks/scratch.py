@@ -29,6 +29,7 @@ SOCKETS = "leitstand-drill-"
 PROGRAMS = {"postgres", "pg_verifybackup"}
 START_SECONDS = 4 * 3600
 ENDING_SECONDS = 10
+CHECKPOINT_SECONDS = 600
 OUTPUT_SHOWN = 600
 OPTIONS = {
     "listen_addresses": "",
@@ -228,12 +229,12 @@ class ScratchServer:
             )
         return done.stdout
 
-    def stop(self) -> None:
-        """Stop it and remove its sockets."""
+    def stop(self, *, graceful: bool = False) -> None:
+        """Stop it and remove its sockets; gracefully (with a last checkpoint) when its data will be used."""
         if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGQUIT)
+            self.process.send_signal(signal.SIGINT if graceful else signal.SIGQUIT)
             try:
-                self.process.wait(ENDING_SECONDS)
+                self.process.wait(CHECKPOINT_SECONDS if graceful else ENDING_SECONDS)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

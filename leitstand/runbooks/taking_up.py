@@ -1,0 +1,76 @@
+"""How a notebook takes up its work: the folder that was prepared for it, or, run by itself, a sandbox."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from leitstand.backups.catalogue import newest_complete
+from leitstand.backups.exclusive import exclusive
+from leitstand.backups.operations import run_backup
+from leitstand.backups.work import Progress
+from leitstand.db.engine import make_engine, transaction
+from leitstand.db.models import Backup
+from leitstand.errors import InvalidInput
+from leitstand.runbooks import scratch
+from leitstand.settings import Settings, get_settings
+
+LOCK = "restore drill"
+SANDBOX = "sandbox"
+EVIDENCE, POINT = "evidence.json", "source.json"
+
+
+@dataclass
+class TakenUp:
+    """What a notebook works with.
+
+    Args:
+        folder: its own, under <data_dir>/scratch.
+        sandbox: it runs by itself: nothing is archived and the folder goes when it ends.
+    """
+
+    settings: Settings
+    engine: Engine
+    folder: Path
+    sandbox: bool
+    held: ExitStack
+
+    def release(self) -> None:
+        """Give back the lock; a sandbox's folder goes."""
+        if self.sandbox:
+            scratch.remove(self.folder)
+        self.held.close()
+
+
+def take_up(run_id: str) -> TakenUp:
+    """Take up the run that was prepared under `run_id`, or open a sandbox.
+
+    Raises:
+        Conflict: another drill or runbook is running.
+        InvalidInput: `run_id` is none.
+    """
+    if not scratch.is_run_id(run_id):
+        raise InvalidInput(
+            f"{run_id!r} is no run id.", hint="Leave it at 'sandbox', or run `leitstand drill run`."
+        )
+    settings = get_settings()
+    engine = make_engine(settings, statement_timeout_ms=0, application="leitstand-drill")
+    held = ExitStack()
+    if run_id != SANDBOX:
+        folder = scratch.scratch_root(settings).resolve() / f"{scratch.PREFIX}{run_id}"
+        return TakenUp(settings, engine, folder, False, held)
+    held.enter_context(exclusive(engine, LOCK))
+    scratch.remove_leftovers(settings)
+    return TakenUp(settings, engine, scratch.make_folder(settings, SANDBOX), True, held)
+
+
+def ensure_backup(engine: Engine, settings: Settings, *, progress: Progress | None = None) -> Backup:
+    """The newest complete backup of PostgreSQL; where there is none, one is taken first."""
+    with transaction(engine) as session:
+        backup = newest_complete(session, "postgres")
+    if backup is not None:
+        return backup
+    if progress:
+        progress("there is no backup of PostgreSQL yet: taking one first")
+    return run_backup(engine, settings, "postgres", progress=progress)
