@@ -84,6 +84,7 @@ def _server(settings: Settings) -> dict[str, str]:
 
 def _worker(settings: Settings) -> dict[str, str]:
     return {
+        "PREFECT_WORKER_QUERY_SECONDS": "5",
         "PREFECT_WORKER_WEBSERVER_HOST": settings.host,
         "PREFECT_WORKER_WEBSERVER_PORT": str(settings.port_of(PREFECT_WORKER)),
     }
