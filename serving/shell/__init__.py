@@ -38,6 +38,7 @@ def environment(*folders: Path) -> jinja2.Environment:
         number=formats.number, bytes=formats.size, duration=formats.duration, percent=formats.percent,
         moment=formats.moment, day=formats.day, initials=formats.initials,
         marked=formats.marked,
+        browser=formats.browser,
     )  # fmt: skip
     env.globals.update(static=static_url, icon=formats.icon, version=__version__)
     return env

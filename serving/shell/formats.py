@@ -14,6 +14,23 @@ EMPTY = "–"
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 THOUSAND = 1000
 RECENT_DAYS = 7
+# Looked for in this order: most browsers also name those that they resemble.
+BROWSERS = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+)
+SYSTEMS = (
+    ("Windows", "Windows"),
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
 
 
 def number(value: float | None, digits: int = 0) -> str:
@@ -87,6 +104,15 @@ def marked(text: str) -> Markup:
         for at, part in enumerate(text.split("`"))
     ]
     return Markup("").join(parts)
+
+
+def browser(user_agent: str) -> str:
+    """What people call the browser that sends this: "Firefox on Windows"; the first words of an unknown one."""
+    name = next((shown for mark, shown in BROWSERS if mark in user_agent), "")
+    system = next((shown for mark, shown in SYSTEMS if mark in user_agent), "")
+    if not name:
+        return user_agent[:60] or "Unknown"
+    return f"{name} on {system}" if system else name
 
 
 def initials(name: str) -> str:

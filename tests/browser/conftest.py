@@ -1,0 +1,161 @@
+"""Chromium on the pages: a site with the web application, pages that may ask nobody else, and people signed in.
+
+Fixtures: `site` (the web application alone, on this test's database), `page` (a fresh browser context), `signed_in_page`
+(the owner of `site`, on its home page), `stack_page` (the owner of the whole environment, on its home page).
+A test fails when its pages ask another host than 127.0.0.1, or when the browser reports a script error or something that
+the content security policy refuses.
+"""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from sqlalchemy.orm import Session
+
+from leitstand.db.models import Person, Workspace
+from leitstand.settings import Settings
+from tests.people import PASSWORD, join
+from tests.stack import Stack
+
+CHROMIUM = "/usr/bin/chromium"
+OWN_HOST = "127.0.0.1"
+LOCAL_SCHEMES = {"data", "blob", "about"}
+START_SECONDS = 30
+# A page that answers 404 or 422 on purpose is reported as an error of loading; it is none of the page's.
+HARMLESS = "Failed to load resource"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder drives Chromium."""
+    for item in items:
+        if "tests/browser/" in str(item.path):
+            item.add_marker("browser")
+
+
+@dataclass(frozen=True)
+class Site:
+    """The web application on a port of its own."""
+
+    base_url: str
+    email: str
+    password: str
+    workspace: Workspace
+    person: Person
+
+
+@pytest.fixture
+def site(settings: Settings, session: Session, workspace: Workspace) -> Iterator[Site]:
+    """The web application on this test's database, with an owner of `workspace`."""
+    from web.app import create
+
+    person = join(session, workspace, email="olga@site.test", name="Olga Owner")
+    with socket.socket() as listener:
+        listener.bind((OWN_HOST, 0))
+        server = uvicorn.Server(uvicorn.Config(create(), log_config=None, lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        _wait_for(lambda: server.started)
+        yield Site(
+            f"http://{OWN_HOST}:{listener.getsockname()[1]}", person.email, PASSWORD, workspace, person
+        )
+        server.should_exit = True
+        thread.join(START_SECONDS)
+
+
+def _wait_for(ready: Callable[[], bool]) -> None:
+    until = time.monotonic() + START_SECONDS
+    while not ready():
+        if time.monotonic() > until:
+            pytest.fail("the site did not start")
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests of a worker; it resolves no name, so that nothing can leave the machine."""
+    arguments = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+    if os.geteuid() == 0:
+        arguments.append("--no-sandbox")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Watch:
+    """What the pages of a context did that they should not."""
+
+    foreign: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def request(self, request: Request) -> None:
+        """Note a request to another host."""
+        address = urlsplit(request.url)
+        if address.scheme not in LOCAL_SCHEMES and address.hostname != OWN_HOST:
+            self.foreign.append(request.url)
+
+    def console(self, message: ConsoleMessage) -> None:
+        """Note what the browser complains about."""
+        if message.type == "error" and not message.text.startswith(HARMLESS):
+            self.errors.append(message.text)
+
+    def page(self, page: Page) -> None:
+        """Note exceptions of a page's scripts."""
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+
+@pytest.fixture
+def new_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Makes browser contexts (Playwright's arguments) and fails the test for what their pages must not do."""
+    watch, contexts = Watch(), []
+
+    def make(**options: object) -> BrowserContext:
+        context = browser.new_context(**options)  # type: ignore[arg-type]
+        context.set_default_timeout(15_000)
+        context.on("request", watch.request)
+        context.on("console", watch.console)
+        context.on("page", watch.page)
+        contexts.append(context)
+        return context
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert watch.foreign == [], "a page asked another host"
+    assert watch.errors == [], "the browser reported errors"
+
+
+@pytest.fixture
+def page(new_context: Callable[..., BrowserContext]) -> Page:
+    """A page in a context of its own, 1280 by 800."""
+    return new_context(viewport={"width": 1280, "height": 800}).new_page()
+
+
+def sign_in(page: Page, base_url: str, email: str, password: str) -> Page:
+    """Sign in as people do, and wait for the home page."""
+    page.goto(f"{base_url}/sign-in")
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{base_url}/")
+    return page
+
+
+@pytest.fixture
+def signed_in_page(page: Page, site: Site) -> Page:
+    """The owner of `site`, on its home page."""
+    return sign_in(page, site.base_url, site.email, site.password)
+
+
+@pytest.fixture
+def stack_page(page: Page, stack: Stack) -> Page:
+    """The owner of the whole environment, on its home page, through the proxy."""
+    return sign_in(page, stack.base_url, stack.owner_email, stack.owner_password)
