@@ -1,0 +1,70 @@
+"""leitstand query: search and ask, and measure how good the search is."""
+
+import json
+from pathlib import Path
+from uuid import UUID
+
+import click
+from sqlalchemy.orm import Session
+
+from leitstand.cli._options import database
+from leitstand.db.engine import transaction
+from leitstand.identity.access import Principal, system_principal
+from leitstand.identity.workspaces import find_workspace
+from leitstand.knowledge.answers import ask
+from leitstand.knowledge.evaluation import evaluate
+from leitstand.knowledge.spaces import find_space
+
+workspace_option = click.option("--workspace", required=True, metavar="W", help="The workspace.")
+space_option = click.option("--space", metavar="S", help="Only this space: its id or title.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+@click.group("query")
+def group() -> None:
+    """Ask the documents, and measure the answers."""
+
+
+@group.command("ask")
+@click.argument("question")
+@workspace_option
+@space_option
+@json_option
+def ask_question(question: str, workspace: str, space: str | None, as_json: bool) -> None:
+    """Answer QUESTION from the documents, with citations."""
+    with database() as engine, transaction(engine) as session:
+        principal = system_principal(find_workspace(session, workspace).id, "command line")
+        space_id = _space(session, principal, space)
+        answer = ask(session, principal=principal, question=question, space_id=space_id)
+    if as_json:
+        click.echo(json.dumps(answer.to_dict(), ensure_ascii=False))
+        return
+    click.echo(answer.answer)
+    for citation in answer.citations:
+        click.echo(f"  [{citation.number}] {citation.heading} (passage {citation.passage})")
+    click.echo(answer.note, err=True)
+
+
+@group.command("evaluate")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@json_option
+def evaluate_set(folder: Path, as_json: bool) -> None:
+    """Measure the search on the set in FOLDER (docs.jsonl.gz, queries.jsonl, qrels.tsv): nDCG@10, Recall@10, MRR@10."""
+    with database() as engine:
+        figures = evaluate(engine, folder)
+    if as_json:
+        click.echo(json.dumps(figures.to_dict()))
+        return
+    click.echo(
+        f"{figures.set}: {figures.queries:,} questions, {figures.documents:,} documents, {figures.passages:,} passages"
+    )
+    click.echo(
+        f"nDCG@10 {figures.ndcg_at_10:.4f}   Recall@10 {figures.recall_at_10:.4f}   MRR@10 {figures.mrr_at_10:.4f}"
+    )
+    click.echo(
+        f"{figures.milliseconds_p50:.1f} ms a question (median), {figures.milliseconds_p95:.1f} ms (p95)"
+    )
+
+
+def _space(session: Session, principal: Principal, name: str | None) -> UUID | None:
+    return find_space(session, principal=principal, name=name).id if name else None
