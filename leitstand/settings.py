@@ -10,6 +10,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr, computed_field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -114,7 +115,7 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         if self.database_url_override:
             return self.database_url_override
-        password = self.database_password.get_secret_value()
+        password = quote(self.database_password.get_secret_value(), safe="")
         return f"postgresql+psycopg://leitstand:{password}@{self.host}:{self.port_of(POSTGRES)}/leitstand"
 
     @property
