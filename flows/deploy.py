@@ -8,6 +8,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from flows.schedules import Deployment, load
@@ -77,25 +78,29 @@ def deploy(settings: Settings) -> list[str]:
     return [entry.name for entry in changed]
 
 
-def crash_unfinished(settings: Settings) -> int:
-    """Mark the runs that the environment's end interrupted as crashed, in Prefect and with us; give how many."""
+def crash_unfinished(settings: Settings, before: datetime) -> int:
+    """Mark the runs that the environment's end interrupted as crashed, in Prefect and with us; give how many.
+
+    Args:
+        before: when this start began: what began later is not meant.
+    """
     api = PrefectApi(settings)
     wait_for_server(api)
     with transaction() as session:
-        executions.crash_running(session)
-    return api.crash_unfinished()
+        executions.crash_running(session, before)
+    return api.crash_unfinished(before)
 
 
 def main() -> None:
     """Deploy; one line of what was done, exit code 1 and a hint where it could not be.
 
-    With `--crash-unfinished`, as an environment whose worker does not run yet does at its start, runs that were going
-    on when it ended are marked as crashed first: they would hold up the next.
+    With `--crash-unfinished`, which is for the start of an environment that has one worker, runs that were going on
+    when it ended are marked as crashed first: they would hold up the next.
     """
-    settings = get_settings()
+    began, settings = datetime.now(UTC), get_settings()
     configure_logging("deploy", settings.log_level)
     try:
-        crashed = crash_unfinished(settings) if "--crash-unfinished" in sys.argv[1:] else 0
+        crashed = crash_unfinished(settings, began) if "--crash-unfinished" in sys.argv[1:] else 0
         sent = deploy(settings)
     except LeitstandError as error:
         log.error("not deployed", error=error.message, hint=error.hint)  # noqa: TRY400 - a person reads this, no trace

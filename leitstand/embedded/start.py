@@ -194,7 +194,7 @@ class _Start:
         if not self.cold:
             self.supervisor.launch(PREFECT_WORKER.name)
         done = subprocess.run(
-            [sys.executable, "-m", "flows.deploy"],
+            [sys.executable, "-m", "flows.deploy", "--crash-unfinished"],
             cwd=REPOSITORY,
             env={**programs.inherited(self.environment), **programs.prefect_variables(self.environment)},
             capture_output=True,

@@ -48,9 +48,11 @@ def _mark_crashed(session: Session, flow: str) -> None:
     session.execute(statement.values(status=CRASHED, finished_at=func.now()))
 
 
-def crash_running(session: Session) -> None:
-    """Mark every execution that is going on as crashed: for when nothing that could be doing it runs."""
-    statement = update(FlowExecution).where(FlowExecution.status == RUNNING)
+def crash_running(session: Session, before: datetime) -> None:
+    """Mark every execution that began before and has not ended as crashed: for when its process can't run any more."""
+    statement = update(FlowExecution).where(
+        FlowExecution.status == RUNNING, FlowExecution.started_at < before
+    )
     session.execute(statement.values(status=CRASHED, finished_at=func.now()))
 
 

@@ -152,14 +152,19 @@ class PrefectApi:
         run = self._ask("GET", f"/flow_runs/{flow_run}")
         return RunState(run["state_name"], run["state_type"] in FINAL)
 
-    def crash_unfinished(self) -> int:
-        """Mark every run that has begun and not ended as crashed, and give how many: for when no worker runs."""
+    def crash_unfinished(self, before: datetime) -> int:
+        """Mark every run that began before and has not ended as crashed, and give how many.
+
+        Args:
+            before: an instant since when only what runs now can have begun a run.
+        """
         question = {"flow_runs": {"state": {"type": {"any_": list(BEGUN)}}}, "limit": 200}
         runs = self._ask("POST", "/flow_runs/filter", question)
         state = {"type": "CRASHED", "message": "The environment ended while this run was going on."}
-        for run in runs:
-            self._ask("POST", f"/flow_runs/{run['id']}/set_state", {"state": state, "force": True})
-        return len(runs)
+        left = [run["id"] for run in runs if _time(run["state"]["timestamp"]) < before]
+        for identity in left:
+            self._ask("POST", f"/flow_runs/{identity}/set_state", {"state": state, "force": True})
+        return len(left)
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         import httpx

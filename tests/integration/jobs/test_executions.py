@@ -1,7 +1,7 @@
 """One execution of a flow for one instant."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, text
@@ -79,5 +79,7 @@ def test_an_execution_that_never_ended_has_crashed_after_a_while(
 
 def test_what_was_going_on_when_the_environment_ended_has_crashed(session: Session) -> None:
     take(session, "a")
-    crash_running(session)
+    crash_running(session, AT)
+    assert row(session).status == "running"
+    crash_running(session, datetime.now(UTC) + timedelta(seconds=1))
     assert row(session).status == "crashed"
