@@ -14,7 +14,7 @@ from leitstand.catalogue.text import (
     checked_description,
     checked_tags,
     checked_title,
-    like_pattern,
+    contains,
     searchable,
 )
 from leitstand.db.models import Item
@@ -57,7 +57,7 @@ def list_items(
     """The items of a kind, the last changed first.
 
     Args:
-        q: text that the title contains, in any case.
+        q: text that the title contains, in any case; one or two characters must begin a word of it.
         status: one of `STATUSES`; empty: all.
         cursor: where the previous page ended.
         limit: 1 to 200 items.
@@ -71,7 +71,7 @@ def list_items(
     if status:
         query = query.where(Item.status == _checked(status, STATUSES, "status"))
     if q := searchable(q):
-        query = query.where(Item.title.ilike(like_pattern(q)))
+        query = query.where(contains(Item.title, q))
     return _page(session, query, cursor=cursor, limit=max(1, min(limit, LARGEST_PAGE)))
 
 

@@ -1,10 +1,12 @@
 """Finding items of every kind by title: what the command palette asks."""
 
-from sqlalchemy import case, select
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from leitstand.catalogue.items import visible
-from leitstand.catalogue.text import like_pattern, searchable
+from leitstand.catalogue.text import contains, like_pattern, searchable
 from leitstand.db.models import Item
 from leitstand.identity.access import Principal, require
 
@@ -15,7 +17,13 @@ def find_items(session: Session, *, principal: Principal, q: str, limit: int = 8
     q = searchable(q)
     if not q:
         return []
-    pattern = like_pattern(q)
-    begins = case((Item.title.ilike(pattern.removeprefix("%")), 0), else_=1)
-    query = select(Item).where(visible(principal), Item.title.ilike(pattern))
-    return list(session.scalars(query.order_by(begins, Item.updated_at.desc(), Item.id.desc()).limit(limit)))
+    begins = Item.title.ilike(like_pattern(q).removeprefix("%"))
+    first = _newest(session, principal, begins, limit)
+    if len(first) == limit:
+        return list(first)
+    return [*first, *_newest(session, principal, contains(Item.title, q) & ~begins, limit - len(first))]
+
+
+def _newest(session: Session, principal: Principal, which: ColumnElement[bool], limit: int) -> Sequence[Item]:
+    query = select(Item).where(visible(principal), which)
+    return session.scalars(query.order_by(Item.updated_at.desc(), Item.id.desc()).limit(limit)).all()

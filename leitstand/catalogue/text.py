@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable
 
+from sqlalchemy import ColumnElement, or_
+from sqlalchemy.orm import InstrumentedAttribute
+
 from leitstand.errors import InvalidInput
 
 TITLE_LENGTH = 200
 DESCRIPTION_LENGTH = 5_000
 TAG_LENGTH = 40
 TAGS = 20
+TRIGRAM = 3
 
 
 def checked_title(title: str) -> str:
@@ -57,6 +61,20 @@ def like_pattern(q: str) -> str:
     """An ILIKE pattern that finds `q` anywhere, its wildcards taken literally."""
     escaped = q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
+
+
+def begins_a_word(column: InstrumentedAttribute[str], q: str) -> ColumnElement[bool]:
+    """Whether a word of the text begins with `q`."""
+    start = like_pattern(q).removeprefix("%")
+    return or_(column.ilike(start), column.ilike(f"% {start}"))
+
+
+def contains(column: InstrumentedAttribute[str], q: str) -> ColumnElement[bool]:
+    """Whether the text contains `q`, in any case.
+
+    One or two characters must begin a word: fewer than three inside of a word can't be looked up by trigrams.
+    """
+    return begins_a_word(column, q) if len(q) < TRIGRAM else column.ilike(like_pattern(q))
 
 
 def searchable(q: str) -> str:

@@ -36,6 +36,13 @@ class Item(Base):
             postgresql_where=text("deleted_at IS NULL"),
         ),
         Index(
+            "ix_item_changed",
+            "workspace_id",
+            text("updated_at DESC"),
+            text("id DESC"),
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index(
             "ix_item_trash",
             "workspace_id",
             text("deleted_at DESC"),

@@ -72,6 +72,8 @@ def test_a_list_is_searched_and_filtered(session: Session, owner: Principal) -> 
     assert find("ünd") == ["Ünder"]
     assert find("WOOL") == ["1000 wool", "100% wool"]
     assert find("\\") == []
+    assert find("wo") == ["1000 wool", "100% wool"]
+    assert find("oo") == []
     assert find("wool", "published") == []
     assert find("\x00wool ") == ["1000 wool", "100% wool"]
     with pytest.raises(InvalidInput):

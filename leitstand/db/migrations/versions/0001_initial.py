@@ -194,6 +194,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('workspace_id', 'kind', 'external_key', name=op.f('uq_item_workspace_id_kind_external_key'))
     )
     op.create_index('ix_item_listing', 'item', ['workspace_id', 'kind', sa.literal_column('updated_at DESC'), sa.literal_column('id DESC')], unique=False, postgresql_where=sa.text('deleted_at IS NULL'))
+    op.create_index('ix_item_changed', 'item', ['workspace_id', sa.literal_column('updated_at DESC'), sa.literal_column('id DESC')], unique=False, postgresql_where=sa.text('deleted_at IS NULL'))
     op.create_index('ix_item_trash', 'item', ['workspace_id', sa.literal_column('deleted_at DESC')], unique=False, postgresql_where=sa.text('deleted_at IS NOT NULL'))
     op.create_index('ix_item_title_trgm', 'item', ['title'], unique=False, postgresql_using='gin', postgresql_ops={'title': 'gin_trgm_ops'})
     op.create_table('membership',
@@ -397,6 +398,7 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_membership_person_id'), table_name='membership')
     op.drop_table('membership')
     op.drop_index('ix_item_title_trgm', table_name='item', postgresql_using='gin', postgresql_ops={'title': 'gin_trgm_ops'})
+    op.drop_index('ix_item_changed', table_name='item', postgresql_where=sa.text('deleted_at IS NULL'))
     op.drop_index('ix_item_trash', table_name='item', postgresql_where=sa.text('deleted_at IS NOT NULL'))
     op.drop_index('ix_item_listing', table_name='item', postgresql_where=sa.text('deleted_at IS NULL'))
     op.drop_table('item')
