@@ -10,13 +10,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 from leitstand.db.models.base import Base, CreatedAt, Id, WorkspaceId
 
 NO_ACTOR = ""
+# Who counts in product figures; bots, tests and previews are actors of other kinds.
+HUMANS = ("visitor", "member", "external")
 
 
 class Event(Base):
     """An append-only fact, partitioned by month of `event_id` (a UUIDv7 of `occurred_at`).
 
     So the primary key deduplicates across partitions. `content_hash` tells a repeated event from another one
-    that took its id. `run_key` is the source's name of the run, `touched` what the event was about.
+    that took its id. `run_key` is the source's name of the run, `touched` what the event was about. The kind is
+    `viewed` (a run was loaded), `answered` (a step was) or `completed`.
     """
 
     __tablename__ = "event"
