@@ -1,0 +1,41 @@
+"""Prefect's own pages behind the proxy: for operators, complete, and asking nobody outside."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.stack import Stack
+
+pytestmark = [pytest.mark.stack]
+DEPLOYMENTS = ("backup-postgres", "data-checks", "drill-postgres-latest", "ingest-inbox")
+
+
+def test_a_visitor_signs_in_first_and_comes_back(page: Page, stack: Stack) -> None:
+    page.goto(f"{stack.base_url}/prefect/")
+    expect(page).to_have_url(re.compile(r"/sign-in\?next=/prefect/"))
+    page.get_by_label("E-mail").fill(stack.owner_email)
+    page.get_by_label("Password", exact=True).fill(stack.owner_password)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/prefect/dashboard"))
+
+
+def test_an_operator_sees_the_schedules_and_starts_a_flow(stack_page: Page, stack: Stack) -> None:
+    stack_page.goto(f"{stack.base_url}/prefect/deployments")
+    for name in DEPLOYMENTS:
+        expect(stack_page.get_by_text(name, exact=True).first).to_be_visible()
+    stack_page.get_by_text("data-checks", exact=True).first.click()
+    stack_page.get_by_role("button", name="Run", exact=True).first.click()
+    stack_page.get_by_text("Quick run").click()
+    stack_page.goto(f"{stack.base_url}/prefect/runs")
+    expect(stack_page.get_by_text("data-checks").first).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "path", ["dashboard", "flows", "work-pools", "automations", "events", "v2/dashboard"]
+)
+def test_every_page_of_it_stays_on_this_machine(stack_page: Page, stack: Stack, path: str) -> None:
+    """The fixture fails a test whose pages ask another host or report an error."""
+    stack_page.goto(f"{stack.base_url}/prefect/{path}")
+    expect(stack_page.get_by_role("link", name="Deployments").first).to_be_visible()
+    stack_page.wait_for_load_state("networkidle")
