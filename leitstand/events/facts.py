@@ -37,7 +37,7 @@ WITH placed AS (
            min(occurred_at) FILTER (WHERE kind = 'viewed') AS opened_at,
            min(occurred_at) FILTER (WHERE kind = 'answered') AS started_at,
            min(occurred_at) FILTER (WHERE completes) AS completed_at,
-           coalesce(array_agg(DISTINCT step ORDER BY step) FILTER (WHERE step <> ''), '{{}}') AS steps
+           coalesce((array_agg(DISTINCT step ORDER BY step) FILTER (WHERE step <> ''))[:{most}], '{{}}') AS steps
     FROM placed GROUP BY log_id, run_key
 )
 INSERT INTO run_fact AS f (workspace_id, log_id, run_key, companion_id, first_at, first_seq, last_at, opened_at,
@@ -56,9 +56,11 @@ ON CONFLICT (workspace_id, log_id, run_key) DO UPDATE SET
     completed_at = least(f.completed_at, excluded.completed_at),
     events = f.events + excluded.events,
     steps = CASE WHEN f.steps @> excluded.steps THEN f.steps ELSE ARRAY(
-        SELECT DISTINCT step COLLATE "C" FROM unnest(f.steps || excluded.steps) AS step ORDER BY 1) END
+        SELECT DISTINCT step COLLATE "C" FROM unnest(f.steps || excluded.steps) AS step ORDER BY 1 LIMIT {most}) END
 """)
 
+# A run of more steps than this keeps the first by name: still the same in any order, and never a burden to the others.
+MOST_STEPS = sql.Literal(1000)
 EARLIER = sql.SQL(
     "(excluded.first_at, excluded.first_seq, excluded.actor_key = '', excluded.actor_key COLLATE \"C\", excluded.companion_id)"
     " < (f.first_at, f.first_seq, f.actor_key = '', f.actor_key COLLATE \"C\", f.companion_id)"
@@ -110,7 +112,10 @@ def lock_logs(session: Session, logs: Collection[UUID]) -> None:
 def merge(cursor: Cursor[Any], *, workspace_id: UUID, events: str) -> None:
     """Merge the events of a (temporary) table with `COLUMNS` into the facts; each must be new."""
     source, values = sql.Identifier(events), {"workspace": workspace_id}
-    cursor.execute(MERGE_RUNS.format(events=source, earlier=EARLIER, completes=sql.SQL(COMPLETES)), values)
+    cursor.execute(
+        MERGE_RUNS.format(events=source, earlier=EARLIER, completes=sql.SQL(COMPLETES), most=MOST_STEPS),
+        values,
+    )
     cursor.execute(MERGE_BUCKETS.format(events=source), values)
 
 
@@ -128,7 +133,10 @@ def rebuild(session: Session, *, workspace_id: UUID, log_id: UUID) -> None:
         " (SELECT item_id FROM companion WHERE coalesce(log_id, item_id) = %(log)s)",
         values,
     )
-    cursor.execute(MERGE_RUNS.format(events=OF_LOG, earlier=EARLIER, completes=sql.SQL(COMPLETES)), values)
+    cursor.execute(
+        MERGE_RUNS.format(events=OF_LOG, earlier=EARLIER, completes=sql.SQL(COMPLETES), most=MOST_STEPS),
+        values,
+    )
     cursor.execute(MERGE_BUCKETS.format(events=OF_LOG), values)
 
 

@@ -71,7 +71,8 @@ class Builder:
         flow = _optional_key(fields.pop("flow_id", None), "flow_id")
         item = fields.pop("item", None) or None
         props = {name: value for name, value in fields.items() if value is not None and value != ""}
-        content = _content([session, actor, activity, at.astimezone(UTC), seq, flow, item, props])
+        instant = at if at.tzinfo is UTC else at.astimezone(UTC)
+        content = _content([session, actor, activity, instant, seq, flow, item, props])
         if item is not None:
             _check_item(item, named=flow is not None)
         event_id = derived_uuid7(at, content)
@@ -132,16 +133,13 @@ def _instant(value: object) -> datetime:
         raise Refused(str(error)) from None
 
 
-def _whole(value: object) -> int | None:
+def _whole(value: Any) -> int | None:
     if value is None or value == "":
         return None
-    try:
-        number = int(value) if isinstance(value, str) and len(value) < 12 else None
-    except ValueError:
-        number = None
-    if number is None or not -LARGEST_SEQ <= number <= LARGEST_SEQ:
+    digits = value.removeprefix("-") if isinstance(value, str) else ""
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 11 and int(digits) <= LARGEST_SEQ):
         raise Refused("seq is not a whole number")
-    return number
+    return int(value)
 
 
 def _check_item(item: object, *, named: bool) -> None:

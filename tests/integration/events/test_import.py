@@ -323,6 +323,16 @@ def test_a_log_in_two_files_is_one(engine: Engine, workspace: Workspace, tmp_pat
     assert (first_at.month, last_at.month, completed_at) == (1, 2, last_at)
 
 
+def test_a_run_of_very_many_steps_keeps_a_bounded_number(
+    engine: Engine, workspace: Workspace, tmp_path: Path
+) -> None:
+    rows = [event(activity=f"step {place:05}") for place in range(1_500)]
+    imported(engine, workspace.id, write_csv(tmp_path / "late.csv", rows[700:]))
+    imported(engine, workspace.id, write_csv(tmp_path / "early.csv", rows[:700]))
+    ((*_, steps),) = facts_of(engine, workspace.id)["runs"]
+    assert steps == [f"step {place:05}" for place in range(1_000)]
+
+
 def test_an_import_at_the_same_time_waits_and_adds_nothing(
     engine: Engine, workspace: Workspace, tmp_path: Path
 ) -> None:
