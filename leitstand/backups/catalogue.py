@@ -52,5 +52,7 @@ def list_drills(session: Session, *, limit: int = 20) -> list[Drill]:
 
 
 def last_proven(session: Session) -> datetime | None:
-    """When a drill last restored a PostgreSQL backup and found it good; None when that never happened."""
-    return session.scalar(select(func.max(Backup.verified_at)).where(Backup.kind == "postgres"))
+    """When a drill last restored a PostgreSQL backup and found it good; None when that never happened, or what it proved is gone."""
+    return session.scalar(
+        select(func.max(Backup.verified_at)).where(Backup.kind == "postgres", Backup.status == COMPLETE)
+    )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from leitstand.errors import Conflict, Unavailable
 
@@ -43,7 +44,11 @@ def check_held(connection: Connection, name: str) -> None:
     """
     held = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid() AND classid = :class AND objid = :key"
     arguments = {**_arguments(name), "key": _arguments(name)["key"] & 0xFFFFFFFF}
-    if connection.scalar(text(held), arguments) is None:
+    try:
+        still = connection.scalar(text(held), arguments) is not None
+    except DBAPIError:
+        still = False
+    if not still:
         raise Unavailable(
             f"The lock of this {name} was lost with its connection to the database.", hint="Run it again."
         )

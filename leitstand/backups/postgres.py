@@ -5,10 +5,11 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, Any
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from leitstand.backups import fingerprint, keys, wal
 from leitstand.backups.connection import client_environment
@@ -77,7 +78,8 @@ def _kept_log(lock: Connection, slot: str) -> Iterator[None]:
     try:
         yield
     finally:
-        lock.execute(text("SELECT pg_drop_replication_slot(:slot)"), {"slot": slot})
+        with suppress(DBAPIError):  # a lost connection has dropped it, and is found when the backup ends
+            lock.execute(text("SELECT pg_drop_replication_slot(:slot)"), {"slot": slot})
 
 
 def _stream(job: Job, writer: PartWriter) -> tuple[Content, str]:

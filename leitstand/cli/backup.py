@@ -84,7 +84,9 @@ def verify(backup_id: str, as_json: bool) -> None:
     from leitstand.cli._options import database
     from leitstand.cli._progress import told
     from leitstand.settings import get_settings
+    from leitstand.telemetry.logs import configure_logging
 
+    configure_logging("cli", "WARNING")
     with database() as engine:
         backup = public(verify_backup(engine, get_settings(), backup_id, progress=told()))
     if as_json:

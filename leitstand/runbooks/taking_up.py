@@ -15,6 +15,7 @@ from leitstand.db.models import Backup
 from leitstand.errors import InvalidInput
 from leitstand.runbooks import scratch
 from leitstand.settings import Settings, get_settings
+from leitstand.telemetry.logs import configure_logging
 
 LOCK = "restore drill"
 SANDBOX = "sandbox"
@@ -55,6 +56,7 @@ def take_up(run_id: str) -> TakenUp:
             f"{run_id!r} is no run id.", hint="Leave it at 'sandbox', or run `leitstand drill run`."
         )
     settings = get_settings()
+    configure_logging("runbook", "WARNING")
     engine = make_engine(settings, statement_timeout_ms=0, application="leitstand-drill")
     held = ExitStack()
     if run_id != SANDBOX:

@@ -13,7 +13,7 @@ from leitstand.backups.operations import run_backup
 from leitstand.backups.server_commands import archive_command, restore_command
 from leitstand.backups.verification import archived_segments, missing_log
 from leitstand.settings import Settings
-from tests.integration.backups.conftest import Source
+from tests.source import Source
 
 CONTENT = os.urandom(100_000)
 

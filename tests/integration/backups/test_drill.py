@@ -20,7 +20,7 @@ from leitstand.runbooks import documents
 from leitstand.runbooks.archiving import broken_links
 from leitstand.runbooks.drills import DrillResult, run_drill
 from leitstand.runbooks.taking_up import LOCK
-from tests.integration.backups.conftest import PASSWORD, Source
+from tests.source import PASSWORD, Source
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -8,7 +8,7 @@ from leitstand.backups.inventory import data_key, read_inventory
 from leitstand.backups.operations import run_backup, verify_backup
 from leitstand.db.models import Backup
 from leitstand.errors import IntegrityFailed
-from tests.integration.backups.conftest import Source
+from tests.source import Source
 
 CONTENTS = {
     "documents/a": b"alpha",

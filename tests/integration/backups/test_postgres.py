@@ -17,8 +17,8 @@ from leitstand.db.engine import transaction
 from leitstand.db.models import Backup
 from leitstand.errors import InvalidInput, NotFound, PreconditionFailed
 from leitstand.services import POSTGRES
-from tests.integration.backups.conftest import PASSWORD, Source
 from tests.services import free_base_port
+from tests.source import PASSWORD, Source
 
 
 @pytest.fixture(scope="module")

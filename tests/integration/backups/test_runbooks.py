@@ -12,8 +12,8 @@ from leitstand.db.cluster import Cluster
 from leitstand.errors import InvalidInput
 from leitstand.runbooks.drills import run_runbook
 from leitstand.services import POSTGRES
-from tests.integration.backups.conftest import PASSWORD, Source
 from tests.services import free_base_port
+from tests.source import PASSWORD, Source
 
 NAME = "postgres-point-in-time"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

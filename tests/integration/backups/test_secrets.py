@@ -10,7 +10,7 @@ from leitstand.backups.operations import run_backup, verify_backup
 from leitstand.backups.sealing import unseal
 from leitstand.backups.secret_files import unpacked
 from leitstand.db.models import Backup
-from tests.integration.backups.conftest import PASSWORD, Source
+from tests.source import PASSWORD, Source
 
 VALUE = "a-value-of-a-secret-file-5521"
 

@@ -67,9 +67,9 @@ def test_the_environments_own_keys_are_found(settings: Settings) -> None:
     "text",
     [
         str(x25519.Identity.generate()),
-        "-----BEGIN RSA PRIVATE KEY-----\nabc",
+        "-----BEGIN RSA " + "PRIVATE KEY-----\nabc",
         "postgresql+psycopg://leitstand:hunter22@127.0.0.1/leitstand",
-        "AKIAABCDEFGHIJKLMNOP",
+        "AKIA" + "ABCDEFGHIJKLMNOP",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NSJ9.abcdefghijklmnop",
     ],
 )

@@ -1,0 +1,177 @@
+"""What goes wrong around backups: lost buckets, cut archives, lost locks, a store that is down."""
+
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from leitstand.backups import postgres, wal
+from leitstand.backups.catalogue import last_proven, list_backups
+from leitstand.backups.exclusive import LOCK_CLASS, exclusive
+from leitstand.backups.operations import run_backup, verify_backup
+from leitstand.backups.server_commands import archive_command
+from leitstand.backups.verification import missing_log
+from leitstand.db.engine import transaction
+from leitstand.db.models import Backup
+from leitstand.errors import Conflict, IntegrityFailed, InvalidInput, PreconditionFailed, Unavailable
+from tests.integration.storage.proxy import CuttingProxy
+from tests.source import Source
+
+pytestmark = pytest.mark.slow
+
+
+def rows(source: Source, kind: str = "postgres") -> list[Backup]:
+    with transaction(source.engine) as session:
+        return list_backups(session, kind=kind)
+
+
+def test_a_deleted_bucket_is_noticed_and_the_next_backup_is_whole(source: Source) -> None:
+    lost = run_backup(source.engine, source.settings, "postgres")
+    with transaction(source.engine) as session:
+        session.get_one(Backup, lost.id).verified_at = lost.finished_at
+    bucket = source.settings.bucket_backups
+    _delete_bucket(source, bucket)
+    whole = run_backup(source.engine, source.settings, "postgres")
+    by_id = {row.id: row for row in rows(source)}
+    assert by_id[lost.id].status == "failed" and "gone" in by_id[lost.id].error
+    assert verify_backup(source.engine, source.settings, whole.id).manifest["verification"]["ok"]
+    with transaction(source.engine) as session:
+        assert last_proven(session) is None, "what is gone proves nothing"
+
+
+def _delete_bucket(source: Source, bucket: str) -> None:
+    """The server archives into it meanwhile."""
+    for _ in range(20):
+        for info in list(source.storage.list(bucket)):
+            source.storage.delete(bucket, info.key)
+        try:
+            source.storage.client.delete_bucket(Bucket=bucket)
+        except source.storage.client.exceptions.ClientError:
+            time.sleep(0.2)
+        else:
+            return
+    pytest.fail("the bucket can't be deleted")
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "exchanged", "gone"])
+def test_a_damaged_part_is_found(source: Source, damage: str) -> None:
+    backup = run_backup(source.engine, source.settings, "postgres")
+    bucket, key = source.settings.bucket_backups, backup.manifest["parts"][0]["key"]
+    body = source.storage.get_bytes(bucket, key)
+    if damage == "gone":
+        source.storage.delete(bucket, key)
+    else:
+        source.storage.put_bytes(
+            bucket, key, {"cut": body[: len(body) // 2], "empty": b"", "exchanged": body[:-1] + b"?"}[damage]
+        )
+    with pytest.raises(IntegrityFailed, match="not intact"):
+        verify_backup(source.engine, source.settings, backup.id)
+    (kept,) = [row for row in rows(source) if row.id == backup.id]
+    assert kept.manifest["verification"]["ok"] is False and kept.manifest["verification"]["error"]
+    assert list((source.settings.data_dir / "scratch").iterdir()) == []
+
+
+def test_a_changed_manifest_is_no_backup_any_more_and_nothing_of_it_is_deleted(source: Source) -> None:
+    backup = run_backup(source.engine, source.settings, "postgres")
+    bucket, prefix = source.settings.bucket_backups, urlsplit(backup.location).path.lstrip("/")
+    source.storage.put_bytes(bucket, f"{prefix}manifest.json", b"{}")
+    run_backup(source.engine, source.settings, "postgres")
+    assert {row.id: row.status for row in rows(source)}[backup.id] == "failed"
+    assert len(list(source.storage.list(bucket, prefix))) == len(backup.manifest["parts"]) + 1
+
+
+def test_only_one_backup_of_a_kind_at_a_time(source: Source) -> None:
+    with exclusive(source.engine, "backup of postgres"):
+        with pytest.raises(Conflict, match="Another backup of postgres"):
+            run_backup(source.engine, source.settings, "postgres")
+        run_backup(source.engine, source.settings, "secrets")
+
+
+def test_a_lock_lost_in_the_middle_fails_the_backup(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection that holds the lock is killed, as an idle one may be."""
+    original = postgres.Outcome
+
+    def outcome(*arguments: object) -> object:
+        with psycopg.connect(source.cluster.conninfo("leitstand"), autocommit=True) as admin:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s",
+                [LOCK_CLASS],
+            )
+        return original(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(postgres, "Outcome", outcome)
+    with pytest.raises(Unavailable, match="lock"):
+        run_backup(source.engine, source.settings, "postgres")
+    monkeypatch.undo()
+    assert rows(source)[0].status == "failed"
+    assert run_backup(source.engine, source.settings, "postgres").status == "complete"
+
+
+def test_a_tool_older_than_the_server_is_refused() -> None:
+    with pytest.raises(PreconditionFailed, match="can't back up a server of version 19"):
+        postgres._check_version(190_001)
+
+
+def test_an_unknown_kind_is_refused(source: Source) -> None:
+    with pytest.raises(InvalidInput, match="'everything'"):
+        run_backup(source.engine, source.settings, "everything")
+
+
+def test_a_store_that_is_down_fails_the_backup_and_says_so(source: Source) -> None:
+    down = source.settings.model_copy(update={"s3_endpoint": "http://127.0.0.1:9"})
+    with pytest.raises(Unavailable, match="does not answer"):
+        run_backup(source.engine, down, "postgres")
+
+
+def test_a_backup_that_stands_still_is_ended(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "STALLED_SECONDS", 1)
+    monkeypatch.setattr(postgres, "WATCHED_EVERY", 0.2)
+    original = postgres._Watch.seen
+    monkeypatch.setattr(
+        postgres._Watch,
+        "seen",
+        lambda watch, count: (
+            original(watch, count),
+            time.sleep(0 if count < 1_000_000 or watch.stalled else 3),
+        )[0],
+    )
+    with pytest.raises(Unavailable, match="stood still"):
+        run_backup(source.engine, source.settings, "postgres")
+    assert rows(source)[0].status == "failed"
+
+
+def test_postgresql_goes_on_while_the_archive_is_down_and_catches_up(source: Source, tmp_path: Path) -> None:
+    """The queue of log segments grows, commits go on, and afterwards there is no gap."""
+    port = urlsplit(source.settings.s3_url).port or 0
+    with CuttingProxy(port, after=0, cuts=0) as proxy:
+        taken = proxy.port
+    through = source.settings.model_copy(update={"s3_endpoint": f"http://127.0.0.1:{taken}"})
+    backup = run_backup(source.engine, source.settings, "postgres")
+    _set_archive_command(source, archive_command(through))
+    failed_before = source.one("SELECT failed_count FROM pg_stat_archiver")
+    for number in range(3):
+        source.add_workspace(f"while-down-{number}")
+        source.execute("SELECT pg_switch_wal()")
+    _until(source, f"SELECT failed_count > {failed_before} FROM pg_stat_archiver")
+    source.add_workspace("still-writing")
+    assert source.one("SELECT count(*) >= 2 FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'")
+    _set_archive_command(source, archive_command(source.settings))
+    source.archive_now()
+    assert missing_log(source.storage, source.settings.bucket_backups, backup.manifest) == ""
+    assert source.one("SELECT count(*) = 0 FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'")
+    assert wal.SEGMENT.fullmatch(str(source.one("SELECT last_archived_wal FROM pg_stat_archiver")))
+
+
+def _set_archive_command(source: Source, command: str) -> None:
+    quoted = command.replace("'", "''")
+    source.execute(f"ALTER SYSTEM SET archive_command = '{quoted}'")
+    source.execute("SELECT pg_reload_conf()")
+
+
+def _until(source: Source, query: str) -> None:
+    deadline = time.monotonic() + 120
+    while not source.one(query):
+        assert time.monotonic() < deadline, query
+        time.sleep(0.2)
