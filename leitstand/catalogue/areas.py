@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from uuid import UUID
 
 from leitstand.identity.access import Principal
 
@@ -59,8 +60,8 @@ GROUPS = (
             Area(
                 "assistant", "Assistant", "/assistant", "assistant", "item:read",
                 "Ask about everything you may read, and get answers with citations.",
-                "There is no assistant page yet. The query service answers questions over documents under /query, "
-                "with citations, for programs.",
+                "There is no assistant page yet. `leitstand query ask` answers questions over the documents of spaces, "
+                "with citations, and so does /query for programs.",
             ),
             Area("favorites", "Favorites", "/favorites", "star", "item:read", "Your own favorites, in your order."),
         ),
@@ -86,7 +87,8 @@ GROUPS = (
             Area(
                 "spaces", "Spaces", "/spaces", "space", "item:read",
                 "Knowledge bases: upload documents, see how their ingestion goes, ask the space.",
-                "Documents can't be uploaded here yet.",
+                "There is no page for documents yet. `leitstand space add` takes files into a space, "
+                "`leitstand space documents` tells what became of them, `leitstand query ask` asks the space.",
             ),
             Area(
                 "controls", "Controls", "/controls", "control", "item:read",
@@ -178,6 +180,12 @@ LEGACY_ROUTES = {
     "/plans": "/settings/billing",
     "/dashboard": "/",
 }
+
+
+def address_of(kind: str, item_id: UUID) -> str:
+    """The page of an item, or of its area where items of that kind have no page yet."""
+    area = BY_SLUG[f"{kind}s"]
+    return f"{area.route}/{item_id}" if area.built else area.route
 
 
 def may_see(principal: Principal, area: Area) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 
 from leitstand import __version__
-from leitstand.catalogue.areas import BY_SLUG, visible_groups
+from leitstand.catalogue.areas import BY_SLUG, address_of, visible_groups
 from leitstand.identity.access import Principal
 from leitstand.identity.sessions import csrf_token
 from serving.shell import formats
@@ -40,7 +40,7 @@ def environment(*folders: Path) -> jinja2.Environment:
         marked=formats.marked,
         browser=formats.browser,
     )  # fmt: skip
-    env.globals.update(static=static_url, icon=formats.icon, version=__version__)
+    env.globals.update(static=static_url, icon=formats.icon, version=__version__, address_of=address_of)
     return env
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 
 from leitstand.catalogue import trash
+from leitstand.catalogue.areas import address_of
 from serving.session import CurrentPrincipal, Db, require_csrf
 from web.pages import go, render
 
@@ -23,7 +24,7 @@ def trash_page(request: Request, session: Db, principal: CurrentPrincipal) -> Re
 def restore(session: Db, principal: CurrentPrincipal, item_id: UUID) -> Response:
     """Take it out of the trash and open it."""
     item = trash.restore_item(session, principal=principal, item_id=item_id)
-    return go(f"/{item.kind}s/{item.id}" if item.kind == "companion" else "/trash", "restored")
+    return go(address_of(item.kind, item.id), "restored")
 
 
 @router.post("/{item_id}/purge", dependencies=CSRF)

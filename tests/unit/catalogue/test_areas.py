@@ -7,11 +7,13 @@ from leitstand.catalogue.areas import (
     BY_SLUG,
     GROUPS,
     LEGACY_ROUTES,
+    address_of,
     find_areas,
     may_see,
     visible_groups,
 )
 from leitstand.db.models.base import new_id
+from leitstand.db.models.catalogue import KINDS
 from leitstand.identity.access import PERMISSIONS, ROLES, Principal
 
 ROUTES = {
@@ -128,3 +130,10 @@ def test_areas_are_found_by_beginnings_of_words(q: str, first: str) -> None:
 
 def test_what_matches_nothing_finds_nothing() -> None:
     assert find_areas(somebody("owner"), "xyzzy") == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_item_has_a_place(kind: str) -> None:
+    item_id = new_id()
+    address = address_of(kind, item_id)
+    assert address in ROUTES or address == f"/companions/{item_id}"
