@@ -62,7 +62,8 @@ def _default(value: object) -> str:
 def errors_page() -> str:
     """Every kind of error, its HTTP status and the command line's exit code."""
     rows = ["| type | HTTP status | exit code | meaning |", "|---|---|---|---|"]
-    for error in [LeitstandError, *_subclasses(LeitstandError)]:
+    kinds: list[type[LeitstandError]] = [LeitstandError, *_subclasses(LeitstandError)]
+    for error in kinds:
         meaning = " ".join((error.__doc__ or "").split("\n\n")[0].split())
         rows.append(
             f'| <a id="{error.kind}"></a>`{error.kind}` | {error.status} | {error.exit_code} | {meaning} |'

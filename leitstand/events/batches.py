@@ -98,12 +98,23 @@ class BatchWriter:
         workspace_id = self._origin.workspace_id
         with Session(self._engine) as session, session.begin():
             session.execute(text(PATIENCE))
-            wanted = {"end_steps": self._claim.options.complete, "funnel": self._claim.options.steps}
+            end_steps, funnel = self._claim.options.complete, self._claim.options.steps
             found = ensure_companions(
-                session, workspace_id=workspace_id, keys=keys, log_id=self._claim.log_id, **wanted
+                session,
+                workspace_id=workspace_id,
+                keys=keys,
+                log_id=self._claim.log_id,
+                end_steps=end_steps,
+                funnel=funnel,
             )
-            whose = {"workspace_id": workspace_id, "import_id": self._claim.import_id}
-            configure(session, companions=found.values(), **whose, **wanted)
+            configure(
+                session,
+                workspace_id=workspace_id,
+                companions=found.values(),
+                end_steps=end_steps,
+                funnel=funnel,
+                import_id=self._claim.import_id,
+            )
         self.companions |= found
 
     def _write(self, batch: Batch) -> Counts:
