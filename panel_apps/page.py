@@ -8,6 +8,7 @@ from typing import Any
 import bokeh
 import panel as pn
 from bokeh.document import Document
+from panel.io.state import state
 
 from leitstand.telemetry.logs import get_logger
 from panel_apps.access import FAILED, PREFIX, Visitor, request_of, visitor_of
@@ -20,10 +21,21 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 class Page(pn.Template):
-    """A template with a short name: Panel makes the long one anew for every component that is added."""
+    """A template that leaves nothing behind, and whose name is short.
+
+    Panel 1.10 notes a root of every page in a list that it goes through at each update, and forgets to take it out
+    with the page; and it makes the long name of a template anew for every component that is added.
+    """
 
     def __repr__(self) -> str:
         return f"Page({len(self._render_items)} components)"
+
+    def _init_doc(self, *args: Any, **more: Any) -> Document:
+        document: Document = super()._init_doc(*args, **more)
+        own = [ref for ref in list(state._fake_roots) if state._views.get(ref, (None,) * 3)[2] is document]
+        # Panel's own clean-up removes the root that stands here.
+        self._refs[document] = own[-1]
+        return document
 
 
 def build_page(

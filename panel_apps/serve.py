@@ -27,6 +27,7 @@ from serving.headers import DASHBOARD_CSP
 APPLICATIONS: dict[str, ModuleType] = {"/overview": overview, "/operations": operations}
 # A page whose connection broke may come back within this time.
 KEPT_WITHOUT_PAGE_MS = 20_000
+TIDIED_EVERY_MS = 10_000
 
 
 def create() -> FastAPI:
@@ -66,6 +67,7 @@ def mount(app: FastAPI, applications: dict[str, ModuleType]) -> None:
         sign_sessions=True,
         secret_key=document_key(),
         unused_session_lifetime_milliseconds=KEPT_WITHOUT_PAGE_MS,
+        check_unused_sessions_milliseconds=TIDIED_EVERY_MS,
     )
     policy.applications = app.state.dashboards = served.applications
     # Panel puts itself before everything else; it belongs behind logs, headers and the gate.

@@ -1,6 +1,7 @@
 """The operations dashboard's own rhythm: services asked beside the page, a button, and a refresh from time to time."""
 
 import time
+from collections.abc import Callable
 
 import panel as pn
 from bokeh.document import Document, without_document_lock
@@ -56,6 +57,14 @@ class Refreshing:
             # The page itself says it at its next check.
             log.info("services were not asked", reason=type(error).__name__)
             return
-        self._document.add_next_tick_callback(
-            lambda: None if self._live.ended else self._view.show_services(states)
-        )
+        self._later(lambda: None if self._live.ended else self._view.show_services(states))
+
+    def _later(self, callback: Callable[[], None]) -> None:
+        """Run with the document locked, unless its page has been closed meanwhile."""
+        try:
+            self._document.add_next_tick_callback(callback)
+        except AttributeError:
+            # Bokeh takes a closed document apart.
+            context = self._document.session_context
+            if context is not None and not context.destroyed:
+                raise

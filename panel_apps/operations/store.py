@@ -38,7 +38,7 @@ class OperationsStore(param.Parameterized):
     CHOICES = ("period", "refresh")
 
     def __init__(self, visitor: Visitor, **choices: str) -> None:
-        super().__init__(**choices)
+        super().__init__(**choices)  # type: ignore[no-untyped-call]
         self.visitor = visitor
 
     def load(self, *, acting: bool = True) -> Snapshot:

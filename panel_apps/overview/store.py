@@ -70,7 +70,7 @@ class OverviewStore(param.Parameterized):
     CHOICES = ("range", "zone", "companion", "compare")
 
     def __init__(self, visitor: Visitor, **choices: str) -> None:
-        super().__init__(**choices)
+        super().__init__(**choices)  # type: ignore[no-untyped-call]
         self.visitor = visitor
 
     @property

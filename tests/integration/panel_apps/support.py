@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +11,16 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import Engine
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
 
 from leitstand.db.models import Workspace
 from leitstand.events.importer import import_file
+from leitstand.identity.sessions import COOKIE
 from tests.services import free_base_port
 
 DAYS = 45
@@ -117,3 +122,37 @@ def running() -> Iterator[Running]:
         server.should_exit = True
         thread.join(START_SECONDS)
         loop.close()
+
+
+class Browser:
+    """What a browser does with a dashboard, without one: load the page, connect, take the document."""
+
+    def __init__(self, server: Running, token: str) -> None:
+        self.server = server
+        self.headers = {"Cookie": f"{COOKIE}={token}"}
+
+    @contextmanager
+    def visit(self, path: str) -> Iterator[str]:
+        """Open a page; the JSON of its document. It stays connected within the block."""
+        html = httpx.get(self.server.address + path, headers=self.headers, timeout=60).text
+        token = html.split('"token":"', 1)[1].split('"', 1)[0]
+        address = self.server.address.replace("http", "ws", 1) + path.partition("?")[0] + "/ws"
+        protocols = [Subprotocol("bokeh"), Subprotocol(token)]
+        with connect(
+            address, subprotocols=protocols, additional_headers=self.headers, max_size=None
+        ) as socket:
+            self._message(socket, "ACK")
+            for frame in ('{"msgid": "1", "msgtype": "PULL-DOC-REQ"}', "{}", "{}"):
+                socket.send(frame)
+            yield self._message(socket, "PULL-DOC-REPLY")
+
+    @staticmethod
+    def _message(socket: ClientConnection, wanted: str) -> str:
+        """The content of the next message of a type; a message is a header, metadata, a content and buffers."""
+        while True:
+            header = json.loads(socket.recv(timeout=60))
+            _, content = socket.recv(timeout=60), str(socket.recv(timeout=60))
+            for _ in range(2 * header.get("num_buffers", 0)):
+                socket.recv(timeout=60)
+            if header["msgtype"] == wanted:
+                return content
