@@ -15,7 +15,7 @@ from flows.schedules import Deployment, load
 from leitstand import __version__
 from leitstand.db.engine import transaction
 from leitstand.errors import LeitstandError, Unavailable
-from leitstand.jobs import executions
+from leitstand.jobs import flow_executions
 from leitstand.jobs.prefect_api import PrefectApi
 from leitstand.settings import Settings, get_settings
 from leitstand.telemetry.logs import configure_logging, get_logger
@@ -87,7 +87,7 @@ def crash_unfinished(settings: Settings, before: datetime) -> int:
     api = PrefectApi(settings)
     wait_for_server(api)
     with transaction() as session:
-        executions.crash_running(session, before)
+        flow_executions.crash_running(session, before)
     return api.crash_unfinished(before)
 
 

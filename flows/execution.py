@@ -11,7 +11,7 @@ from prefect.context import FlowRunContext
 from prefect.states import Completed
 
 from leitstand.db.engine import get_engine, transaction
-from leitstand.jobs import executions
+from leitstand.jobs import flow_executions
 from leitstand.jobs.failures import PERMANENT, reason_of
 from leitstand.jobs.prefect_api import REQUEST_TAG, TRACE_TAG
 from leitstand.settings import get_settings
@@ -91,7 +91,7 @@ def once[Result](flow: str, work: Callable[[], Result]) -> Result | State[Any]:
     configure_logging(SERVICE, get_settings().log_level)
     with bound(run.request_id, run.traceparent or None, flow=run.flow, flow_run=run.flow_run):
         with transaction(get_engine()) as session:
-            mine = executions.claim(
+            mine = flow_executions.claim(
                 session,
                 flow=run.flow,
                 scheduled_for=run.scheduled_for,
@@ -119,7 +119,7 @@ def _carried_out[Result](run: Run, work: Callable[[], Result]) -> Result:
 
 def _finish(run: Run, error: str) -> None:
     with transaction(get_engine()) as session:
-        executions.finish(
+        flow_executions.finish(
             session, flow=run.flow, scheduled_for=run.scheduled_for, flow_run=run.flow_run, error=error
         )
 

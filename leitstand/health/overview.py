@@ -1,5 +1,6 @@
 """The state of every service, asked in parallel with a time limit each. Never raises: what fails is the answer."""
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -9,13 +10,19 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from leitstand.db.engine import transaction
+from leitstand.errors import LeitstandError
+from leitstand.jobs.heartbeat import last_beat
 from leitstand.services import OBJECTS, POSTGRES, SERVICES, WORKER, Service
 from leitstand.settings import Settings
 
 if TYPE_CHECKING:
+    import httpx
+
     from leitstand.storage.objects import ObjectStorage
 
 UP, DEGRADED, DOWN = "up", "degraded", "down"
@@ -67,10 +74,25 @@ def overview(engine: Engine, settings: Settings) -> list[ServiceState]:
 
 def _prepare(settings: Settings) -> None:
     """What costs time the first time only, outside of the services' time limits."""
-    import httpx  # noqa: F401
-
+    _client()
     with suppress(Exception):  # the probe says what fails
         _ = _storage(settings).client
+
+
+@lru_cache(maxsize=1)
+def _client() -> "httpx.Client":
+    """Shared by all probes: making one reads every certificate authority, which no plain address needs.
+
+    No connection is kept, since one to a service that was restarted since would say that it is down.
+    """
+    import httpx
+
+    return httpx.Client(
+        timeout=LIMIT_SECONDS,
+        trust_env=False,
+        verify=False,  # noqa: S501 - plain HTTP on this machine
+        limits=httpx.Limits(max_keepalive_connections=0),
+    )
 
 
 @lru_cache(maxsize=1)
@@ -128,17 +150,13 @@ def _since(began: float) -> float:
 
 def _failure(error: Exception) -> str:
     """The class of an error that may hold addresses or secrets; our own errors are written to be shown."""
-    from leitstand.errors import LeitstandError
-
     if isinstance(error, LeitstandError):
         return error.message
     return "connection refused" if type(error).__name__ == "ConnectError" else type(error).__name__
 
 
 def _http(service: Service, settings: Settings) -> Verdict:
-    import httpx
-
-    answer = httpx.get(settings.address_of(service) + service.health, timeout=LIMIT_SECONDS, trust_env=False)
+    answer = _client().get(settings.address_of(service) + service.health)
     if OK <= answer.status_code < MULTIPLE_CHOICES:
         return UP, ""
     return DEGRADED, _what_fails(answer.content) or f"answers {answer.status_code}"
@@ -146,8 +164,6 @@ def _http(service: Service, settings: Settings) -> Verdict:
 
 def _what_fails(body: bytes) -> str:
     """The `output` of a health+json document, empty where the body is something else."""
-    import json
-
     try:
         document: Any = json.loads(body)
     except ValueError:
@@ -160,9 +176,6 @@ def _worker(service: Service, engine: Engine, settings: Settings) -> Verdict:
     state, detail = _http(service, settings)
     if state != UP:
         return state, detail
-    from leitstand.db.engine import transaction
-    from leitstand.jobs.heartbeat import last_beat
-
     try:
         with transaction(engine) as session:
             last = last_beat(session, service.name)
@@ -181,8 +194,6 @@ def _judge_heartbeat(last: datetime | None, now: datetime) -> Verdict:
 
 
 def _postgres(settings: Settings) -> Verdict:
-    import psycopg
-
     conninfo = (
         make_url(settings.database_url).set(drivername="postgresql").render_as_string(hide_password=False)
     )

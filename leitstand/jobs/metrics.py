@@ -37,7 +37,7 @@ class QueueCollector(Collector):
         return []
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """The figures of now; nothing while the database does not answer (`up` metrics of the queue then are absent)."""
+        """The figures of now; none while the database does not answer."""
         try:
             with transaction(self.engine or get_engine()) as session:
                 figures = queue_figures(session)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.db.engine import transaction
 from leitstand.db.models import FlowExecution
-from leitstand.jobs.executions import claim, crash_running, finish
+from leitstand.jobs.flow_executions import claim, crash_running, finish
 
 AT = datetime(2026, 5, 1, 2, 15, tzinfo=UTC)
 
