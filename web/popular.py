@@ -1,17 +1,19 @@
 """Popular companions, kept for a minute a workspace: the ranking is the same for everybody, who may see what is not."""
 
 import time
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from leitstand.catalogue.items import visible
-from leitstand.db.models import Item
+from leitstand.db.models import Item, RunFact
+from leitstand.db.models.events import NO_ACTOR
 from leitstand.identity.access import Principal
 from leitstand.insights.popularity import popular
-from leitstand.insights.scope import EARLIEST, LATEST, Scope, data_days
+from leitstand.insights.scope import Scope
 
 KEEP_SECONDS = 60.0
 MOST_WORKSPACES = 1_000
@@ -42,10 +44,18 @@ def _ranking(session: Session, principal: Principal) -> list[UUID]:
 
 
 def _rank(session: Session, principal: Principal) -> list[UUID]:
-    whole = Scope(principal.workspace_id, None, EARLIEST, LATEST, principal.zone)
-    _, last = data_days(session, whole)
+    last = _last_use(session, principal)
     if last is None:
         return []
     end = last + timedelta(days=1)
     scope = Scope(principal.workspace_id, None, end - RANGE, end, principal.zone)
     return list(popular(session, scope, limit=CANDIDATES)["companion_id"])
+
+
+def _last_use(session: Session, principal: Principal) -> date | None:
+    """The local day of the last run by somebody; runs without an actor make nothing popular."""
+    by_somebody = (RunFact.workspace_id == principal.workspace_id) & (RunFact.actor_key != NO_ACTOR)
+    at = session.scalar(
+        select(RunFact.first_at).where(by_somebody).order_by(RunFact.first_at.desc()).limit(1)
+    )
+    return at.astimezone(ZoneInfo(principal.zone)).date() if at else None
