@@ -30,6 +30,9 @@ MAX_HITS = 200
 # Term saturation (k1) and weight of length (b); tried on Cranfield and XQuAD, whole and cut into passages.
 SATURATION = 1.5
 LENGTH_WEIGHT = 0.75
+# As if a language had ten passages more that hold none of the words: in a space with one passage of a language, a word
+# that stands in it would else weigh next to nothing beside one that does not.
+UNWRITTEN_PASSAGES = 10
 # Passages hold no control characters, so these can only be ts_headline's.
 MARK_START, MARK_END = "\x02", "\x03"
 HEADLINE = f'HighlightAll=true, StartSel="{MARK_START}", StopSel="{MARK_END}"'
@@ -192,7 +195,7 @@ class _Asked:
             "language": self.language,
             "lexemes": self.lexemes,
             "query": any_of(self.lexemes),
-            "passages": self.passages,
+            "passages": self.passages + UNWRITTEN_PASSAGES,
             "mean_length": self.mean_length,
             "k1": SATURATION,
             "b": LENGTH_WEIGHT,
@@ -200,7 +203,7 @@ class _Asked:
 
     def weights(self, known: dict[str, str]) -> dict[str, float]:
         """The idf of every lexeme; one that stands nowhere weighs most."""
-        unseen = math.log(1 + (self.passages + 0.5) / 0.5)
+        unseen = math.log(1 + (self.passages + UNWRITTEN_PASSAGES + 0.5) / 0.5)
         return {lexeme: float(known.get(lexeme, unseen)) for lexeme in self.lexemes}
 
 

@@ -1,4 +1,4 @@
-"""python -m leitstand.knowledge.parsing MEDIA_TYPE TITLE < file > passages.json: the process that reads one file."""
+"""The process that reads one file: python -m leitstand.knowledge.parsing BYTES SECONDS MEDIA_TYPE TITLE < file."""
 
 import json
 import resource
@@ -6,16 +6,15 @@ import sys
 
 from leitstand.knowledge.parsing.outline import Unreadable
 from leitstand.knowledge.parsing.passages import cut
-from leitstand.knowledge.parsing.process import CPU_SECONDS, MEMORY_BYTES
 from leitstand.knowledge.parsing.readers import read
 
 
 def main() -> None:
     """Read a file under limits of memory and time; answer its passages, or why it can't be read."""
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    memory, seconds, media_type, title = int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:5]
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     if sys.platform == "linux":
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    media_type, title = sys.argv[1:3]
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     answer: dict[str, object]
     try:
         passages = cut(title, read(media_type, sys.stdin.buffer.read()))

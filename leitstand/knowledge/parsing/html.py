@@ -86,6 +86,8 @@ class _Walk:
             self._flush()
         elif tag.name == "br":
             self.parts.append("\n")
+        elif tag.name in CELLS and self.parts:
+            self.parts.append(" | ")
         self.preformatted += tag.name == "pre"
         return True
 
@@ -96,8 +98,6 @@ class _Walk:
             self.parts.clear()
         elif name in BLOCKS:
             self._flush()
-        elif name in CELLS:
-            self.parts.append(" | ")
 
     def _flush(self) -> None:
         text = "".join(self.parts).strip(" |\n\t")

@@ -29,7 +29,8 @@ def parse(media_type: str, title: str, data: bytes) -> list[Passage]:
     """
     if reason := why_not(media_type):
         raise Unreadable(reason)
-    argv = [sys.executable, "-m", "leitstand.knowledge.parsing", media_type, title]
+    limits = [str(MEMORY_BYTES), str(CPU_SECONDS)]
+    argv = [sys.executable, "-m", "leitstand.knowledge.parsing", *limits, media_type, title]
     try:
         ended = subprocess.run(
             argv, input=data, capture_output=True, timeout=WALL_SECONDS, env=_environment(), check=False

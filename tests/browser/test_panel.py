@@ -1,0 +1,203 @@
+"""The dashboards in Chromium: what people see, choose and share; nothing from another host; readable by all."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, Page, expect
+from sqlalchemy import Engine, update
+from sqlalchemy.orm import Session
+
+from leitstand.db.models import Person, UserSession, Workspace
+from leitstand.identity import sessions
+from leitstand.identity.sessions import COOKIE
+from panel_apps import live
+from panel_apps.overview import store
+from tests.integration.panel_apps.support import HOSTILE, Log, Running, import_log, make_log, running
+from tests.people import PASSWORD, join
+
+DAY = timedelta(days=1)
+READY = ".dashboard[aria-busy=false]"
+
+
+@pytest.fixture
+def log(engine: Engine, workspace: Workspace, tmp_path: Path) -> Log:
+    made = make_log(datetime.now(UTC).date())
+    import_log(engine, tmp_path, workspace, made)
+    return made
+
+
+@pytest.fixture
+def server(log: Log, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    monkeypatch.setattr(live, "CHECK_EVERY_MS", 500)
+    store.ANSWERS.clear()
+    store.NAMES.clear()
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def owner(session: Session, workspace: Workspace) -> Person:
+    return join(session, workspace)
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def opened(
+    server: Running, session: Session, owner: Person, new_context: Callable[..., BrowserContext]
+) -> Open:
+    """Opens a dashboard (its path under /insights) in a context of its own and waits until it shows its data."""
+    token = sessions.sign_in(session, email=owner.email, password=PASSWORD, address="", user_agent="").token
+    session.commit()
+
+    def open_page(path: str, **options: object) -> Page:
+        context = new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
+        context.add_cookies([{"name": COOKIE, "value": token, "url": server.address}])
+        page = context.new_page()
+        page.goto(f"{server.address}/insights{path}")
+        page.wait_for_selector(READY)
+        return page
+
+    return open_page
+
+
+def choose(page: Page, field: str, value: str) -> None:
+    page.select_option(f"#{field}", value)
+    page.wait_for_selector(READY)
+
+
+def address(page: Page) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def figure(page: Page, title: str) -> str:
+    tile = page.locator("dl.figures > div", has=page.locator("dt", has_text=title))
+    return tile.locator("dd").inner_text().splitlines()[0]
+
+
+def test_the_overview_shows_the_figures_of_the_log(opened: Open, log: Log) -> None:
+    page = opened("/overview?range=last-7&zone=UTC")
+    runs = log.of(log.today - 6 * DAY, log.today)
+    assert figure(page, "Viewed runs") == str(len(runs))
+    assert figure(page, "Completed runs") == str(sum(run[3] for run in runs))
+    assert figure(page, "Active users") == str(len({run[2] for run in runs}))
+    for chart in page.get_by_role("img").all():
+        assert chart.get_attribute("aria-label")
+    expect(page.locator("canvas").first).to_be_visible()
+
+
+def test_a_choice_changes_figures_and_address_and_the_address_brings_it_back(opened: Open, log: Log) -> None:
+    page = opened("/overview")
+    choose(page, "range", "last-7")
+    page.wait_for_url("**range=last-7**")
+    expected = str(len(log.of(log.today - 6 * DAY, log.today)))
+    expect(page.locator("dl.figures > div", has_text="Viewed runs").locator("dd")).to_contain_text(expected)
+    choose(page, "zone", "Asia/Tokyo")
+    page.wait_for_url("**zone=Asia%2FTokyo**")
+    assert address(page)["range"] == "last-7"
+    again = opened(page.url.split("/insights", 1)[1])
+    assert again.input_value("#range") == "last-7"
+    assert again.input_value("#zone") == "Asia/Tokyo"
+    expect(again.locator(".shown")).to_contain_text("Asia/Tokyo")
+
+
+def test_days_of_ones_own_and_back(opened: Open, log: Log) -> None:
+    page = opened("/overview?range=last-30&zone=UTC&companion=all&compare=previous")
+    first = (log.today - 3 * DAY).isoformat()
+    page.fill("#first", first)
+    page.dispatch_event("#first", "change")
+    page.wait_for_url(f"**range={first}..{log.today.isoformat()}**")
+    page.wait_for_selector(READY)
+    runs = str(len(log.of(log.today - 3 * DAY, log.today)))
+    expect(page.locator("dl.figures > div", has_text="Viewed runs").locator("dd")).to_contain_text(runs)
+    page.go_back()
+    expect(page.locator("#range")).to_have_value("last-30")
+    expect(page.locator("#first")).to_have_value((log.today - 29 * DAY).isoformat())
+
+
+def test_a_hostile_name_is_text(opened: Open, log: Log) -> None:
+    page = opened("/overview?range=all")
+    expect(page.get_by_role("rowheader", name=HOSTILE).first).to_be_visible()
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_a_wrong_address_is_corrected_with_a_notice(opened: Open, log: Log) -> None:
+    page = opened("/overview?range=<b>&zone=Mars/Olympus&companion=nobody")
+    for words in ("is no range", "no time zone “Mars/Olympus”", "no companion “nobody”"):
+        expect(page.get_by_text(words)).to_be_visible()
+    assert page.input_value("#companion") == "all"
+
+
+def test_an_empty_range_says_so_and_leads_to_data(opened: Open, log: Log) -> None:
+    page = opened("/overview?range=2001-01-01..2001-01-02")
+    expect(page.get_by_text("Nothing happened in this range")).to_be_visible()
+    page.get_by_role("link", name="Show the latest 30 days with data").click()
+    page.wait_for_selector(READY)
+    expect(page.get_by_text("Nothing happened in this range")).to_have_count(0)
+
+
+def test_a_table_stands_beside_each_chart_and_can_be_had_as_csv(opened: Open, log: Log) -> None:
+    page = opened("/overview?range=last-7&zone=UTC")
+    page.get_by_text("Figures as a table").first.click()
+    table = page.get_by_role("table", name="Runs by day")
+    assert table.locator("tbody tr").count() == 7
+    with page.expect_download() as download:
+        page.locator("a[download]", has_text="CSV").first.click()
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert len(lines) == 8
+    assert lines[0] == "day,viewed,started,completed"
+
+
+@pytest.mark.parametrize("path", ["/overview?range=all", "/operations"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_barrier(opened: Open, path: str, scheme: str) -> None:
+    page = opened(path, color_scheme=scheme)
+    expect(page.get_by_role("table").first).to_be_visible()
+    found = Axe().run(page).response["violations"]
+    serious = [
+        (one["id"], [node["html"][:200] for node in one["nodes"]])
+        for one in found
+        if one["impact"] in {"serious", "critical"}
+    ]
+    assert serious == []
+
+
+@pytest.mark.parametrize("path", ["/overview?range=all", "/operations"])
+def test_a_narrow_page_does_not_scroll_sideways(opened: Open, path: str) -> None:
+    page = opened(path, viewport={"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_charts_follow_the_theme_of_the_system(opened: Open, log: Log) -> None:
+    page = opened("/overview?range=all", color_scheme="light")
+    seen = "getComputedStyle(document.querySelector('.dashboard')).getPropertyValue('--bk-major-label-text-color')"
+    before, light = page.evaluate(seen), page.locator("canvas").first.screenshot()
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(400)
+    assert page.evaluate(seen) != before
+    assert page.locator("canvas").first.screenshot() != light
+
+
+def test_a_session_that_ends_takes_the_figures_off_the_page(opened: Open, session: Session) -> None:
+    page = opened("/overview?range=all")
+    expect(page.locator("dl.figures")).to_be_visible()
+    session.execute(update(UserSession).values(ended_at=datetime.now(UTC)))
+    session.commit()
+    expect(page.get_by_text("Your session has ended.")).to_be_visible()
+    expect(page.locator("dl.figures")).to_have_count(0)
+    assert HOSTILE not in page.locator(".cards").inner_text()
+
+
+def test_operations_ask_every_service_and_refresh_by_hand(opened: Open) -> None:
+    page = opened("/operations?refresh=0")
+    expect(page.get_by_text("services are up.")).to_be_visible()
+    shown = page.locator("time").first
+    before = shown.get_attribute("datetime")
+    page.wait_for_timeout(1100)
+    page.get_by_role("button", name="Refresh now").click()
+    expect(shown).not_to_have_attribute("datetime", before or "")
