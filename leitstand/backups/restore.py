@@ -99,20 +99,8 @@ def restore_postgres(
     refuse_occupied(target)
     check_space(target, manifest)
     making, access = target.with_name(f"{target.name}.restoring"), target.with_name(f"{target.name}.access")
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir(parents=True, mode=0o700)
-    total = manifest["content"]["bytes"]
     try:
-        unpack(
-            ObjectStorage(settings),
-            settings.bucket_backups,
-            manifest,
-            making,
-            keys.identities(settings),
-            seen=_every(total, say),
-        )
-        say("checking every file (pg_verifybackup)")
-        pg_verifybackup(making)
+        _prepare(settings, manifest, making, say)
         _configure(making, restore_command(settings, access), access, to_time)
         if target.exists():
             target.rmdir()
@@ -123,6 +111,17 @@ def restore_postgres(
         raise
     give_away(target)
     return Restored(target, access, manifest, to_time)
+
+
+def _prepare(settings: Settings, manifest: dict[str, Any], making: Path, say: Progress) -> None:
+    """Everything that is in the backup, in a new folder, compared with PostgreSQL's own manifest."""
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir(parents=True, mode=0o700)
+    storage, bucket = ObjectStorage(settings), settings.bucket_backups
+    seen = _every(manifest["content"]["bytes"], say)
+    unpack(storage, bucket, manifest, making, keys.identities(settings), seen=seen)
+    say("checking every file (pg_verifybackup)")
+    pg_verifybackup(making)
 
 
 def _every(total: int, say: Progress) -> Any:

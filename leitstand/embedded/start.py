@@ -25,6 +25,7 @@ READY_SECONDS = 180.0
 POLL_SECONDS = 0.15
 # A service that ended so many times before it was ready will not get there by waiting.
 ENDS = 4
+DEPLOY_ATTEMPTS, DEPLOY_PAUSE_SECONDS = 4, 3.0
 LOG_SHOWN = 12
 DATABASES = ("leitstand", "prefect")
 FOUNDATION = (POSTGRES, OBJECTS)
@@ -124,10 +125,12 @@ class _Start:
         self.supervisor = Supervisor(environment)
         self.told: set[str] = set()
         self.processes_seen: dict[str, set[int]] = {}
+        self.fresh = True
         self.cold = not (environment.postgres_dir / "PG_VERSION").exists()
 
     def run(self, owner_email: str, on_owner: Callable[["Owner"], None]) -> Started:
-        if self.supervisor.running():
+        self.fresh = not self.supervisor.running()
+        if not self.fresh:
             return self._bring_up(owner_email, on_owner)
         try:
             self._prepare()
@@ -191,10 +194,22 @@ class _Start:
     def _flows(self) -> None:
         """Bring the flows' schedules to Prefect as soon as it answers; its worker needs the pool made with them."""
         self._await_prefect()
-        if not self.cold:
-            self.supervisor.launch(PREFECT_WORKER.name)
+        for attempt in range(DEPLOY_ATTEMPTS):
+            if self._deploy():
+                break
+            if attempt + 1 == DEPLOY_ATTEMPTS:
+                log = self.environment.log_of("deploy")
+                raise Unavailable(
+                    "The flows could not be brought to Prefect.", hint=f"See {log}, then try ./run up again."
+                )
+            # A server that has just come up on a busy machine may be slow to answer.
+            time.sleep(DEPLOY_PAUSE_SECONDS)
+        self.supervisor.launch(PREFECT_WORKER.name)
+
+    def _deploy(self) -> bool:
+        """Deploy once; runs are only called crashed where no worker can be running them."""
         done = subprocess.run(
-            [sys.executable, "-m", "flows.deploy", "--crash-unfinished"],
+            [sys.executable, "-m", "flows.deploy", *(["--crash-unfinished"] if self.fresh else [])],
             cwd=REPOSITORY,
             env={**programs.inherited(self.environment), **programs.prefect_variables(self.environment)},
             capture_output=True,
@@ -202,12 +217,8 @@ class _Start:
             check=False,
             timeout=READY_SECONDS,
         )
-        (self.environment.log_of("deploy")).write_text(done.stdout + done.stderr)
-        if done.returncode != 0:
-            raise Unavailable(
-                "The flows could not be brought to Prefect.", hint=f"See {self.environment.log_of('deploy')}."
-            )
-        self.supervisor.launch(PREFECT_WORKER.name)
+        self.environment.log_of("deploy").write_text(done.stdout + done.stderr)
+        return done.returncode == 0
 
     def _await_prefect(self) -> None:
         deadline = time.monotonic() + READY_SECONDS

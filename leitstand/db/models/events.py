@@ -60,7 +60,12 @@ class RunFact(Base):
     __table_args__ = (
         Index("ix_run_fact_first", "workspace_id", "first_at"),
         Index("ix_run_fact_companion_first", "workspace_id", "companion_id", "first_at"),
-        Index("ix_run_fact_completed", "workspace_id", "completed_at", postgresql_where=text("completed_at IS NOT NULL")),
+        Index(
+            "ix_run_fact_completed",
+            "workspace_id",
+            "completed_at",
+            postgresql_where=text("completed_at IS NOT NULL"),
+        ),
     )
 
     workspace_id: Mapped[WorkspaceId] = mapped_column(primary_key=True)
