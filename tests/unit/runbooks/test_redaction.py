@@ -72,6 +72,8 @@ def test_the_environments_own_keys_are_found(settings: Settings) -> None:
         "AKIA" + "ABCDEFGHIJKLMNOP",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NSJ9.abcdefghijklmnop",
     ],
+    # Named here, since a fresh key would name the test anew in every process that collects it.
+    ids=["age key", "private key", "address with a password", "access key", "web token"],
 )
 def test_what_looks_like_a_secret_is_found(settings: Settings, text: str) -> None:
     assert Redactor(settings).findings(printed(f"it is {text}"))

@@ -1,0 +1,131 @@
+"""A visitor's way through a companion in Chromium: with scripts and without, by keyboard, light, dark and narrow."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, Page, expect
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.runtime import create
+from leitstand.catalogue.companions import create as create_companion
+from leitstand.companions.flow import parse_flow
+from leitstand.companions.versions import publish, save_version
+from leitstand.db.models import RunFact
+from leitstand.identity.access import Principal
+from leitstand.settings import REPOSITORY
+
+HOST = "127.0.0.1"
+START_SECONDS = 30
+
+
+@pytest.fixture
+def address(session: Session, owner: Principal) -> Iterator[str]:
+    """The address of the demo's help desk on a runtime of its own."""
+    flow = parse_flow((REPOSITORY / "demo" / "companions" / "help-desk.json").read_bytes())
+    companion_id = create_companion(session, principal=owner, title=flow.title).id
+    save_version(session, principal=owner, companion_id=companion_id, flow=flow)
+    publish(session, principal=owner, companion_id=companion_id, slug="help-desk")
+    session.commit()
+    with socket.socket() as listener:
+        listener.bind((HOST, 0))
+        server = uvicorn.Server(uvicorn.Config(create(), log_config=None, lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        until = time.monotonic() + START_SECONDS
+        while not server.started:
+            if time.monotonic() > until:
+                pytest.fail("the runtime did not start")
+            time.sleep(0.02)
+        yield f"http://{HOST}:{listener.getsockname()[1]}/c/help-desk"
+        server.should_exit = True
+        thread.join(START_SECONDS)
+
+
+def go_through(page: Page, address: str) -> None:
+    """Report a slow page and stay anonymous."""
+    page.goto(address)
+    page.get_by_role("button", name="Something is very slow").click()
+    page.get_by_role("button", name="Since today").click()
+    page.get_by_label("Please describe").fill("It takes <b>minutes</b>.\nReally.")
+    page.get_by_role("button", name="Send").click()
+    page.get_by_role("button", name="I can work around it").click()
+    page.get_by_role("button", name="No, that is all").click()
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("status")).to_have_text("Thank you. Somebody on duty will look at it.")
+    expect(page.get_by_text("It takes <b>minutes</b>.")).to_be_visible()
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
+def test_a_visitor_comes_to_the_end(
+    address: str, session: Session, new_context: Callable[..., BrowserContext], scripts: bool
+) -> None:
+    go_through(new_context(java_script_enabled=scripts).new_page(), address)
+    assert session.scalars(select(RunFact)).one().completed_at is not None
+
+
+def test_the_keyboard_is_enough(page: Page, address: str) -> None:
+    page.goto(address)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="I can't sign in")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    field = page.get_by_label("Which figure")
+    expect(field).to_be_focused()
+    page.keyboard.type("Traffic on Monday")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="I can't work at all")).to_be_visible()
+
+
+def test_the_back_button_and_a_second_tab_lead_to_where_the_run_stands(page: Page, address: str) -> None:
+    page.goto(address)
+    second = page.context.new_page()
+    second.goto(address)
+    page.get_by_role("button", name="Something is very slow").click()
+    second.get_by_role("button", name="I can't sign in").click()
+    expect(second.get_by_role("status")).to_contain_text("gone on already")
+    expect(second.get_by_role("button", name="Since today")).to_be_visible()
+    page.go_back()
+    page.reload()
+    expect(page.get_by_role("button", name="Since today")).to_be_visible()
+
+
+def test_starting_again_begins_anew(page: Page, address: str) -> None:
+    page.goto(address)
+    expect(page.get_by_role("button", name="Start again")).to_have_count(0)
+    page.get_by_role("button", name="Something is very slow").click()
+    page.get_by_role("button", name="Start again").click()
+    expect(page.get_by_role("button", name="I can't sign in")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_no_step_keeps_anybody_out(
+    address: str, new_context: Callable[..., BrowserContext], scheme: str, width: int
+) -> None:
+    page = new_context(color_scheme=scheme, viewport={"width": width, "height": 800}).new_page()
+    page.goto(address)
+    check(page)
+    page.get_by_role("button", name="Something else").click()
+    check(page)
+    page.get_by_label("Please describe").evaluate("field => field.required = false")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("alert")).to_have_text("Please write an answer.")
+    check(page)
+    page.goto(address.replace("help-desk", "unknown"))
+    expect(page.get_by_role("heading", name="Nothing is here")).to_be_visible()
+    check(page)
+
+
+def check(page: Page) -> None:
+    """Nothing that axe finds, nothing wider than the screen."""
+    violations = Axe().run(page).response["violations"]
+    assert [(found["id"], [node["html"] for node in found["nodes"]]) for found in violations] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -1,0 +1,81 @@
+"""leitstand space and leitstand query: what they print and where."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from leitstand.cli import main
+from leitstand.db.models import Document, Workspace
+from leitstand.knowledge.ingest import ingest
+from leitstand.storage.objects import ObjectStorage
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(storage: ObjectStorage, workspace: Workspace, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command on this test's database: exit code, standard output, standard error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stopped:
+            main([*map(str, arguments)])
+        captured = capsys.readouterr()
+        return int(stopped.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+def document(ran: tuple[int, str, str]) -> dict[str, Any]:
+    code, out, err = ran
+    assert code == 0, err
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+def test_a_file_is_added_read_asked_and_deleted(
+    run: Run, engine: Engine, session: Session, storage: ObjectStorage, tmp_path: Path
+) -> None:
+    file = tmp_path / "herons.md"
+    file.write_text("# Herons\nThe grey heron weighs up to two kilograms.\n")
+    added = document(run("space", "add", "Birds", file, "--workspace", "demo", "--json"))
+    again = document(run("space", "add", "birds", file, "--workspace", "demo", "--json"))
+    assert [row["documents"][0]["duplicate"] for row in (added, again)] == [False, True]
+    row = session.scalars(select(Document)).one()
+    ingest(engine, storage, document_id=row.id)
+    (listed,) = document(run("space", "documents", "Birds", "--workspace", "demo", "--json"))["documents"]
+    assert (listed["status"], listed["passages"]) == ("ready", 1)
+    answer = document(
+        run("query", "ask", "What does a heron weigh?", "--workspace", "demo", "--space", "Birds", "--json")
+    )
+    assert answer["citations"][0]["quote"] == "The grey heron weighs up to two kilograms."
+    code, out, _ = run("query", "ask", "What does a heron weigh?", "--workspace", "demo")
+    assert code == 0
+    assert "[1] herons.md › Herons (passage 1)" in out
+    assert run("space", "ingest", row.id, "--workspace", "demo")[0] == 0
+    assert run("space", "delete", row.id, "--workspace", "demo")[0] == 0
+    assert document(run("space", "documents", "Birds", "--workspace", "demo", "--json")) == {"documents": []}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("space", "documents", "Nothing", "--workspace", "demo"), "There is no space 'Nothing'"),
+        (("space", "list", "--workspace", "nowhere"), "There is no workspace 'nowhere'"),
+        (("space", "add", "Birds", "/no/such/file", "--workspace", "demo"), "can't be read"),
+        (("query", "ask", " ", "--workspace", "demo"), "The question is empty"),
+        (("query", "evaluate", "/no/such/folder"), "There is no queries.jsonl"),
+    ],
+)
+def test_what_can_not_be_done_is_said_in_a_line_with_a_hint(
+    run: Run, arguments: tuple[str, ...], said: str
+) -> None:
+    code, out, err = run(*arguments)
+    assert code != 0
+    assert out == ""
+    assert said in err
+    assert "hint: " in err
