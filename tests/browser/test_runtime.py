@@ -77,6 +77,9 @@ def test_the_keyboard_is_enough(page: Page, address: str) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     field = page.get_by_label("Which figure")
+    expect(field).to_be_visible()
+    # The address names the step, so the next Tab leads from there to its field.
+    page.keyboard.press("Tab")
     expect(field).to_be_focused()
     page.keyboard.type("Traffic on Monday")
     page.keyboard.press("Tab")

@@ -62,11 +62,11 @@ operations.run_backup(make_engine(settings), settings, kind)
 """
 
 POINTS = [
-    ("postgres", "first byte"),
-    ("postgres", "a part stored"),
+    pytest.param("postgres", "first byte", marks=pytest.mark.long),
+    pytest.param("postgres", "a part stored", marks=pytest.mark.long),
     ("postgres", "manifest"),
-    ("postgres", "row"),
-    ("objects", "manifest"),
+    pytest.param("postgres", "row", marks=pytest.mark.long),
+    pytest.param("objects", "manifest", marks=pytest.mark.long),
     ("secrets", "manifest"),
 ]
 

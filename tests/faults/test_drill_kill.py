@@ -125,13 +125,19 @@ def assert_the_next_succeeds(source: Source, quick: Settings, killed: int = 1) -
     ]
 
 
+# One moment in every run of the suite, the others in `./run test long`.
 STEPS = (
-    "Identity of source and target",
     "Restore",
-    "Start and recovery",
-    "Known rows and counts",
-    "Clean-up",
-    "archiving the evidence",
+    *(
+        pytest.param(step, marks=pytest.mark.long)
+        for step in (
+            "Identity of source and target",
+            "Start and recovery",
+            "Known rows and counts",
+            "Clean-up",
+            "archiving the evidence",
+        )
+    ),
 )
 
 
@@ -144,6 +150,7 @@ def test_everything_killed_at_once(source: Source, quick: Settings, running: Run
     assert_the_next_succeeds(source, quick)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", ["Restore", "Known rows and counts"])
 def test_the_command_alone_killed(source: Source, quick: Settings, running: Running, step: str) -> None:
     """What it started ends by itself or is ended by the next drill; it never works on beside that."""
@@ -155,6 +162,7 @@ def test_the_command_alone_killed(source: Source, quick: Settings, running: Runn
     assert psutil.wait_procs([kernel], timeout=30)[1] == []
 
 
+@pytest.mark.long
 def test_the_kernel_killed(source: Source, quick: Settings, running: Running) -> None:
     """The failure is noticed, and what there is of the notebook is archived."""
     running.wait_for_step("Start and recovery")
@@ -165,6 +173,7 @@ def test_the_kernel_killed(source: Source, quick: Settings, running: Running) ->
     assert_the_next_succeeds(source, quick)
 
 
+@pytest.mark.long
 def test_the_restored_server_killed(source: Source, quick: Settings, running: Running) -> None:
     running.wait_for_step("Start and recovery")
     server = wait_for(
@@ -180,6 +189,7 @@ def test_the_restored_server_killed(source: Source, quick: Settings, running: Ru
     assert_the_next_succeeds(source, quick)
 
 
+@pytest.mark.long
 def test_interrupted_from_the_keyboard(source: Source, quick: Settings, running: Running) -> None:
     running.wait_for_step("Restore")
     os.killpg(running.process.pid, signal.SIGINT)
@@ -187,6 +197,7 @@ def test_interrupted_from_the_keyboard(source: Source, quick: Settings, running:
     assert_the_next_succeeds(source, quick)
 
 
+@pytest.mark.long
 def test_the_whole_drill_succeeds_after_all_that(source: Source, quick: Settings) -> None:
     result = run_drill(source.engine, source.settings, "postgres-latest")
     assert result.ok, result.error

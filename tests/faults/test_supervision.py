@@ -70,7 +70,17 @@ def test_another_port_is_refused_while_it_runs(own: Stack) -> None:
     assert own.json("status")["ok"]
 
 
-@pytest.mark.parametrize("name", [service.name for service in SERVICES])
+# Those that differ most in every run of the suite, the others in `./run test long`.
+SHORT = {"web", "postgres", "prefect"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(service.name, marks=[] if service.name in SHORT else pytest.mark.long)
+        for service in SERVICES
+    ],
+)
 def test_a_killed_service_is_started_again(own: Stack, name: str) -> None:
     pid = int(str(wait_up(own)[name]["pid"]))
     os.kill(pid, signal.SIGKILL)
@@ -107,6 +117,7 @@ def test_stopping_leaves_no_process_and_no_open_port(own: Stack) -> None:
     assert "Nothing was running" in own.run("down").stdout
 
 
+@pytest.mark.long
 def test_what_was_there_is_there_after_a_stop_and_a_start(own: Stack) -> None:
     own.run("down")
     again = own.json("up", "--detach", timeout=400)
@@ -116,6 +127,7 @@ def test_what_was_there_is_there_after_a_stop_and_a_start(own: Stack) -> None:
     assert report["events"] > 50_000
 
 
+@pytest.mark.long
 def test_stopping_works_when_half_of_it_is_dead(own: Stack) -> None:
     wait_up(own)
     known = {known.name: known for known in processes.known(own.folder / "pids")}
@@ -126,6 +138,7 @@ def test_stopping_works_when_half_of_it_is_dead(own: Stack) -> None:
     assert alive(own) == []
 
 
+@pytest.mark.long
 def test_the_postgresql_lock_of_a_dead_server_with_a_reused_pid_does_not_stop_a_start(own: Stack) -> None:
     own.run("down")
     lock = Environment(own.folder, own.port).postgres_dir / "postmaster.pid"
@@ -134,6 +147,7 @@ def test_the_postgresql_lock_of_a_dead_server_with_a_reused_pid_does_not_stop_a_
     assert own.json("up", "--detach", timeout=400)["ok"]
 
 
+@pytest.mark.long
 def test_an_interrupted_start_leaves_nothing_running(tmp_path: Path) -> None:
     port = free_base_port()
     stack = Stack(f"http://127.0.0.1:{port}", port, str(tmp_path / "data"), "", "")
