@@ -28,7 +28,10 @@ def test_an_operator_sees_the_schedules_and_starts_a_flow(stack_page: Page, stac
         expect(stack_page.get_by_text(name, exact=True).first).to_be_visible(timeout=PATIENCE_MS)
     stack_page.get_by_text("data-checks", exact=True).first.click()
     stack_page.get_by_role("button", name="Run", exact=True).first.click()
-    stack_page.get_by_text("Quick run").click()
+    # Leaving before the answer would take the request back.
+    with stack_page.expect_response(lambda answer: answer.url.endswith("/create_flow_run")) as created:
+        stack_page.get_by_text("Quick run").click()
+    assert created.value.ok
     stack_page.goto(f"{stack.base_url}/prefect/runs")
     expect(stack_page.get_by_text("data-checks").first).to_be_visible(timeout=PATIENCE_MS)
 
