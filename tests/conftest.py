@@ -14,7 +14,9 @@ pytest_plugins = ["tests.services", "tests.stack"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one folder that need the whole stack stay on one worker."""
+    """Tests of the whole stack stay on one worker, and so do the slow ones of a file: they share what they start."""
     for item in items:
         if item.get_closest_marker("stack"):
             item.add_marker(pytest.mark.xdist_group("stack"))
+        elif item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
