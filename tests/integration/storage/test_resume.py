@@ -1,6 +1,7 @@
 """A download whose connection is cut in mid-object."""
 
 import os
+import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,7 +13,8 @@ from leitstand.storage.objects import ObjectStorage
 from tests.integration.storage.proxy import CuttingProxy
 
 SIZE = 3_000_000
-KEY = "tests/resume"
+# Other workers use the same store.
+KEY = f"tests/resume-{os.getpid()}"
 
 
 @pytest.fixture
@@ -67,7 +69,9 @@ def test_an_object_replaced_in_between_is_not_patched_together(settings: Setting
 
 def test_a_refused_port_is_unavailable(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("leitstand.storage.retries.FIRST_PAUSE", 0.001)
-    with CuttingProxy(port_of_store(settings), after=1, cuts=0) as proxy:
-        pass
-    with pytest.raises(Unavailable, match="does not answer"):
-        through(settings, proxy).get_bytes(settings.bucket_backups, KEY)
+    with socket.socket() as taken:
+        # Bound and not listening: nobody else gets the port, and it refuses everyone.
+        taken.bind(("127.0.0.1", 0))
+        refusing = settings.model_copy(update={"s3_endpoint": f"http://127.0.0.1:{taken.getsockname()[1]}"})
+        with pytest.raises(Unavailable, match="does not answer"):
+            ObjectStorage(refusing).get_bytes(settings.bucket_backups, KEY)

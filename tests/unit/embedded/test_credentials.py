@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 
 from leitstand.embedded.credentials import NAMES, ensure_secrets, readable_password
@@ -38,7 +39,10 @@ def test_an_emptied_secret_is_made_again_and_an_open_one_closed(tmp_path: Path) 
     assert (opened.read_text(), opened.stat().st_mode & 0o777) == (kept, 0o600)
 
 
-def test_the_settings_find_them(tmp_path: Path) -> None:
+def test_the_settings_find_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in NAMES:
+        # What another test's environment left would go before the files.
+        monkeypatch.delenv(f"LEITSTAND_{name.upper()}", raising=False)
     environment = Environment(tmp_path, 9000)
     ensure_secrets(environment)
     settings = settings_of(environment)
