@@ -22,7 +22,7 @@ from leitstand.jobs.prefect_api import PrefectApi
 from tests.integration.flows.prefect_services import SCHEDULES, PrefectServices, wait_until
 from tests.services import cloned_database, free_base_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 EVENTS = "session_id,actor_id,activity,timestamp\ns1,a,Cart,2026-03-01T10:00:00Z\n"
 PASSWORD = "prefect-password"
