@@ -77,9 +77,13 @@ def _wait_for(ready: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all tests of a worker; it resolves no name, so that nothing can leave the machine."""
+    """One Chromium for all tests of a file; it resolves no name, so that nothing can leave the machine.
+
+    Playwright keeps an event loop running in this thread for as long as it lives: were it to outlive the file, tests
+    elsewhere that start a loop of their own would fail.
+    """
     arguments = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
     if os.geteuid() == 0:
         arguments.append("--no-sandbox")
