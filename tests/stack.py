@@ -144,3 +144,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[
     base = tmp_path_factory.getbasetemp()
     with _shared(base if worker_id == "master" else base.parent) as stack:
         yield stack
+
+
+@pytest.fixture
+def drill_turn(stack: Stack) -> Iterator[None]:
+    """This test's turn to drill: the shared environment runs one drill at a time, and refuses a second one."""
+    with (stack.folder / "drill.turn").open("a") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        yield

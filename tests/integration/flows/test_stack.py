@@ -19,6 +19,17 @@ def flows(stack: Stack) -> dict[str, dict[str, Any]]:
     return {flow["name"]: flow for flow in json.loads(stack.run("flow", "list", "--json").stdout)["flows"]}
 
 
+def run_flow(stack: Stack, name: str) -> str:
+    """How a flow started by hand ended; once more where its own schedule came first, since two never run at once."""
+    for _ in range(2):
+        done = stack.run("flow", "run", name, "--wait", "--json", check=False, timeout=600)
+        assert done.stdout, done.stderr
+        state = str(json.loads(done.stdout)["state"])
+        if state != "Cancelled":
+            break
+    return state
+
+
 def test_every_service_is_up(stack: Stack) -> None:
     deadline = time.monotonic() + SETTLES_WITHIN
     while not (document := json.loads(stack.run("health", "--json", check=False).stdout))["ok"]:
@@ -43,12 +54,12 @@ def test_every_flow_is_scheduled_and_one_has_run_from_its_schedule(stack: Stack)
     } <= set(found)
 
 
+@pytest.mark.usefixtures("drill_turn")
 @pytest.mark.parametrize(
     "name", ["backup-postgres", "backup-objects", "backup-secrets", "drill-postgres-latest"]
 )
 def test_backups_and_drill_run_as_flows(stack: Stack, name: str) -> None:
-    document = json.loads(stack.run("flow", "run", name, "--wait", "--json", timeout=600).stdout)
-    assert document["state"] == "Completed"
+    assert run_flow(stack, name) == "Completed"
 
 
 def test_the_data_of_the_demo_passes_every_check(stack: Stack) -> None:

@@ -47,6 +47,7 @@ def test_an_imported_log_gives_the_figures_of_its_truth(stack: Stack, name: str)
         assert runs["completed"] == truth["completion"]["completed"]
 
 
+@pytest.mark.usefixtures("drill_turn")
 def test_a_drill_proves_the_newest_backup(stack: Stack) -> None:
     drill = _json(stack, "drill", "run", "postgres-latest", "--json")
     assert drill["ok"] is True
