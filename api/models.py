@@ -214,6 +214,32 @@ class AuditOut(Answer):
     request_id: str
 
 
+class TokenOut(Answer):
+    """An API token without its secret."""
+
+    id: UUID
+    name: str
+    start: str = Field(description="Its first characters, to recognise it by.")
+    permissions: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+class TokenMade(TokenOut):
+    """A new API token. `token` is in this answer and in no other; null where the request is repeated."""
+
+    token: str | None
+
+
+class TokenIn(Request):
+    """`days` after which it expires; null: never."""
+
+    name: str
+    permissions: list[str] = Field(max_length=100)
+    days: int | None = None
+
+
 def item_page(items: list[Item] | Any, cursor: str | None = None) -> ItemPage:
     """Items as one page of a list."""
     return ItemPage(items=[ItemOut.model_validate(item) for item in items], next=cursor)
