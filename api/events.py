@@ -1,11 +1,13 @@
-"""Events: sent by programs, answered one by one."""
+"""Events: sent by programs, answered one by one; those that were refused, listed and sent once more."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
+from api.models import RefusalPage, ReplayIn
+from leitstand.catalogue.cursors import decode_numbered, encode_numbered
 from leitstand.errors import UnsupportedMedia
-from leitstand.events import intake
+from leitstand.events import intake, refusals, replay
 from leitstand.identity.access import require
 from serving.bodies import raw_body, unpacked
 from serving.idempotency import OnceRoute
@@ -52,3 +54,35 @@ def send_events(
     given = read(unpacked(request, body, LARGEST_UNPACKED))
     batch = intake.take_in(session, principal=principal, events=given)
     return Response(batch.to_json(), media_type=JSON)
+
+
+@router.get("/refusals")
+def list_refusals(
+    session: Db,
+    principal: CurrentPrincipal,
+    source: Annotated[str, Query(max_length=40)] = "",
+    outcome: Literal["", "refused", "accepted", "duplicate"] = "",
+    reason: Annotated[str, Query(max_length=200)] = "",
+    cursor: str = "",
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> RefusalPage:
+    """Events that were refused, newest first: of a source, of an outcome, with these words in the reason."""
+    require(principal, "events:write")
+    found = refusals.list_refusals(
+        session,
+        workspace_id=principal.workspace_id,
+        limit=limit,
+        filters=refusals.Filters(source, outcome, reason),
+        before=decode_numbered(cursor),
+    )
+    following = encode_numbered(*found.next) if found.next else None
+    return RefusalPage(items=[row.to_dict() for row in found.rows], total=found.total, next=following)
+
+
+@router.post("/refusals/replay", dependencies=CSRF)
+def replay_refusals(session: Db, principal: CurrentPrincipal, wanted: ReplayIn) -> dict[str, Any]:
+    """Send refused events once more: those named, or up to 1,000 of those that match (`next` leads to the rest)."""
+    if wanted.ids is not None:
+        return replay.replay(session, principal=principal, ids=wanted.ids).to_dict()
+    filters = refusals.Filters(source=wanted.source, reason=wanted.reason)
+    return replay.replay_matching(session, principal=principal, filters=filters, after=wanted.after).to_dict()

@@ -240,6 +240,23 @@ class TokenIn(Request):
     days: int | None = None
 
 
+class RefusalPage(Answer):
+    """One page of refused events; `total` match in all, `next` is the cursor of the next page, null at the end."""
+
+    items: list[dict[str, Any]]
+    total: int
+    next: str | None
+
+
+class ReplayIn(Request):
+    """Which refused events: these ids, or else those that match and came behind the id `after`."""
+
+    ids: list[int] | None = Field(None, max_length=1_000)
+    source: str = ""
+    reason: str = ""
+    after: int = Field(0, ge=0, le=2**63 - 1)
+
+
 def item_page(items: list[Item] | Any, cursor: str | None = None) -> ItemPage:
     """Items as one page of a list."""
     return ItemPage(items=[ItemOut.model_validate(item) for item in items], next=cursor)

@@ -6,24 +6,17 @@ from functools import lru_cache
 # Beyond this length no user agent says anything about who it is.
 LONGEST = 1_000
 REMEMBERED = 4_096
-# Programs that ask for somebody else without being crawlers: tools, libraries, previews. (Cubot makes telephones.)
-PROGRAMS = re.compile(
-    r"(?<!cu)bot\b|crawl|spider|slurp|preview|facebookexternalhit|whatsapp|telegram|embedly|archiver|monitor|uptime"
-    r"|pingdom|lighthouse|scrapy|curl/|wget/|python-requests|python-urllib|go-http-client|libwww|java/|headlesschrome",
-    re.IGNORECASE,
-)
+# What calls itself one, listed or not. (Cubot makes telephones.)
+TELLING = re.compile(r"(?<!cu)bot\b|crawl|spider|preview|archiver|monitor|uptime|java/", re.IGNORECASE)
+
+
+def is_bot(user_agent: str) -> bool:
+    """Whether a program in nobody's hands sent this; an empty one is no evidence."""
+    return _is_bot(user_agent[:LONGEST])
 
 
 @lru_cache(maxsize=REMEMBERED)
-def is_bot(user_agent: str) -> bool:
-    """Whether a program of nobody's hands sent this; an empty one is no evidence."""
-    agent = user_agent[:LONGEST]
-    return bool(agent) and (PROGRAMS.search(agent) is not None or bool(_listed().search(agent)))
+def _is_bot(agent: str) -> bool:
+    from crawleruseragents import is_crawler
 
-
-@lru_cache(maxsize=1)
-def _listed() -> re.Pattern[str]:
-    """All patterns of the list as one."""
-    from crawleruseragents import CRAWLER_USER_AGENTS_DATA
-
-    return re.compile("|".join(f"(?:{entry['pattern']})" for entry in CRAWLER_USER_AGENTS_DATA))
+    return bool(agent) and (TELLING.search(agent) is not None or bool(is_crawler(agent)))

@@ -126,11 +126,14 @@ def settle(
             outcomes[place] = Outcome(event.event_id, Verdict.REFUSED, reason)
         else:
             hashes[place] = content_hash(said)
-    pending = {place: event for place, event in enumerate(events) if place not in outcomes}
+    pending = [place for place in range(len(events)) if place not in outcomes]
     while pending:
-        batch = {event.event_id: place for place, event in reversed(pending.items())}
-        round_ = {place: pending.pop(place) for place in sorted(batch.values())}
-        outcomes |= _take(session, Origin(workspace_id, source, now), round_, hashes)
+        first = {events[place].event_id: place for place in reversed(pending)}
+        batch = {place: events[place] for place in sorted(first.values())}
+        outcomes |= _take(session, Origin(workspace_id, source, now), batch, hashes)
+        repeats = {place: first[events[place].event_id] for place in pending if place not in batch}
+        outcomes |= _repeats(events, outcomes, hashes, repeats)
+        pending = [place for place in repeats if place not in outcomes]
     return [outcomes[place] for place in range(len(events))]
 
 
@@ -150,6 +153,26 @@ def _take(
         else:
             outcomes[place] = Outcome(event.event_id, Verdict.DUPLICATE if stored else Verdict.ACCEPTED)
     return outcomes
+
+
+def _repeats(
+    events: Sequence[IncomingEvent],
+    outcomes: dict[int, Outcome],
+    hashes: dict[int, int],
+    repeats: dict[int, int],
+) -> dict[int, Outcome]:
+    """Outcomes of events whose id stands in the batch before (at the place that `repeats` names).
+
+    None where that one was refused and this one says something else: the ledger may know it.
+    """
+    found = {}
+    for place, first in repeats.items():
+        same, known = hashes[place] == hashes[first], outcomes[first].verdict is not Verdict.REFUSED
+        if same and known:
+            found[place] = Outcome(events[place].event_id, Verdict.DUPLICATE)
+        elif same or known:
+            found[place] = Outcome(events[place].event_id, Verdict.REFUSED, CONFLICT)
+    return found
 
 
 def _companions(session: Session, workspace_id: UUID, wanted: set[UUID]) -> set[UUID]:

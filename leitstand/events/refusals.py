@@ -129,7 +129,7 @@ def list_refusals(
     Args:
         before: the keyset (at, id) of the row behind which to go on.
     """
-    which = _which(workspace_id, filters or Filters())
+    which = matching(workspace_id, filters or Filters())
     columns = (
         EventRefusal.id, EventRefusal.at, EventImport.file_name, EventRefusal.line, EventRefusal.reason,
         EventRefusal.raw, EventRefusal.source, EventRefusal.whole, EventRefusal.outcome, EventRefusal.replayed_at,
@@ -151,7 +151,8 @@ def list_refusals(
     return Refusals(rows[:limit], total, following)
 
 
-def _which(workspace_id: UUID, filters: Filters) -> list[ColumnElement[bool]]:
+def matching(workspace_id: UUID, filters: Filters) -> list[ColumnElement[bool]]:
+    """The condition of a workspace's refusals that match."""
     which: list[ColumnElement[bool]] = [EventRefusal.workspace_id == workspace_id]
     if filters.source:
         which.append(EventRefusal.source == filters.source)

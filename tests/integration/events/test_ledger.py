@@ -6,15 +6,12 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from leitstand.catalogue.companions import ensure_companion
 from leitstand.db.ids import derived_uuid7
 from leitstand.db.models import Companion, Event, EventRefusal, Workspace
-from leitstand.events import facts
 from leitstand.events.ledger import IncomingEvent, Outcome, Verdict, record
 from leitstand.identity.workspaces import ensure_workspace
 from tests.integration.events.support import facts_of
@@ -158,44 +155,3 @@ def test_a_companion_of_another_workspace_is_none(session: Session, workspace: W
     other = ensure_workspace(session, slug="other")
     (outcome,) = record(session, workspace_id=other.id, events=[make()])
     assert outcome == Outcome(make().event_id, Verdict.REFUSED, "the workspace has no such companion")
-
-
-SENT = st.fixed_dictionaries(
-    {
-        "run": st.sampled_from(["r", "s"]),
-        "step": st.sampled_from(["ask", "tell", "done", ""]),
-        "minute": st.sampled_from([0, 0, 3, 14, 15, 61]),
-        "kind": st.sampled_from(["viewed", "answered", "answered", "completed"]),
-        "actor_key": st.sampled_from(["ann", "bob", None]),
-        "seq": st.sampled_from([None, 0, 1, 2]),
-        "is_test": st.sampled_from([False, False, False, True]),
-    }
-)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data(), sent=st.lists(SENT, max_size=25))
-def test_any_order_repetition_and_batching_gives_the_facts_of_a_rebuild(
-    engine: Engine,
-    session: Session,
-    workspace: Workspace,
-    companion: UUID,
-    make: Make,
-    data: st.DataObject,
-    sent: list[dict[str, Any]],
-) -> None:
-    session.execute(text("DELETE FROM event; DELETE FROM run_fact; DELETE FROM actor_bucket"))
-    session.commit()
-    events = [make(**values) for values in sent]
-    repeated = data.draw(st.lists(st.sampled_from(events), max_size=10)) if events else []
-    order = data.draw(st.permutations(events + repeated))
-    while order:
-        size = data.draw(st.integers(1, len(order)))
-        send(session, workspace, *order[:size])
-        order = order[size:]
-    merged = facts_of(engine, workspace.id)
-    facts.rebuild(session, workspace_id=workspace.id, log_id=companion)
-    session.commit()
-    assert facts_of(engine, workspace.id) == merged
-    counted = {event.event_id for event in events if not event.is_test}
-    assert sum(bucket[5] for bucket in merged["buckets"]) == len(counted)
