@@ -8,9 +8,10 @@ from pydantic import AwareDatetime
 
 from api.models import AuditOut
 from leitstand.identity.audit import list_entries
+from serving.idempotency import OnceRoute
 from serving.session import CurrentPrincipal, Db
 
-router = APIRouter(prefix="/audit", tags=["audit"])
+router = APIRouter(prefix="/audit", tags=["audit"], route_class=OnceRoute)
 
 
 @router.get("")

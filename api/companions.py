@@ -21,9 +21,10 @@ from leitstand.companions import versions
 from leitstand.companions.flow import parse_flow
 from leitstand.identity.access import Principal
 from leitstand.settings import get_settings
+from serving.idempotency import OnceRoute
 from serving.session import CurrentPrincipal, Db, require_csrf
 
-router = APIRouter(prefix="/companions", tags=["companions"])
+router = APIRouter(prefix="/companions", tags=["companions"], route_class=OnceRoute)
 CSRF = [Depends(require_csrf)]
 
 

@@ -6,9 +6,10 @@ from fastapi import APIRouter, Depends, status
 
 from api.models import ItemPage, OrderIn, item_page
 from leitstand.catalogue import favorites
+from serving.idempotency import OnceRoute
 from serving.session import CurrentPrincipal, Db, require_csrf
 
-router = APIRouter(prefix="/favorites", tags=["favorites"])
+router = APIRouter(prefix="/favorites", tags=["favorites"], route_class=OnceRoute)
 CSRF = [Depends(require_csrf)]
 
 

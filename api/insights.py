@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query
 from leitstand.identity.access import require
 from leitstand.insights.report import build
 from leitstand.insights.scope import resolve
+from serving.idempotency import OnceRoute
 from serving.session import CurrentPrincipal, Db
 
-router = APIRouter(prefix="/insights", tags=["insights"])
+router = APIRouter(prefix="/insights", tags=["insights"], route_class=OnceRoute)
 MOST_STEPS = 100
 
 

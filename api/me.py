@@ -8,9 +8,10 @@ from leitstand.catalogue.recents import list_recents
 from leitstand.identity import people
 from leitstand.identity.access import Principal
 from leitstand.identity.sessions import csrf_token
+from serving.idempotency import OnceRoute
 from serving.session import CurrentPrincipal, Db, require_csrf
 
-router = APIRouter(tags=["me"])
+router = APIRouter(tags=["me"], route_class=OnceRoute)
 
 
 @router.get("/me")

@@ -214,6 +214,49 @@ class AuditOut(Answer):
     request_id: str
 
 
+class TokenOut(Answer):
+    """An API token without its secret."""
+
+    id: UUID
+    name: str
+    start: str = Field(description="Its first characters, to recognise it by.")
+    permissions: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+class TokenMade(TokenOut):
+    """A new API token. `token` is in this answer and in no other; null where the request is repeated."""
+
+    token: str | None
+
+
+class TokenIn(Request):
+    """`days` after which it expires; null: never."""
+
+    name: str
+    permissions: list[str] = Field(max_length=100)
+    days: int | None = None
+
+
+class RefusalPage(Answer):
+    """One page of refused events; `total` match in all, `next` is the cursor of the next page, null at the end."""
+
+    items: list[dict[str, Any]]
+    total: int
+    next: str | None
+
+
+class ReplayIn(Request):
+    """Which refused events: these ids, or else those that match and came behind the id `after`."""
+
+    ids: list[int] | None = Field(None, max_length=1_000)
+    source: str = ""
+    reason: str = ""
+    after: int = Field(0, ge=0, le=2**63 - 1)
+
+
 def item_page(items: list[Item] | Any, cursor: str | None = None) -> ItemPage:
     """Items as one page of a list."""
     return ItemPage(items=[ItemOut.model_validate(item) for item in items], next=cursor)

@@ -13,9 +13,10 @@ from leitstand.health.overview import overview
 from leitstand.identity.access import require
 from leitstand.jobs.listing import list_jobs, queue_figures
 from leitstand.settings import get_settings
+from serving.idempotency import OnceRoute
 from serving.session import CurrentPrincipal, Db, require_csrf
 
-router = APIRouter(tags=["operations"])
+router = APIRouter(tags=["operations"], route_class=OnceRoute)
 CSRF = [Depends(require_csrf)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 

@@ -130,6 +130,7 @@ def _highlights(spans: Any) -> list[dict[str, int]]:
 def create() -> FastAPI:
     """The application; `uvicorn --factory api.query:create`."""
     app = create_app("query", title="Leitstand query", openapi_url=f"{PREFIX}/openapi.json")
+    app.state.takes_tokens = True
     app.user_middleware.append(Middleware(LimitBody, largest=LARGEST_BODY))
     app.include_router(router)
     return app

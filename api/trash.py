@@ -6,9 +6,10 @@ from fastapi import APIRouter, Depends, status
 
 from api.models import ItemOut, TrashedOut
 from leitstand.catalogue import trash
+from serving.idempotency import OnceRoute
 from serving.session import CurrentPrincipal, Db, require_csrf
 
-router = APIRouter(prefix="/trash", tags=["trash"])
+router = APIRouter(prefix="/trash", tags=["trash"], route_class=OnceRoute)
 CSRF = [Depends(require_csrf)]
 
 

@@ -58,6 +58,18 @@ class Conflict(LeitstandError):
     status, title, kind = 409, "Conflict", "conflict"
 
 
+class TooLarge(LeitstandError):
+    """The request, or what it unpacks to, is larger than is taken."""
+
+    status, title, kind = 413, "That is too large", "too-large"
+
+
+class UnsupportedMedia(LeitstandError):
+    """The body comes in a form or an encoding that is not read here."""
+
+    status, title, kind = 415, "Not this form", "unsupported-media"
+
+
 class TooManyRequests(LeitstandError):
     """A rate limit was reached; `details["retry_after"]` says how many seconds to wait."""
 

@@ -15,6 +15,7 @@ from leitstand.telemetry.logs import get_logger
 from serving.observe import App, Message, Receive, Scope, Send
 
 MEDIA_TYPE = "application/problem+json"
+UNAUTHORIZED = 401
 log = get_logger("problems")
 
 
@@ -142,6 +143,8 @@ def _page(request: Request, found: Problem, pages: ProblemPages) -> Response | N
 
 def _of_domain(request: Request, error: LeitstandError) -> Problem:
     headers = {"Retry-After": str(error.details["retry_after"])} if "retry_after" in error.details else {}
+    if error.status == UNAUTHORIZED and getattr(request.app.state, "takes_tokens", False):
+        headers["WWW-Authenticate"] = 'Bearer realm="Leitstand"'
     return Problem(
         error.status,
         error.kind,

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.db.engine import transaction
 from leitstand.errors import Forbidden, NotSignedIn
+from leitstand.identity import tokens
 from leitstand.identity.access import Principal
 from leitstand.identity.sessions import COOKIE, authenticate, check_csrf
 
@@ -27,10 +28,27 @@ Db = Annotated[Session, Depends(open_transaction, scope="function")]
 
 
 def optional_principal(request: Request, session: Db) -> Principal | None:
-    """Who is asking, or None; also kept in `request.state.principal` for the error pages."""
-    principal = authenticate(session, request.cookies.get(COOKIE))
+    """Who is asking, or None; also kept in `request.state.principal` for the error pages.
+
+    Raises:
+        InvalidToken: an API token came to a service that takes them, and it does not hold.
+    """
+    token = bearer_token(request)
+    principal = (
+        tokens.authenticate(session, token)
+        if token is not None
+        else authenticate(session, request.cookies.get(COOKIE))
+    )
     request.state.principal = principal
     return principal
+
+
+def bearer_token(request: Request) -> str | None:
+    """The API token of a request; None where there is none, or where the service takes none."""
+    if not getattr(request.app.state, "takes_tokens", False):
+        return None
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 OptionalPrincipal = Annotated[Principal | None, Depends(optional_principal)]
@@ -53,10 +71,12 @@ CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
 async def require_csrf(request: Request, principal: CurrentPrincipal) -> None:
     """Refuse a write that did not come from a page of this session (header or form field).
 
+    No browser sends an API token on its own, so that a request with one needs no other proof.
+
     Raises:
         Forbidden: another site sent it, or its token is missing or wrong.
     """
-    if request.method in SAFE_METHODS:
+    if request.method in SAFE_METHODS or principal.token_id is not None:
         return
     refuse_other_sites(request)
     token = request.headers.get(CSRF_HEADER)

@@ -37,6 +37,7 @@ NOTICES: dict[str, tuple[str, str]] = {
     "password-changed": ("Password changed; your other sessions have ended.", ""),
     "session-ended": ("The session has ended.", ""),
     "sessions-ended": ("Your other sessions have ended.", ""),
+    "token-revoked": ("The token is revoked: from now on it is refused.", ""),
     "job-started": ("Started: the queue worker does it now. Load the page again to see how it goes.", ""),
 }
 

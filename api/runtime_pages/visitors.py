@@ -10,6 +10,7 @@ from uuid import UUID
 from fastapi import Request, Response
 
 from leitstand.companions.runs import visitor_key
+from leitstand.events.agents import is_bot
 from leitstand.identity.secret import signing_key
 from leitstand.settings import get_settings
 
@@ -18,13 +19,6 @@ COOKIE_PATH = "/c"
 COOKIE_SECONDS = 180 * 24 * 3600
 TOKEN_BYTES = 24
 TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
-# Programs that fetch links (Cubot makes telephones) on somebody's behalf. A program that hides this is counted as a visitor, so that rate
-# limits, not figures, are what stands against it.
-PROGRAMS = re.compile(
-    r"(?<!cu)bot\b|crawl|spider|slurp|preview|facebookexternalhit|whatsapp|telegram|embedly|archiver|monitor|uptime"
-    r"|pingdom|lighthouse|scrapy|curl/|wget/|python-requests|python-urllib|go-http-client|libwww|java/",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -81,7 +75,10 @@ def form_token_fits(visitor: Visitor, run_id: UUID, token: str) -> bool:
 
 
 def is_person(request: Request) -> bool:
-    """Whether a browser in somebody's hands asks, and not a program, a preview or a prefetch."""
+    """Whether a browser in somebody's hands asks, and not a program, a preview or a prefetch.
+
+    A program that hides what it is is counted as a visitor, so that rate limits, not figures, are what stands against it.
+    """
     agent = request.headers.get("user-agent", "")
     purpose = request.headers.get("sec-purpose", "") + request.headers.get("purpose", "")
-    return bool(agent) and PROGRAMS.search(agent) is None and "prefetch" not in purpose
+    return bool(agent) and not is_bot(agent) and "prefetch" not in purpose

@@ -105,6 +105,7 @@ GROUPS = (
         "Understand",
         (
             Area("insights", "Insights", "/insights", "insights", "insights:read", "Traffic, active users, completion and more, over any range and zone."),
+            Area("refusals", "Refused events", "/refusals", "warning", "events:write", "Events that were not taken, why, and sending them once more."),
             Area(
                 "threads", "Agent threads", "/threads", "thread", "item:read",
                 "What agents did: steps, tool calls, tokens, cost and errors, live.",

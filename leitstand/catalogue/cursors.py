@@ -33,3 +33,28 @@ def decode(cursor: str) -> tuple[datetime, UUID]:
         raise InvalidInput(
             "This page of the list can't be found.", hint="Begin at the first page."
         ) from error
+
+
+def encode_numbered(at: datetime, number: int) -> str:
+    """The cursor behind a row that has a number for an id."""
+    return f"{at.isoformat()}~{number}"
+
+
+def decode_numbered(cursor: str) -> tuple[datetime, int] | None:
+    """The row with a number behind which a listing goes on; None for its beginning.
+
+    Raises:
+        InvalidInput: it is not one of ours.
+    """
+    if not cursor:
+        return None
+    at, _, number = cursor.partition("~")
+    try:
+        moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None or len(number) > 18:
+            raise ValueError
+        return moment, int(number)
+    except ValueError as error:
+        raise InvalidInput(
+            "This page of the list can't be found.", hint="Begin at the first page."
+        ) from error

@@ -1,4 +1,4 @@
-"""leitstand events: import event files, and see what was refused."""
+"""leitstand events: import event files, see what was refused, send it once more."""
 
 import json
 import sys
@@ -13,15 +13,17 @@ from sqlalchemy import Engine
 from leitstand.cli._options import SeveralValues, database
 from leitstand.db.engine import transaction
 from leitstand.errors import NotFound
+from leitstand.events import replay
 from leitstand.events.importer import ImportResult, Progress, import_file
 from leitstand.events.readers import open_reader
-from leitstand.events.refusals import list_refusals
+from leitstand.events.refusals import Filters, list_refusals
+from leitstand.identity.access import Principal, system_principal
 from leitstand.identity.workspaces import checked_zone, ensure_workspace, find_workspace
 
 
 @click.group("events")
 def group() -> None:
-    """Import events from files, and see those that were refused."""
+    """Import events from files, see those that were refused, send them once more."""
 
 
 @group.command("import", cls=SeveralValues)
@@ -113,6 +115,50 @@ def refusals(workspace: str, limit: int, as_json: bool) -> None:
         where = f"{row.file} line {row.line}" if row.file else "sent"
         click.echo(f"{row.at:%Y-%m-%d %H:%M:%S} UTC  {where}: {row.reason}\n    {row.raw[:160]!r}")
     click.echo(f"{found.total:,} refused in all." if found.total else "Nothing was refused.")
+
+
+@group.command("replay")
+@click.option("--workspace", required=True, metavar="W", help="The workspace.")
+@click.option("--id", "ids", multiple=True, type=int, metavar="N", help="These refusals only; repeat it.")
+@click.option("--source", default="", help="Those of this source only: api, runtime or snippet.")
+@click.option("--reason", default="", metavar="WORDS", help="Those with these words in the reason only.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def replay_(workspace: str, ids: tuple[int, ...], source: str, reason: str, as_json: bool) -> None:
+    """Send refused events once more, after what they were refused for has been mended.
+
+    Each becomes accepted or a duplicate, or stays refused with its new reason. Lines of files are not sent again: mend the
+    file and import it.
+    """
+    with database() as engine:
+        with transaction(engine) as session:
+            principal = system_principal(find_workspace(session, workspace).id, "command line")
+        if ids:
+            with transaction(engine) as session:
+                done = replay.replay(session, principal=principal, ids=list(ids)).items
+        else:
+            done = _replay_all(engine, principal, Filters(source=source, reason=reason))
+    whole = replay.Replay(done)
+    if as_json:
+        click.echo(json.dumps(whole.to_dict(), ensure_ascii=False))
+        return
+    counts = whole.counts()
+    click.echo(
+        f"{counts['accepted']:,} accepted, {counts['duplicate']:,} known already, {counts['refused']:,} still refused."
+    )
+    for item in [item for item in done if item.reason][:20]:
+        click.echo(f"  {item.id}: {item.reason}")
+
+
+def _replay_all(engine: Engine, principal: Principal, filters: Filters) -> list[replay.Replayed]:
+    """Everything that matches, a thousand a transaction."""
+    done: list[replay.Replayed] = []
+    after: int | None = 0
+    while after is not None:
+        with transaction(engine) as session:
+            part = replay.replay_matching(session, principal=principal, filters=filters, after=after)
+        done += part.items
+        after = part.next
+    return done
 
 
 def _workspace(engine: Engine, slug: str, zone: str | None) -> tuple[UUID, bool]:

@@ -1,5 +1,6 @@
 """The one way by which events come in from our own services: each taken once, with its facts."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,8 +12,8 @@ import orjson
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from leitstand.db.models import EventRefusal, Item
-from leitstand.events import facts
+from leitstand.db.models import Item
+from leitstand.events import facts, refusals
 from leitstand.events.instants import EARLIEST, LATEST
 from leitstand.events.partitions import ensure_partitions_within
 from leitstand.events.rows import CLAMPED, LONGEST_KEY, NUL, content_hash
@@ -21,7 +22,8 @@ from leitstand.events.writer import COLUMNS, Origin, copy_line, take
 Kind = Literal["viewed", "answered", "completed"]
 # An event without proof of where it comes from may not change what was reported long ago.
 OLDEST_UNTRUSTED = timedelta(hours=24)
-LONGEST_RAW = 2_000
+# Text without anything that COPY has a meaning for.
+PLAIN = re.compile(r"[^\\\t\n\r]*").fullmatch
 CONFLICT = "another event has this event_id"
 
 
@@ -82,8 +84,30 @@ def record(
 ) -> list[Outcome]:
     """Take events into the ledger and merge them into the facts, in the caller's transaction.
 
+    As `settle`, and what is refused is kept.
+    """
+    outcomes = settle(session, workspace_id=workspace_id, events=events, source=source, trusted=trusted)
+    refused = [
+        refusals.Refused(outcome.reason, refusals.given(event))
+        for event, outcome in zip(events, outcomes, strict=True)
+        if outcome.verdict is Verdict.REFUSED
+    ]
+    refusals.keep(session, workspace_id=workspace_id, source=source, refused=refused)
+    return outcomes
+
+
+def settle(
+    session: Session,
+    *,
+    workspace_id: UUID,
+    events: Sequence[IncomingEvent],
+    source: str,
+    trusted: bool = True,
+) -> list[Outcome]:
+    """Take events into the ledger and merge them into the facts; the caller keeps what is refused.
+
     An event is taken once however often it is sent. One whose id was used for another content is refused, and so is a
-    malformed one; refused ones are kept. A time in the future is set back to now and noted in the props.
+    malformed one. A time in the future is set back to now and noted in the props.
 
     Args:
         trusted: whether the source is authenticated; else events older than 24 hours are refused.
@@ -94,25 +118,31 @@ def record(
     now = datetime.now(UTC)
     known = _companions(session, workspace_id, {event.companion_id for event in events})
     outcomes: dict[int, Outcome] = {}
+    hashes: dict[int, int] = {}
     for place, event in enumerate(events):
         reason = _flaw(event, known, None if trusted else now - OLDEST_UNTRUSTED)
-        if reason:
+        said = b"" if reason else content(event)
+        if reason := reason or _content_flaw(said):
             outcomes[place] = Outcome(event.event_id, Verdict.REFUSED, reason)
-    pending = {place: event for place, event in enumerate(events) if place not in outcomes}
+        else:
+            hashes[place] = content_hash(said)
+    pending = [place for place in range(len(events)) if place not in outcomes]
     while pending:
-        batch = {event.event_id: place for place, event in reversed(pending.items())}
-        round_ = {place: pending.pop(place) for place in sorted(batch.values())}
-        outcomes |= _take(session, Origin(workspace_id, source, now), round_)
-    for place in (place for place, outcome in outcomes.items() if outcome.verdict is Verdict.REFUSED):
-        raw = repr(events[place]).replace("\0", "\\0")[:LONGEST_RAW]
-        session.add(EventRefusal(workspace_id=workspace_id, reason=outcomes[place].reason, raw=raw))
+        first = {events[place].event_id: place for place in reversed(pending)}
+        batch = {place: events[place] for place in sorted(first.values())}
+        outcomes |= _take(session, Origin(workspace_id, source, now), batch, hashes)
+        repeats = {place: first[events[place].event_id] for place in pending if place not in batch}
+        outcomes |= _repeats(events, outcomes, hashes, repeats)
+        pending = [place for place in repeats if place not in outcomes]
     return [outcomes[place] for place in range(len(events))]
 
 
-def _take(session: Session, origin: Origin, events: dict[int, IncomingEvent]) -> dict[int, Outcome]:
+def _take(
+    session: Session, origin: Origin, events: dict[int, IncomingEvent], hashes: dict[int, int]
+) -> dict[int, Outcome]:
     """Write events whose ids differ; their outcomes by place."""
     ensure_partitions_within(session, [event.event_id for event in events.values()])
-    lines = [copy_line(_row(place, event, origin.received_at)) for place, event in events.items()]
+    lines = [_line(place, event, origin.received_at, hashes[place]) for place, event in events.items()]
     companions = {event.companion_id for event in events.values()}
     _, repeated = take(facts.driver_cursor(session), origin, COLUMNS, lines, companions)
     outcomes = {}
@@ -123,6 +153,26 @@ def _take(session: Session, origin: Origin, events: dict[int, IncomingEvent]) ->
         else:
             outcomes[place] = Outcome(event.event_id, Verdict.DUPLICATE if stored else Verdict.ACCEPTED)
     return outcomes
+
+
+def _repeats(
+    events: Sequence[IncomingEvent],
+    outcomes: dict[int, Outcome],
+    hashes: dict[int, int],
+    repeats: dict[int, int],
+) -> dict[int, Outcome]:
+    """Outcomes of events whose id stands in the batch before (at the place that `repeats` names).
+
+    None where that one was refused and this one says something else: the ledger may know it.
+    """
+    found = {}
+    for place, first in repeats.items():
+        same, known = hashes[place] == hashes[first], outcomes[first].verdict is not Verdict.REFUSED
+        if same and known:
+            found[place] = Outcome(events[place].event_id, Verdict.DUPLICATE)
+        elif same or known:
+            found[place] = Outcome(events[place].event_id, Verdict.REFUSED, CONFLICT)
+    return found
 
 
 def _companions(session: Session, workspace_id: UUID, wanted: set[UUID]) -> set[UUID]:
@@ -143,7 +193,7 @@ def _flaw(event: IncomingEvent, companions: set[UUID], oldest: datetime | None) 
         return "run_key is empty"
     if max(map(len, keys)) > LONGEST_KEY:
         return f"a key is longer than {LONGEST_KEY} characters"
-    return _time_flaw(event, oldest) or _content_flaw(event)
+    return _time_flaw(event, oldest)
 
 
 def _time_flaw(event: IncomingEvent, oldest: datetime | None) -> str:
@@ -158,15 +208,14 @@ def _time_flaw(event: IncomingEvent, oldest: datetime | None) -> str:
     return ""
 
 
-def _content_flaw(event: IncomingEvent) -> str:
-    try:
-        content = _content(event)
-    except TypeError:
+def _content_flaw(said: bytes) -> str:
+    if not said:
         return "it holds a value that is not JSON"
-    return "it holds a NUL character" if NUL.search(content) else ""
+    return "it holds a NUL character" if b"\\u0000" in said and NUL.search(said) else ""
 
 
-def _content(event: IncomingEvent) -> bytes:
+def content(event: IncomingEvent) -> bytes:
+    """What tells an event from another one of its id: all of it but the id; empty where it is not JSON."""
     said = (
         event.kind,
         event.companion_id,
@@ -177,15 +226,34 @@ def _content(event: IncomingEvent) -> bytes:
         event.seq,
     )
     more = (event.touched, event.flow_version, event.is_test, event.occurred_at.astimezone(UTC), event.props)
-    return orjson.dumps([*said, *more], option=orjson.OPT_SORT_KEYS)
+    try:
+        return orjson.dumps([*said, *more], option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        return b""
 
 
-def _row(place: int, event: IncomingEvent, now: datetime) -> tuple[Any, ...]:
+def _line(place: int, event: IncomingEvent, now: datetime, content_hash: int) -> str:
+    """An event in the order of `COLUMNS` and the text format of COPY: `writer.copy_line`, three times as fast."""
     props, at = event.props, event.occurred_at
     if at > now:
         props, at = {**props, CLAMPED: at.isoformat()}, now
+    run, step, actor, touched = event.run_key, event.step, event.actor_key, event.touched
+    said = orjson.dumps(props).decode() if props else "{}"
+    if not PLAIN(f"{run}{step}{actor}{touched}{said}{event.actor_kind}"):
+        return copy_line(_row(place, event, at, content_hash, said))
+    return (
+        f"{place}\t{event.event_id.hex}\t{event.companion_id.hex}\t{run}\t{step}\t{_null(event.seq)}\t{_null(actor)}"
+        f"\t{_null(touched)}\t{at.isoformat()}\t{content_hash}\t{said}\t{event.kind}\t{event.actor_kind}"
+        f"\t{event.is_test}\t{_null(event.flow_version)}\n"
+    )
+
+
+def _null(value: object) -> object:
+    return "\\N" if value is None else value
+
+
+def _row(place: int, event: IncomingEvent, at: datetime, content_hash: int, props: str) -> tuple[Any, ...]:
     return (
         place, event.event_id, event.companion_id, event.run_key, event.step, event.seq, event.actor_key, event.touched, at,
-        content_hash(_content(event)), orjson.dumps(props).decode(), event.kind, event.actor_kind, event.is_test,
-        event.flow_version,
+        content_hash, props, event.kind, event.actor_kind, event.is_test, event.flow_version,
     )  # fmt: skip

@@ -45,9 +45,13 @@ WITH taken AS (
 INSERT INTO fresh_event SELECT event_id, kind, companion_id, flow_version, run_key, step, seq, actor_key, occurred_at,
        NOT is_test AND actor_kind = ANY(%(humans)s) FROM taken
 """
+# OFFSET keeps the planner, which knows little of a fresh month, from reading all of the workspace instead of each key.
 REPEATED = """
 SELECT i.place, e.content_hash = i.content_hash, e.import_id IS NOT DISTINCT FROM %(import)s, e.received_at
-FROM incoming_event AS i JOIN event AS e ON e.workspace_id = %(workspace)s AND e.event_id = i.event_id
+FROM incoming_event AS i CROSS JOIN LATERAL (
+    SELECT content_hash, import_id, received_at FROM event
+    WHERE workspace_id = %(workspace)s AND event_id = i.event_id OFFSET 0
+) AS e
 WHERE NOT EXISTS (SELECT FROM fresh_event AS f WHERE f.event_id = i.event_id)
 """
 
@@ -129,12 +133,5 @@ def take(
 
 def _repeated(cursor: Cursor[Any], values: dict[str, Any]) -> dict[int, Repeated]:
     """What was there already; by the key, never by reading whole partitions."""
-    cursor.execute(
-        "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off"
-    )
     cursor.execute(REPEATED, values)
-    found = {place: Repeated(*rest) for place, *rest in cursor.fetchall()}
-    cursor.execute(
-        "SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on; SET LOCAL enable_seqscan = on"
-    )
-    return found
+    return {place: Repeated(*rest) for place, *rest in cursor.fetchall()}

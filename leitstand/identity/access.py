@@ -34,7 +34,10 @@ ROLES: dict[str, frozenset[str]] = {
 
 @dataclass(frozen=True)
 class Principal:
-    """Who is acting, in which workspace, with which permissions."""
+    """Who is acting, in which workspace, with which permissions.
+
+    `token_id` and `token_name` are set where a program acts with an API token of the person.
+    """
 
     person_id: UUID | None
     workspace_id: UUID
@@ -46,6 +49,8 @@ class Principal:
     workspace_name: str = ""
     zone: str = "UTC"
     theme: str = "system"
+    token_id: UUID | None = None
+    token_name: str = ""
 
     def may(self, permission: str) -> bool:
         """Whether this principal has the permission."""
@@ -54,7 +59,8 @@ class Principal:
     @property
     def actor(self) -> str:
         """How the audit log names this principal."""
-        return self.email or self.name
+        who = self.email or self.name
+        return f"{who} (token {self.token_name})" if self.token_id else who
 
 
 def require(principal: Principal, permission: str) -> None:
@@ -65,11 +71,27 @@ def require(principal: Principal, permission: str) -> None:
     """
     if permission not in PERMISSIONS:
         raise ValueError(f"unknown permission {permission!r}")
-    if not principal.may(permission):
+    if principal.may(permission):
+        return
+    if principal.token_id:
         raise Forbidden(
-            f"Your role ({principal.role}) may not {PERMISSIONS[permission]}.",
-            hint="Ask an owner or admin of the workspace for a role that may.",
+            f"This API token may not {PERMISSIONS[permission]}.",
+            hint=f"Make a token with the permission {permission}; your role must have it too.",
         )
+    raise Forbidden(
+        f"Your role ({principal.role}) may not {PERMISSIONS[permission]}.",
+        hint="Ask an owner or admin of the workspace for a role that may.",
+    )
+
+
+def require_person(principal: Principal) -> None:
+    """Refuse a token where only a person may act: whoever finds one must not be able to make more of it.
+
+    Raises:
+        Forbidden: the principal acts with an API token.
+    """
+    if principal.token_id:
+        raise Forbidden("An API token may not do this.", hint="Sign in and do it yourself.")
 
 
 def system_principal(workspace_id: UUID, name: str = "system") -> Principal:

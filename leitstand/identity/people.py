@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from leitstand.db.models import Membership, Person, UserSession
 from leitstand.errors import Conflict, InvalidInput, NotFound
 from leitstand.identity import attempts, audit
-from leitstand.identity.access import ROLES, Principal, system_principal
+from leitstand.identity.access import ROLES, Principal, require_person, system_principal
 from leitstand.identity.passwords import check_choice, hash_password, verify_password
 from leitstand.identity.sessions import end_other_sessions
 
@@ -140,7 +140,9 @@ def update_profile(
 
     Raises:
         InvalidInput: the name is empty or too long, or there is no such theme.
+        Forbidden: a token asks.
     """
+    require_person(principal)
     person = _myself(session, principal)
     before = {"name": person.name, "theme": person.theme}
     if name is not None:

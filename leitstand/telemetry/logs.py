@@ -1,12 +1,15 @@
 """Structured logs: one JSON object a line on standard error, with the request id of the work."""
 
 import logging
+import re
 import sys
 
 import structlog
 
 SECRET_WORDS = ("password", "secret", "token", "authorization", "cookie", "private_key")
 REDACTED = "[redacted]"
+# An API token (identity/tokens.py), wherever it stands: in a message, a path or an exception.
+TOKEN = re.compile(r"lst_[A-Za-z0-9_-]{43,}")
 
 
 def _redact(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -37,7 +40,7 @@ def configure_logging(service: str, level: str = "INFO") -> None:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             _label(service),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            _rendered,
         ],
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -50,6 +53,11 @@ def configure_logging(service: str, level: str = "INFO") -> None:
     for own in ("uvicorn", "uvicorn.error"):
         logging.getLogger(own).handlers = []
         logging.getLogger(own).propagate = True
+
+
+def _rendered(logger: object, name: str, event: structlog.typing.EventDict) -> str:
+    line = structlog.processors.JSONRenderer(ensure_ascii=False)(logger, name, event)
+    return TOKEN.sub(REDACTED, line if isinstance(line, str) else line.decode())
 
 
 def _label(service: str) -> structlog.typing.Processor:

@@ -25,6 +25,10 @@ from tests.people import PASSWORD, join
 from tests.stack import Stack
 
 CHROMIUM = "/usr/bin/chromium"
+# As in somebody's hands: a headless one says so, and counts as a bot.
+BROWSER = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+)
 OWN_HOST = "127.0.0.1"
 LOCAL_SCHEMES = {"data", "blob", "about"}
 START_SECONDS = 30
@@ -122,7 +126,7 @@ def new_context(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
     watch, contexts = Watch(), []
 
     def make(**options: object) -> BrowserContext:
-        context = browser.new_context(**options)  # type: ignore[arg-type]
+        context = browser.new_context(**({"user_agent": BROWSER} | options))  # type: ignore[arg-type]
         context.set_default_timeout(15_000)
         context.on("request", watch.request)
         context.on("console", watch.console)

@@ -148,11 +148,15 @@ class EventImport(Base):
 
 
 class EventRefusal(Base):
-    """An event that was not taken, as it came, and why."""
+    """An event that was not taken, as it came, and why.
+
+    `whole`: `raw` is the event as JSON, so that it can be replayed. `outcome` is what became of it then.
+    """
 
     __tablename__ = "event_refusal"
     __table_args__ = (
         UniqueConstraint("import_id", "line"),
+        CheckConstraint("outcome IN ('refused', 'accepted', 'duplicate')", name="outcome"),
         Index("ix_event_refusal_workspace_at", "workspace_id", text("at DESC")),
     )
 
@@ -162,5 +166,21 @@ class EventRefusal(Base):
     line: Mapped[int | None] = mapped_column(BigInteger)
     reason: Mapped[str]
     raw: Mapped[str]
+    source: Mapped[str] = mapped_column(server_default="import")
+    whole: Mapped[bool] = mapped_column(server_default="false")
+    outcome: Mapped[str] = mapped_column(server_default="refused")
     at: Mapped[datetime] = mapped_column(server_default=func.now())
     replayed_at: Mapped[datetime | None]
+
+
+class EventArchive(Base):
+    """A month of events that was moved out of the ledger into object storage, and how to tell that it is whole."""
+
+    __tablename__ = "event_archive"
+
+    partition: Mapped[str] = mapped_column(primary_key=True)
+    location: Mapped[str]
+    sha256: Mapped[str]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    events: Mapped[int] = mapped_column(BigInteger)
+    archived_at: Mapped[CreatedAt]

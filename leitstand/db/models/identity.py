@@ -4,7 +4,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, LargeBinary, func, text
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    LargeBinary,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from leitstand.db.models.base import Base, CreatedAt, Id, WorkspaceId
@@ -58,6 +67,54 @@ class UserSession(Base):
     last_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+
+
+class ApiToken(Base):
+    """A token with which a program acts for a member; only its SHA-256 is kept. It goes with the membership.
+
+    `start` are its first characters, by which its owner recognises it.
+    """
+
+    __tablename__ = "api_token"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["workspace_id", "person_id"],
+            ["membership.workspace_id", "membership.person_id"],
+            ondelete="CASCADE",
+        ),
+        Index("ix_api_token_member", "workspace_id", "person_id"),
+    )
+
+    id: Mapped[Id]
+    workspace_id: Mapped[UUID]
+    person_id: Mapped[UUID]
+    name: Mapped[str]
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    start: Mapped[str]
+    permissions: Mapped[list[str]]
+    created_at: Mapped[CreatedAt]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class IdempotencyKey(Base):
+    """The answer to a request that named a key: given again when the same principal repeats the request.
+
+    `principal_id` is the token or else the person; `fingerprint` tells the request from another one of that key.
+    """
+
+    __tablename__ = "idempotency_key"
+    __table_args__ = (Index("ix_idempotency_key_created", "created_at"),)
+
+    workspace_id: Mapped[WorkspaceId] = mapped_column(primary_key=True)
+    principal_id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
+    status: Mapped[int]
+    headers: Mapped[dict[str, Any]]
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[CreatedAt]
 
 
 class SignInAttempt(Base):

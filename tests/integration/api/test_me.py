@@ -1,5 +1,6 @@
 """Who is signed in, what is described, what is refused."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -36,8 +37,8 @@ def test_a_stranger_gets_a_problem_document_everywhere(app: FastAPI) -> None:
     for module in application.MODULES:
         for route in module.router.routes:
             assert isinstance(route, APIRoute)
-            path = application.PREFIX + route.path.replace(
-                "{item_id}", "01a20a8c-1acd-7415-a60f-cd2d0c50d479"
+            path = application.PREFIX + re.sub(
+                r"\{\w+_id\}", "01a20a8c-1acd-7415-a60f-cd2d0c50d479", route.path
             )
             for method in route.methods:
                 refused = client.request(method, path, json={}, headers={"Accept": "text/html"})

@@ -6,8 +6,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
@@ -211,45 +209,3 @@ def test_a_run_of_very_many_steps_keeps_the_same_first_ones_in_any_order(
     facts.rebuild(session, workspace_id=workspace.id, log_id=companion)
     session.commit()
     assert facts_of(engine, workspace.id) == merged
-
-
-SENT = st.fixed_dictionaries(
-    {
-        "run": st.sampled_from(["r", "s"]),
-        "step": st.sampled_from(["ask", "tell", "done", ""]),
-        "minute": st.sampled_from([0, 0, 3, 14, 15, 61]),
-        "kind": st.sampled_from(["viewed", "answered", "answered", "completed"]),
-        "actor_key": st.sampled_from(["ann", "bob", None]),
-        "seq": st.sampled_from([None, 0, 1, 2]),
-        "flow_version": st.sampled_from([None, 1, 2]),
-        "is_test": st.sampled_from([False, False, False, True]),
-    }
-)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data(), sent=st.lists(SENT, max_size=25))
-def test_any_order_repetition_and_batching_gives_the_facts_of_a_rebuild(
-    engine: Engine,
-    session: Session,
-    workspace: Workspace,
-    companion: UUID,
-    make: Make,
-    data: st.DataObject,
-    sent: list[dict[str, Any]],
-) -> None:
-    session.execute(text("DELETE FROM event; DELETE FROM run_fact; DELETE FROM actor_bucket"))
-    session.commit()
-    events = [make(**values) for values in sent]
-    repeated = data.draw(st.lists(st.sampled_from(events), max_size=10)) if events else []
-    order = data.draw(st.permutations(events + repeated))
-    while order:
-        size = data.draw(st.integers(1, len(order)))
-        send(session, workspace, *order[:size])
-        order = order[size:]
-    merged = facts_of(engine, workspace.id)
-    facts.rebuild(session, workspace_id=workspace.id, log_id=companion)
-    session.commit()
-    assert facts_of(engine, workspace.id) == merged
-    counted = {event.event_id for event in events if not event.is_test}
-    assert sum(bucket[5] for bucket in merged["buckets"]) == len(counted)

@@ -22,7 +22,7 @@ from leitstand.settings import Settings, get_settings
 from tests.integration.runtime.conftest import SLUG, Publish
 from tests.unit.companions.flows import booking
 
-BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) HeadlessChrome/140", "Accept": "text/html"}
+BROWSER = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Chrome/140", "Accept": "text/html"}
 ADDRESS = f"/c/{SLUG}"
 HIDDEN = re.compile(r'name="(run|token|revision)" value="([^"]*)"')
 NASTY = "<script>alert('x')</script> & \"quoted\" {{ 7*7 }}"

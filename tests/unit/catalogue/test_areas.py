@@ -20,6 +20,7 @@ ROUTES = {
     "/", "/conversations", "/agents", "/companions", "/boards", "/collections", "/spaces", "/controls", "/favorites", "/insights",
     "/external-users", "/groups", "/settings/profile", "/settings/integrations", "/settings/billing", "/apps", "/threads",
     "/assistant", "/settings/organisation", "/settings/members", "/settings/tools", "/settings/audit", "/operations", "/trash",
+    "/refusals",
 }  # fmt: skip
 
 
@@ -62,6 +63,7 @@ def test_old_addresses_lead_to_areas() -> None:
         (
             "member",
             {
+                "refusals",
                 "insights",
                 "operations",
                 "audit",
@@ -77,6 +79,7 @@ def test_old_addresses_lead_to_areas() -> None:
         (
             "analyst",
             {
+                "refusals",
                 "operations",
                 "audit",
                 "members",
@@ -92,6 +95,7 @@ def test_old_addresses_lead_to_areas() -> None:
         (
             "operator",
             {
+                "refusals",
                 "audit",
                 "members",
                 "external-users",
