@@ -95,7 +95,7 @@ def test_the_migration_asks_for_it_where_there_are_runs(
     session.commit()
     whole = facts_of(engine, workspace.id)
     session.execute(text("ALTER TABLE run_fact DROP COLUMN step_at, DROP COLUMN flow_version"))
-    session.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+    session.execute(text("UPDATE alembic_version SET version_num = '0003_tokens'"))
     session.commit()
     migrate.upgrade(engine, "0004_fact_columns")
     (name,) = session.execute(jobs).scalars().all()
