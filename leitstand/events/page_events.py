@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from leitstand.db.ids import milliseconds_of
 from leitstand.errors import InvalidInput, TooLarge
 from leitstand.events import agents
-from leitstand.events.intake import Batch, Given, take_in_for
+from leitstand.events.intake import TOO_DEEP, Batch, Given, take_in_for, written
 from leitstand.events.ledger import OLDEST_UNTRUSTED
 
 SOURCE = "snippet"
@@ -65,12 +65,14 @@ def take(
 def _given(event: Any, known: dict[str, str], now: datetime) -> Given:
     """The event as a program would send it, with what the server knows of it."""
     if not isinstance(event, dict):
-        return Given(orjson.dumps(event), None, "not a JSON object")
+        return Given(written(event), None, "not a JSON object")
     members = event | known
     run = event.get("run_key")
     if isinstance(run, str) and run:
         members["run_key"] = RUNS + run
-    raw = orjson.dumps(members)
+    raw = written(members)
+    if not raw:
+        return Given(raw, None, TOO_DEEP)
     unknown = sorted(event.keys() - MEMBERS)
     if unknown:
         return Given(raw, None, f"a page says nothing of {unknown[0][:80]!r}")

@@ -95,6 +95,7 @@ def test_a_page_says_only_what_is_its_to_say(browser: TestClient, session: Sessi
         (event(occurred_at=(NOW - timedelta(hours=30)).isoformat()), "older than 24 hours"),
         (event(run_key=""), "run_key is empty"),
         (event("looked"), "kind is not one of"),
+        (event(step=json.loads("[" * 400 + "]" * 400)), "nested too deeply"),
         (7, "not a JSON object"),
     ]
     answer = send(browser, *(given for given, _ in unfit))
