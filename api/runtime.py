@@ -18,7 +18,16 @@ from starlette.middleware import Middleware
 
 from api.runtime_pages import pages
 from api.runtime_pages.rates import Rates
-from api.runtime_pages.visitors import Visitor, form_token_fits, is_person, remember, visitor_of
+from api.runtime_pages.visitors import (
+    TOKEN,
+    Visitor,
+    form_token_fits,
+    is_person,
+    remember,
+    visitor_of,
+    wants_no_tracking,
+    workspace_tag,
+)
 from leitstand.companions.runs import (
     OpenCompanion,
     Outcome,
@@ -28,16 +37,21 @@ from leitstand.companions.runs import (
     open_run,
     preview,
     start_again,
+    visitor_key,
 )
 from leitstand.db.engine import transaction
 from leitstand.errors import Conflict, Forbidden, InvalidInput, NotFound
+from leitstand.events.page_events import read as read_page_events
+from leitstand.events.page_events import take as take_page_events
 from leitstand.settings import get_settings
 from serving.app import create_app
+from serving.bodies import raw_body
 from serving.body_limit import LimitBody
 from serving.session import client_address, refuse_other_sites
 
 LARGEST_BODY = 64 * 1024
 MOST_FIELDS = 20
+NO_CONTENT = 204
 SEE_OTHER = 303
 UNPROCESSABLE = 422
 UNSUPPORTED = 415
@@ -70,6 +84,40 @@ def static_file(name: str) -> Response:
     """A style sheet; its address changes with its content."""
     found = pages.asset(name)
     return Response(found.content, media_type=found.media_type, headers={"Cache-Control": pages.FOREVER})
+
+
+@router.get("/{slug}/leitstand.js")
+def snippet(slug: str) -> Response:
+    """The script with which other pages send what their visitors do with this companion."""
+    with transaction() as session:
+        companion = _open(slug, session)
+    text = pages.snippet(workspace_tag(companion.workspace_id))
+    headers = {"Cache-Control": pages.AN_HOUR, "Cross-Origin-Resource-Policy": "cross-origin"}
+    return Response(text, media_type="text/javascript; charset=utf-8", headers=headers)
+
+
+@router.post("/{slug}/events")
+def page_events(request: Request, slug: str, body: Annotated[bytes, Depends(raw_body)]) -> Response:
+    """Take what leitstand.js sends: no cookie is read, and nothing is taken from who wants not to be tracked."""
+    _check_origin(request)
+    with transaction() as session:
+        companion = _open(slug, session)
+    _rates(request).count_page_events(companion.companion_id, client_address(request))
+    visitor, events = read_page_events(body)
+    if not TOKEN.fullmatch(visitor):
+        raise InvalidInput("The visitor's id is not one of the snippet's.")
+    if wants_no_tracking(request):
+        return Response(status_code=NO_CONTENT)
+    with transaction() as session:
+        batch = take_page_events(
+            session,
+            workspace_id=companion.workspace_id,
+            companion_id=companion.companion_id,
+            actor_key=visitor_key(companion.workspace_id, visitor),
+            events=events,
+            user_agent=request.headers.get("user-agent", ""),
+        )
+    return Response(batch.to_json(), media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 @router.get("/{slug}")
@@ -146,6 +194,20 @@ def _sender(request: Request, slug: str, fields: dict[str, str]) -> tuple[OpenCo
         )
     _rates(request).count_answer(companion.companion_id, visitor.key)
     return companion, visitor, run_id
+
+
+def _check_origin(request: Request) -> None:
+    """Refuse pages that are not on the list, where there is one.
+
+    Raises:
+        Forbidden: the browser names another origin, or none.
+    """
+    allowed = get_settings().snippet_origins.split()
+    if allowed and request.headers.get("origin", "") not in allowed:
+        raise Forbidden(
+            "This page may not send events.",
+            hint="An operator can add its origin to LEITSTAND_SNIPPET_ORIGINS.",
+        )
 
 
 def _mend(companion: OpenCompanion, visitor: Visitor, given: str, problem: str) -> HTMLResponse:

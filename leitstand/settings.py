@@ -89,6 +89,15 @@ class Settings(BaseSettings):
         description="Answers and new visitors of one companion, in each process of the runtime.",
     )
 
+    snippet_address_rate: str = Field(
+        "120/minute",
+        description="Batches of events from one network address by leitstand.js, which is kept in memory for that time only.",
+    )
+    snippet_origins: str = Field(
+        "",
+        description="Origins whose pages may send events with leitstand.js, separated by spaces; empty: every page that names a published companion.",
+    )
+
     prefect_password: SecretStr = Field(
         SecretStr(""), description="Basic-auth password between our services and the Prefect server."
     )

@@ -18,6 +18,8 @@ from serving.problems import Problem
 
 HERE = Path(__file__).parent
 STATIC_TYPES = {"runtime.css": "text/css; charset=utf-8"}
+SNIPPET = HERE / "static" / "leitstand.js"
+AN_HOUR = "public, max-age=3600"
 FOREVER = "public, max-age=31536000, immutable"
 STALE = "You had gone on already, here or in another window. This is where you are."
 TITLES = {404: "Nothing is here", 413: "That is too long", 429: "One moment, please"}
@@ -49,6 +51,16 @@ def asset(name: str) -> Asset:
 def static_url(name: str) -> str:
     """The address of a static file, which changes with its content."""
     return f"/c/static/{name}?v={asset(name).digest}"
+
+
+@lru_cache(maxsize=1)
+def _snippet() -> str:
+    return SNIPPET.read_text(encoding="utf-8")
+
+
+def snippet(workspace: str) -> str:
+    """The script with which pages of others count what happens there; `workspace` names the visitors' ids in browsers."""
+    return _snippet().replace('"WORKSPACE"', f'"{workspace}"')
 
 
 @lru_cache(maxsize=1)

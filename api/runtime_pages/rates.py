@@ -31,6 +31,7 @@ class Rates:
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._visitor = parse_many(settings.runtime_visitor_rate)
         self._address = parse_many(settings.runtime_address_rate)
+        self._page = parse_many(settings.snippet_address_rate)
         self._companion = parse_many(settings.runtime_companion_rate)
         self._key = secrets.token_bytes(16)
 
@@ -49,9 +50,20 @@ class Rates:
         Raises:
             TooManyRequests: with `retry_after` in its details.
         """
-        hashed = hashlib.blake2b(address.encode(), digest_size=16, key=self._key).hexdigest()
-        self._hit(self._address, "address", hashed)
+        self._hit(self._address, "address", self._hashed(address))
         self._hit(self._companion, "companion", str(companion_id))
+
+    def count_page_events(self, companion_id: UUID, address: str) -> None:
+        """One batch of events that a page of somebody else's sends from a network address.
+
+        Raises:
+            TooManyRequests: with `retry_after` in its details.
+        """
+        self._hit(self._page, "page", self._hashed(address))
+        self._hit(self._companion, "companion", str(companion_id))
+
+    def _hashed(self, address: str) -> str:
+        return hashlib.blake2b(address.encode(), digest_size=16, key=self._key).hexdigest()
 
     def _hit(self, rates: Sequence[RateLimitItem], *identity: str) -> None:
         for rate in rates:

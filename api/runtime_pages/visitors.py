@@ -47,7 +47,17 @@ def visitor_of(request: Request, workspace_id: UUID) -> Visitor:
 
 def cookie_name(workspace_id: UUID) -> str:
     """The cookie of a workspace: visitors of several workspaces on one host are several visitors."""
-    return COOKIE_PREFIX + hashlib.blake2b(workspace_id.bytes, digest_size=6).hexdigest()
+    return COOKIE_PREFIX + workspace_tag(workspace_id)
+
+
+def workspace_tag(workspace_id: UUID) -> str:
+    """How browsers tell workspaces apart; it tells them nothing else."""
+    return hashlib.blake2b(workspace_id.bytes, digest_size=6).hexdigest()
+
+
+def wants_no_tracking(request: Request) -> bool:
+    """Whether the browser says that its owner wants not to be tracked."""
+    return request.headers.get("dnt") == "1" or request.headers.get("sec-gpc") == "1"
 
 
 def remember(response: Response, workspace_id: UUID, visitor: Visitor) -> None:

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from leitstand.db.engine import transaction
 from leitstand.errors import NotFound
 from leitstand.events import replay
 from leitstand.events.importer import ImportResult, Progress, import_file
+from leitstand.events.partitions import list_partitions, make_ahead
 from leitstand.events.readers import open_reader
 from leitstand.events.refusals import Filters, list_refusals
 from leitstand.identity.access import Principal, system_principal
@@ -147,6 +149,28 @@ def replay_(workspace: str, ids: tuple[int, ...], source: str, reason: str, as_j
     )
     for item in [item for item in done if item.reason][:20]:
         click.echo(f"  {item.id}: {item.reason}")
+
+
+@group.command("partitions")
+@click.option("--make", is_flag=True, help="Make those of this month and the two that follow.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def partitions(make: bool, as_json: bool) -> None:
+    """The months of events in the database. The flow keep-events makes them ahead every night."""
+    with database() as engine:
+        made = make_ahead(engine, datetime.now(UTC)) if make else []
+        with transaction(engine) as session:
+            found = list_partitions(session)
+    if as_json:
+        rows = [
+            {"name": row.name, "month": f"{row.month:%Y-%m}", "bytes": row.bytes, "events": row.events}
+            for row in found
+        ]
+        click.echo(json.dumps({"partitions": rows, "made": made}))
+        return
+    for row in found:
+        new = "  made now" if row.name in made else ""
+        click.echo(f"{row.month:%Y-%m}  about {row.events:>12,} events  {row.bytes / 1e6:>10,.1f} MB{new}")
+    click.echo(f"{len(found)} months." if found else "There is no month yet.")
 
 
 def _replay_all(engine: Engine, principal: Principal, filters: Filters) -> list[replay.Replayed]:

@@ -20,13 +20,14 @@ def derived_uuid7(at: datetime, content: bytes) -> UUID:
     random = int.from_bytes(digest, "big")
     high = random & ((1 << RANDOM_BITS_HIGH) - 1)
     low = (random >> RANDOM_BITS_HIGH) & ((1 << RANDOM_BITS_LOW) - 1)
-    return UUID(int=(_milliseconds(at) << 80) | (7 << 76) | (high << 64) | (2 << 62) | low)
+    return UUID(int=(milliseconds_of(at) << 80) | (7 << 76) | (high << 64) | (2 << 62) | low)
 
 
 def lowest_uuid7(at: datetime) -> UUID:
     """The smallest UUIDv7-ordered value of an instant: the bound of a partition or of a range scan."""
-    return UUID(int=_milliseconds(at) << 80)
+    return UUID(int=milliseconds_of(at) << 80)
 
 
-def _milliseconds(at: datetime) -> int:
+def milliseconds_of(at: datetime) -> int:
+    """An instant as UUIDv7 has it: whole milliseconds since 1970."""
     return int(at.timestamp() * 1000)

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
@@ -35,6 +36,7 @@ OPTIONAL = (
 )  # fmt: skip
 MEMBERS = frozenset(REQUIRED + OPTIONAL)
 WHOLE = range(-LARGEST_SEQ - 1, LARGEST_SEQ + 1)
+TOO_DEEP = "a value is nested too deeply"
 TRIES = 4
 IN_THE_WAY = (errors.DeadlockDetected, errors.SerializationFailure)
 
@@ -102,7 +104,7 @@ def read_json(body: bytes) -> list[Given]:
             "The body is not a list of events.", hint='Send {"events": [...]}, a bare list, or NDJSON.'
         )
     _check_size(len(found))
-    return [_given(orjson.dumps(event), event) for event in found]
+    return [_given(written(event), event) for event in found]
 
 
 def read_ndjson(body: bytes) -> list[Given]:
@@ -114,6 +116,14 @@ def read_ndjson(body: bytes) -> list[Given]:
     lines = [line for line in body.split(b"\n") if line and not line.isspace()]
     _check_size(len(lines))
     return [_read_line(line) for line in lines]
+
+
+def written(event: object) -> bytes:
+    """What was read, as JSON again; empty where it is nested too deeply to be written."""
+    try:
+        return orjson.dumps(event)
+    except TypeError:
+        return b""
 
 
 def take_in(
@@ -241,6 +251,8 @@ def _read_line(line: bytes) -> Given:
 
 
 def _given(raw: bytes, event: object) -> Given:
+    if not raw:
+        return Given(raw, None, TOO_DEEP)
     if not isinstance(event, dict):
         return Given(raw, None, "not a JSON object")
     if len(raw) > LARGEST_EVENT:
@@ -306,7 +318,7 @@ def _companion(name: object, companions: Mapping[str, UUID]) -> UUID:
     return found
 
 
-def _instant(value: object) -> Any:
+def _instant(value: object) -> datetime:
     if not isinstance(value, str):
         raise Unfit("occurred_at is not text: give ISO 8601 with Z or an offset")
     try:

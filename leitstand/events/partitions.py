@@ -1,7 +1,8 @@
 """Monthly partitions of the events, made when the first event of a month comes."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from sqlalchemy import Engine, text
@@ -10,11 +11,52 @@ from sqlalchemy.orm import Session
 from leitstand.db.ids import lowest_uuid7
 
 LOCK = 4_711_002
+# The month that runs and those that follow, so that no event has to wait for its month to be made.
+AHEAD = 3
+LIST = """
+SELECT c.relname, pg_total_relation_size(c.oid), greatest(c.reltuples, 0)::bigint
+FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+WHERE i.inhparent = 'event'::regclass ORDER BY c.relname
+"""
+NAME = "event_p%Y_%m"
 DAY_MS = 86_400_000
 MAKE = """
 CREATE TABLE {name} (LIKE event INCLUDING ALL);
 ALTER TABLE event ATTACH PARTITION {name} FOR VALUES FROM ('{low}') TO ('{high}');
 """
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One month of events.
+
+    Args:
+        bytes: on disk, with its indexes.
+        events: about how many, by the database's statistics.
+    """
+
+    name: str
+    month: date
+    bytes: int
+    events: int
+
+
+def list_partitions(session: Session) -> list[Partition]:
+    """Every month that has a partition, in order."""
+    rows = session.execute(text(LIST)).tuples()
+    return [
+        Partition(name, datetime.strptime(name, NAME).replace(tzinfo=UTC).date(), size, events)
+        for name, size, events in rows
+    ]
+
+
+def make_ahead(engine: Engine, now: datetime) -> list[str]:
+    """Make the partitions of this month and of the two that follow; the names of the new ones."""
+    month, needed = now.astimezone(UTC).replace(day=1, hour=12), []
+    for _ in range(AHEAD):
+        needed.append(lowest_uuid7(month))
+        month = _following(month)
+    return ensure_partitions(engine, needed)
 
 
 def ensure_partitions(engine: Engine, event_ids: Iterable[UUID]) -> list[str]:
@@ -58,8 +100,7 @@ def _make(engine: Engine, name: str, month: datetime) -> None:
 
 def _create(session: Session, name: str, month: datetime) -> None:
     """Make one partition unless another transaction has just made it."""
-    following = month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
-    bounds = {"low": lowest_uuid7(month), "high": lowest_uuid7(following)}
+    bounds = {"low": lowest_uuid7(month), "high": lowest_uuid7(_following(month))}
     session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
     if _missing(session, [name]):
         session.connection().exec_driver_sql(MAKE.format(name=name, **bounds))
@@ -79,5 +120,9 @@ def _month(day: int) -> datetime:
     return at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
+def _following(month: datetime) -> datetime:
+    return month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
+
+
 def _name(month: datetime) -> str:
-    return f"event_p{month:%Y_%m}"
+    return month.strftime(NAME)

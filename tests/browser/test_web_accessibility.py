@@ -12,7 +12,9 @@ from leitstand.catalogue.areas import AREAS
 from leitstand.companions import versions
 from leitstand.companions.flow import parse_flow
 from leitstand.db.models import Backup, CheckRun, Drill
-from leitstand.identity.access import ROLES, Principal
+from leitstand.events import intake
+from leitstand.identity import tokens
+from leitstand.identity.access import PERMISSIONS, ROLES, Principal
 from tests.browser.conftest import Site, sign_in
 from web.routes.flows import example
 
@@ -50,6 +52,9 @@ def pages(session: Session, site: Site) -> list[str]:
             CheckRun(suite="events", target="live", success=True, evaluated=1, failed=0, result={}),
         ]
     )
+    given = intake.read_ndjson(f'{{"kind": "{LONG}"}}\n{LONG * 3}'.encode())
+    intake.take_in(session, principal=owner, events=given)
+    tokens.create(session, principal=owner, name=LONG, permissions=PERMISSIONS)
     session.commit()
     address = f"/companions/{made[0].id}"
     more = [

@@ -2,7 +2,7 @@
 
 from leitstand.db.models.base import Base
 from leitstand.db.models.catalogue import Companion, CompanionVersion, Favorite, Item, Recent
-from leitstand.db.models.events import ActorBucket, Event, EventArchive, EventImport, EventRefusal, RunFact
+from leitstand.db.models.events import ActorBucket, Event, EventImport, EventRefusal, RunFact
 from leitstand.db.models.identity import (
     ApiToken,
     AuditEntry,
@@ -19,6 +19,6 @@ from leitstand.db.models.runtime import FlowRun
 
 __all__ = [
     "ActorBucket", "ApiToken", "AuditEntry", "Backup", "Base", "CheckRun", "Chunk", "Companion", "CompanionVersion",
-    "Document", "Drill", "Event", "EventArchive", "EventImport", "EventRefusal", "Favorite", "FlowExecution", "FlowRun",
+    "Document", "Drill", "Event", "EventImport", "EventRefusal", "Favorite", "FlowExecution", "FlowRun",
     "Heartbeat", "IdempotencyKey", "Item", "JobFailure", "Membership", "Person", "Recent", "RunFact", "SignInAttempt", "UserSession", "Workspace",
 ]  # fmt: skip

@@ -171,16 +171,3 @@ class EventRefusal(Base):
     outcome: Mapped[str] = mapped_column(server_default="refused")
     at: Mapped[datetime] = mapped_column(server_default=func.now())
     replayed_at: Mapped[datetime | None]
-
-
-class EventArchive(Base):
-    """A month of events that was moved out of the ledger into object storage, and how to tell that it is whole."""
-
-    __tablename__ = "event_archive"
-
-    partition: Mapped[str] = mapped_column(primary_key=True)
-    location: Mapped[str]
-    sha256: Mapped[str]
-    bytes: Mapped[int] = mapped_column(BigInteger)
-    events: Mapped[int] = mapped_column(BigInteger)
-    archived_at: Mapped[CreatedAt]

@@ -3,19 +3,24 @@
 import gzip
 import json
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from psycopg.errors import DeadlockDetected
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from leitstand.catalogue.companions import ensure_companion
+from leitstand.db.engine import transaction
 from leitstand.db.ids import derived_uuid7
 from leitstand.db.models import Companion, Event, EventRefusal, RunFact, Workspace
 from leitstand.events import facts, intake
+from leitstand.events.ledger import IncomingEvent, record
 from tests.integration.api.conftest import Caller, Program
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -106,6 +111,15 @@ def test_a_broken_line_is_one_refusal(robot: Program, session: Session) -> None:
         ("api", False, "[1]"),
         ("api", False, "\\xff\\xfe"),
     ]
+
+
+def test_depth_is_bounded_in_both_forms(robot: Program, session: Session) -> None:
+    deep = b"[" * 400 + b"]" * 400
+    line = ndjson(event(props={"x": 7})).replace(b'"x": 7', b'"x": ' + deep)
+    for body, kind in ((b"[" + line + b"]", "application/json"), (line, NDJSON)):
+        answer = robot("POST", "/events", content=body, Content_Type=kind)
+        assert outcomes(answer) == ["refused"]
+    assert len(session.scalars(select(EventRefusal.id)).all()) == 2
 
 
 def test_gzip_in_both_forms(robot: Program) -> None:
@@ -238,6 +252,35 @@ def test_batches_that_meet_on_the_same_runs_are_all_taken(robot: Program, engine
     assert sum(outcomes(answer).count("accepted") for answer in answers) == 80
     with Session(engine) as session:
         assert session.scalars(select(RunFact.events)).all() == [4] * 20
+
+
+def test_a_batch_that_meets_another_the_wrong_way_round_is_taken_all_the_same(
+    robot: Program, companion: UUID, session: Session, workspace: Workspace
+) -> None:
+    """The database ends one of two that wait for each other; whichever it is, what was sent is taken once."""
+    first, second = (
+        IncomingEvent(derived_uuid7(AT + timedelta(days=day), b"x"), "answered", companion, "r", AT, seq=day)
+        for day in (0, 1)
+    )
+    record(session, workspace_id=workspace.id, events=[second])
+    sent = [
+        event(event_id=str(one.event_id), occurred_at=AT.isoformat(), seq=one.seq, step="", actor_key=None)
+        for one in (first, second)
+    ]
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(robot, "POST", "/events", sent)
+        with transaction() as watching:
+            waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            while not watching.scalar(waiting):
+                time.sleep(0.01)
+        try:
+            record(session, workspace_id=workspace.id, events=[first])
+            session.commit()
+        except DeadlockDetected:
+            session.rollback()
+        assert set(outcomes(answer.result())) <= {"accepted", "duplicate"}
+    session.rollback()
+    assert session.scalars(select(RunFact.events)).all() == [2]
 
 
 def test_while_facts_are_rebuilt_the_sender_is_told_to_come_again(

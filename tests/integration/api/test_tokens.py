@@ -72,6 +72,16 @@ def test_a_token_opens_no_page(program: Make) -> None:
     assert pages.get("/companions", headers={"Authorization": f"Bearer {secret}"}).status_code == 401
 
 
+def test_the_query_service_takes_tokens_too(program: Make) -> None:
+    from api.query import create
+
+    service = TestClient(create())
+    for permission, status in (("item:read", 200), ("events:write", 403)):
+        named = {"Authorization": f"Bearer {program(permission).secret}"}
+        assert service.get("/query/v1/search?q=anything", headers=named).status_code == status
+    assert service.get("/query/v1/search?q=x", headers={"Authorization": "Bearer x"}).status_code == 401
+
+
 def test_no_token_reaches_a_log(program: Make, capsys: pytest.CaptureFixture[str]) -> None:
     secret = program("item:read").secret
     stream = io.StringIO()

@@ -41,6 +41,10 @@ flow = "ingest_events.ingest_inbox"
 [[deployment]]
 name = "data-checks"
 flow = "data_checks.check_data"
+
+[[deployment]]
+name = "keep-events"
+flow = "keep_events.keep_events"
 """
 
 

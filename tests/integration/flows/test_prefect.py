@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from sqlalchemy import Engine, func, select, text
 
 from leitstand.cli.flow import group
 from leitstand.db.engine import get_engine, transaction
-from leitstand.db.models import CheckRun, Event, FlowExecution, Workspace
+from leitstand.db.models import CheckRun, Event, FlowExecution, IdempotencyKey, Workspace
+from leitstand.db.models.base import new_id
 from leitstand.embedded.postgres import Cluster
 from leitstand.errors import InvalidInput, NotFound, Unavailable
+from leitstand.events.partitions import list_partitions
 from leitstand.jobs.prefect_api import PrefectApi
 from tests.integration.flows.prefect_services import SCHEDULES, PrefectServices, wait_until
 from tests.services import cloned_database, free_base_port
@@ -112,6 +115,7 @@ def test_deploying_again_sends_nothing_and_doubles_nothing(prefect: PrefectServi
         "ingest-inbox": ["* * * * * Asia/Kathmandu"],
         "backup-postgres": ["15 2 * * * UTC"],
         "data-checks": [],
+        "keep-events": [],
         "inbox-by-hand": [],
     }
     automations = api._ask("POST", "/automations/filter", {})
@@ -152,6 +156,28 @@ def test_a_flow_started_by_hand_carries_the_request_of_who_started_it(
     lines = [json.loads(line) for line in prefect.log("worker").splitlines() if line.startswith("{")]
     ours = [line["event"] for line in lines if line.get("request_id") == document["request_id"]]
     assert {"flow started", "checks done", "flow done"} <= set(ours)
+
+
+def test_the_coming_months_are_made_and_old_answers_forgotten(
+    prefect: PrefectServices, api: PrefectApi
+) -> None:
+    old = datetime.now(UTC) - timedelta(hours=25)
+    with transaction(get_engine()) as session:
+        whose = {"workspace_id": session.scalars(select(Workspace.id)).one(), "principal_id": new_id()}
+        kept = {"fingerprint": b"", "status": 200, "headers": {}, "body": b""}
+        session.add_all(
+            [
+                IdempotencyKey(key="old", created_at=old, **whose, **kept),
+                IdempotencyKey(key="new", **whose, **kept),
+            ]
+        )
+    assert end_of(api, api.start("keep-events")) == "Completed"
+    with transaction(get_engine()) as session:
+        assert session.scalars(select(IdempotencyKey.key)).all() == ["new"]
+        months = {partition.month for partition in list_partitions(session)}
+    this = datetime.now(UTC).date().replace(day=1)
+    following = (this + timedelta(days=32)).replace(day=1)
+    assert {this, following, (following + timedelta(days=32)).replace(day=1)} <= months
 
 
 def test_a_second_run_for_the_same_instant_is_skipped(prefect: PrefectServices, api: PrefectApi) -> None:

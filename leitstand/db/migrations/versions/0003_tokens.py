@@ -1,4 +1,4 @@
-"""API tokens, answers kept under idempotency keys, refusals that can be replayed, archived months of events."""
+"""API tokens, answers kept under idempotency keys, and refusals that can be replayed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -41,15 +41,6 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('workspace_id', 'principal_id', 'key', name=op.f('pk_idempotency_key'))
     )
     op.create_index('ix_idempotency_key_created', 'idempotency_key', ['created_at'], unique=False)
-    op.create_table('event_archive',
-    sa.Column('partition', sa.Text(), nullable=False),
-    sa.Column('location', sa.Text(), nullable=False),
-    sa.Column('sha256', sa.Text(), nullable=False),
-    sa.Column('bytes', sa.BigInteger(), nullable=False),
-    sa.Column('events', sa.BigInteger(), nullable=False),
-    sa.Column('archived_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
-    sa.PrimaryKeyConstraint('partition', name=op.f('pk_event_archive'))
-    )
     op.add_column('event_refusal', sa.Column('source', sa.Text(), server_default='import', nullable=False))
     op.add_column('event_refusal', sa.Column('whole', sa.Boolean(), server_default='false', nullable=False))
     op.add_column('event_refusal', sa.Column('outcome', sa.Text(), server_default='refused', nullable=False))
@@ -61,6 +52,5 @@ def downgrade() -> None:
     op.drop_constraint(op.f('ck_event_refusal_outcome'), 'event_refusal')
     for column in ('outcome', 'whole', 'source'):
         op.drop_column('event_refusal', column)
-    op.drop_table('event_archive')
     op.drop_table('idempotency_key')
     op.drop_table('api_token')
