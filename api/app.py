@@ -2,11 +2,11 @@
 
 from fastapi import FastAPI
 
-from api import audit, companions, favorites, insights, me, operations, trash
+from api import audit, companions, favorites, insights, me, operations, reports, trash
 from serving.app import create_app
 
 PREFIX = "/api/v1"
-MODULES = (me, companions, favorites, trash, insights, operations, audit)
+MODULES = (me, companions, favorites, trash, insights, operations, reports, audit)
 
 
 def create() -> FastAPI:

@@ -37,6 +37,9 @@ NOTICES: dict[str, tuple[str, str]] = {
     "password-changed": ("Password changed; your other sessions have ended.", ""),
     "session-ended": ("The session has ended.", ""),
     "sessions-ended": ("Your other sessions have ended.", ""),
+    "report-started": ("Started: the list below shows how it goes.", ""),
+    "subscribed": ("Subscribed: it comes by mail from the next one on.", ""),
+    "unsubscribed": ("Unsubscribed.", ""),
     "job-started": ("Started: the queue worker does it now. Load the page again to see how it goes.", ""),
 }
 
