@@ -16,6 +16,7 @@ from leitstand.errors import Conflict, InvalidInput, NotFound
 from leitstand.identity import audit
 from leitstand.identity.access import Principal, require
 from leitstand.identity.workspaces import checked_zone
+from leitstand.insights.scope import midnight
 from leitstand.jobs.queue import enqueue
 from leitstand.reports.kinds import Kind, find, readable
 from leitstand.reports.periods import Period, containing, last_full
@@ -88,8 +89,7 @@ def period_of(report: Report) -> Period:
 
 def covers_whole_period(report: Report) -> bool:
     """Whether its figures are of a time after the period's end."""
-    end = datetime.combine(report.period_end, datetime.min.time(), ZoneInfo(report.zone))
-    return report.as_of is not None and report.as_of >= end
+    return report.as_of is not None and report.as_of >= midnight(report.period_end, report.zone)
 
 
 def request_report(

@@ -18,7 +18,7 @@ from leitstand.backups.work import Progress
 from leitstand.db.engine import transaction
 from leitstand.db.models import Report, Workspace
 from leitstand.db.models.base import new_id
-from leitstand.errors import Conflict, NotFound
+from leitstand.errors import Conflict, LeitstandError, NotFound
 from leitstand.jobs.failures import reason_of
 from leitstand.reports.editions import COMPLETE, FAILED, HTML, NOTEBOOK, PDF, RUNNING, kind_of
 from leitstand.reports.kinds import notebook_of
@@ -34,6 +34,7 @@ from leitstand.storage.types import Stored
 from leitstand.telemetry.logs import get_logger
 
 CELL_SECONDS = 15 * 60
+ERROR_SHOWN = 500
 PDF_TYPE = "application/pdf"
 STYLE = Path(__file__).with_name("report.css")
 
@@ -50,6 +51,18 @@ class Made:
     html: str
     pdf: str
     without_pdf: str
+
+
+def shown(error: str) -> str:
+    """What readers are told of a notebook's failure: assertions and our own errors; of any other only its name.
+
+    The text of another may hold what the database or a path said; it stands in the archived notebook.
+    """
+    name, colon, _ = error.partition(":")
+    known = {"AssertionError", *(kind.__name__ for kind in LeitstandError.__subclasses__())}
+    if not colon or name in known:
+        return error[:ERROR_SHOWN]
+    return f"{name} (the archived notebook says more)"
 
 
 def make(engine: Engine, settings: Settings, report_id: UUID, *, progress: Progress | None = None) -> Made:
@@ -116,7 +129,7 @@ class _Making:
         """Archive, then judge: what can't be read back is no report."""
         clean, secrets = without_secrets(self.settings, executed.notebook)
         error = "; ".join(
-            [f"a secret was printed: {one}" for one in secrets] + [executed.error] * bool(executed.error)
+            filter(None, [*(f"a secret was printed: {one}" for one in secrets), shown(executed.error)])
         )
         self.tell("rendering")
         page = to_html(clean, self.kind.title, style=STYLE.read_text(encoding="utf-8"), code=False)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.db.models import Report, ReportMail, Workspace
 from leitstand.jobs.queue import enqueue
-from leitstand.reports.editions import COMPLETE, FAILED, covers_whole_period, ensure
+from leitstand.reports.editions import COMPLETE, FAILED, covers_whole_period, ensure, under_way
 from leitstand.reports.kinds import Kind, find
 from leitstand.reports.mail.message import message_id
 from leitstand.reports.mail.settings import mail_off
@@ -43,7 +43,8 @@ def due(session: Session, *, name: str, now: datetime) -> list[UUID]:
             if period.due_at(zone) <= workspace.created_at:
                 continue
             report = ensure(session, kind, workspace.id, period, zone)
-            if not _done(report):
+            # One that somebody has asked for is looked at again in an hour.
+            if not _done(report) and not under_way(report, now):
                 found.append(report.id)
     return found
 

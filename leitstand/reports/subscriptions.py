@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.selectable import LateralFromClause
 
-from leitstand.db.models import Person, Report, ReportMail, ReportSubscription
+from leitstand.db.models import Membership, Person, Report, ReportMail, ReportSubscription
 from leitstand.errors import InvalidInput
 from leitstand.identity import audit
-from leitstand.identity.access import Principal, require, system_principal
+from leitstand.identity.access import ROLES, Principal, require, system_principal
 from leitstand.identity.workspaces import checked_zone
 from leitstand.reports.kinds import Kind, find, readable
 from leitstand.reports.periods import next_due
@@ -128,43 +129,52 @@ def list_subscribers(session: Session, *, principal: Principal) -> list[Subscrib
         Forbidden: without `member:manage`.
     """
     require(principal, "member:manage")
+    newest = _newest_mail()
     statement = (
-        select(ReportSubscription, Person)
+        select(ReportSubscription, Person, Membership.role, newest.c.status, newest.c.error)
         .join(Person, Person.id == ReportSubscription.person_id)
+        .join(
+            Membership,
+            (Membership.workspace_id == ReportSubscription.workspace_id)
+            & (Membership.person_id == Person.id),
+        )
+        .outerjoin(newest, true())
         .where(ReportSubscription.workspace_id == principal.workspace_id)
         .order_by(ReportSubscription.name, func.lower(Person.email))
     )
-    return [_subscriber(session, *row._tuple()) for row in session.execute(statement).all()]
+    return [_subscriber(*row) for row in session.execute(statement)]
 
 
-def _subscriber(session: Session, subscription: ReportSubscription, person: Person) -> Subscriber:
-    kind = find(subscription.name)
-    now = principal_of(session, workspace_id=subscription.workspace_id, person_id=person.id)
-    last = last_mail(session, subscription)
+def _newest_mail() -> LateralFromClause:
+    """State and error of the newest mail of a subscription."""
+    return (
+        select(ReportMail.status, ReportMail.error)
+        .join(Report, Report.id == ReportMail.report_id)
+        .where(
+            ReportMail.person_id == ReportSubscription.person_id,
+            Report.workspace_id == ReportSubscription.workspace_id,
+            Report.name == ReportSubscription.name,
+        )
+        .order_by(ReportMail.created_at.desc())
+        .limit(1)
+        .correlate(ReportSubscription)
+        .lateral()
+    )
+
+
+def _subscriber(
+    subscription: ReportSubscription, person: Person, role: str, status: str | None, error: str | None
+) -> Subscriber:
+    permitted = find(subscription.name).permission in ROLES.get(role, frozenset())
     return Subscriber(
         subscription.name,
         person.email,
         person.name,
         subscription.zone,
         subscription.created_at,
-        now is not None and now.may(kind.permission),
-        last.status if last else "",
-        last.error if last else "",
-    )
-
-
-def last_mail(session: Session, subscription: ReportSubscription) -> ReportMail | None:
-    """The newest mail of a subscription, sent or not."""
-    return session.scalar(
-        select(ReportMail)
-        .join(Report, Report.id == ReportMail.report_id)
-        .where(
-            ReportMail.person_id == subscription.person_id,
-            Report.workspace_id == subscription.workspace_id,
-            Report.name == subscription.name,
-        )
-        .order_by(ReportMail.created_at.desc())
-        .limit(1)
+        permitted and person.disabled_at is None,
+        status or "",
+        error or "",
     )
 
 

@@ -1,5 +1,6 @@
 """The weekly report on how companions were used; the notebook weekly-insights shows its sections one by one."""
 
+from collections import Counter
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -158,12 +159,13 @@ class WeeklyInsights:
         found = self.now["top_companions"]
         if not found:
             return Block()
-        known = {row["companion"]: row["runs"] for row in self.before["top_companions"]}
+        known = _runs_by_name(self.before["top_companions"])
+        names = _runs_by_name(found)
         rows = [
             (
                 words.one_line(row["companion"]),
                 words.number(row["runs"]),
-                words.number(known.get(row["companion"], 0)),
+                words.number(None if names[row["companion"]] is None else known.get(row["companion"], 0)),
                 words.share(row["completed"], row["runs"]),
                 words.number(row["active_users"]),
             )
@@ -303,6 +305,12 @@ def cohorts_until(document: Document, monday: date) -> list[tuple[date, int, lis
             later[-1] = None
         cohorts.append((cohort, people, later))
     return cohorts
+
+
+def _runs_by_name(rows: list[dict[str, Any]]) -> dict[str, int | None]:
+    """Runs by the companion's name; None for a name that several have."""
+    counts = Counter(row["companion"] for row in rows)
+    return {row["companion"]: row["runs"] if counts[row["companion"]] == 1 else None for row in rows}
 
 
 def _longer(now: float | None, before: float | None) -> str:

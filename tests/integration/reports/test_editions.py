@@ -193,6 +193,17 @@ def test_what_is_made_is_due_no_more(
     assert (report.id in schedule.due(session, name=WEEKLY, now=NOW)) is is_due
 
 
+def test_what_somebody_is_having_made_is_left_to_them(
+    session: Session, people: People, workspace: Workspace
+) -> None:
+    now = datetime.now(UTC)
+    report = editions.request_report(session, principal=people.owner, name=WEEKLY)
+    due = last_due(WEEK, "Europe/Berlin", now)
+    assert report.id not in schedule.due(session, name=WEEKLY, now=now)
+    later = schedule.due(session, name=WEEKLY, now=now + timedelta(hours=1))
+    assert (report.id in later) is (report.period_start == due.start)
+
+
 # --- posted ---
 
 

@@ -7,27 +7,29 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
 import trustme
 from pydantic import SecretStr
-from sqlalchemy import Engine, func, update
+from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
-from leitstand.db.models import Membership, Person, Report, ReportMail
+from leitstand.db.models import Membership, Person, Report, ReportMail, ReportSubscription
 from leitstand.errors import InvalidInput, NotFound, Unavailable
-from leitstand.reports import subscriptions
+from leitstand.reports import schedule, subscriptions
 from leitstand.reports.kinds import WEEKLY
 from leitstand.reports.mail.message import Attachment, build, message_id
 from leitstand.reports.mail.sending import send
 from leitstand.reports.mail.smtp import MailRefused, deliver, failure_of
 from leitstand.reports.unsubscribe_links import Link, token_of
-from leitstand.settings import Settings
+from leitstand.settings import Settings, get_settings
+from tests.integration.jobs.test_worker import work_until
 from tests.integration.reports.conftest import People
-from tests.reports import HTML, PDF, Mailbox, archived, free_port, mail_server, mailing
+from tests.reports import HTML, PDF, Mailbox, archived, free_port, long_ago, mail_server, mailing
 
 MOST = 3
 
@@ -391,3 +393,24 @@ def test_tls_from_the_first_byte(settings: Settings, authority: trustme.CA) -> N
 
 def test_a_failure_that_nobody_thought_of_is_a_failure_too() -> None:
     assert isinstance(failure_of(smtplib.SMTPException("odd")), Unavailable)
+
+
+def test_the_queue_worker_sends_what_was_posted(
+    engine: Engine, session: Session, settings: Settings, mailbox: Mailbox, people: People,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    subscriptions.subscribe(session, principal=people.analyst, name=WEEKLY.name, zone="UTC")
+    session.execute(update(ReportSubscription).values(created_at=long_ago()))
+    archived(session, settings, people.analyst.workspace_id)
+    with mail_server(mailbox) as port:
+        on = mailing(settings, port)
+        for name in ("smtp_host", "smtp_port", "smtp_security", "mail_sender"):
+            monkeypatch.setenv(f"LEITSTAND_{name.upper()}", str(getattr(on, name)))
+        get_settings.cache_clear()
+        assert schedule.post(session, get_settings(), name=WEEKLY.name, now=datetime.now(UTC)) == 1
+        session.commit()
+        work_until(engine, settings, lambda: len(mailbox.messages) == 1)
+    get_settings.cache_clear()
+    session.expire_all()
+    assert [mail.status for mail in session.scalars(select(ReportMail))] == ["sent"]
+    assert mailbox.messages[0]["To"].addresses[0].addr_spec == people.analyst.email
