@@ -65,7 +65,9 @@ class Settings(BaseSettings):
     s3_secret_key: SecretStr = Field(SecretStr(""), description="S3 secret access key.")
     bucket_media: str = Field("leitstand-media", description="Bucket of documents and media (versioned).")
     bucket_backups: str = Field("leitstand-backups", description="Bucket of backups.")
-    bucket_evidence: str = Field("leitstand-evidence", description="Bucket of executed runbooks and drills.")
+    bucket_evidence: str = Field(
+        "leitstand-evidence", description="Bucket of executed runbooks, drills and reports."
+    )
 
     session_secret: SecretStr = Field(
         SecretStr(""), description="Key that signs CSRF tokens and the dashboards' tokens."
@@ -96,6 +98,18 @@ class Settings(BaseSettings):
     snippet_origins: str = Field(
         "",
         description="Origins whose pages may send events with leitstand.js, separated by spaces; empty: every page that names a published companion.",
+    )
+
+    smtp_host: str = Field("", description="Mail server that takes our mail; empty: no mail is sent.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Port of the mail server.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls",
+        description="How the connection is encrypted: starttls (port 587), tls (port 465) or none (a relay on this machine).",
+    )
+    smtp_user: str = Field("", description="User at the mail server; empty: none is needed.")
+    smtp_password: SecretStr = Field(SecretStr(""), description="Password of that user.")
+    mail_sender: str = Field(
+        "", description="Sender of our mail, as reports@example.org or Leitstand <reports@example.org>."
     )
 
     prefect_password: SecretStr = Field(

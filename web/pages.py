@@ -38,6 +38,9 @@ NOTICES: dict[str, tuple[str, str]] = {
     "session-ended": ("The session has ended.", ""),
     "sessions-ended": ("Your other sessions have ended.", ""),
     "token-revoked": ("The token is revoked: from now on it is refused.", ""),
+    "report-started": ("Started: the list below shows how it goes.", ""),
+    "subscribed": ("Subscribed: it comes by mail from the next one on.", ""),
+    "unsubscribed": ("Unsubscribed.", ""),
     "job-started": ("Started: the queue worker does it now. Load the page again to see how it goes.", ""),
 }
 

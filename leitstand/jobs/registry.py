@@ -18,6 +18,7 @@ MODULES = (
     "leitstand.backups.jobs",
     "leitstand.events.jobs",
     "leitstand.knowledge.jobs",
+    "leitstand.reports.jobs",
     "leitstand.runbooks.jobs",
 )
 

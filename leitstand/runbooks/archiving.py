@@ -60,15 +60,7 @@ def archive(
         previous: chain hash of the run before, empty for the first.
         record: what else is known of the run; stored beside the notebook.
     """
-    redactor = Redactor(settings)
-    found = [str(finding) for finding in redactor.findings(executed)]
-    if found:
-        executed = redactor.redacted(executed)
-        if redactor.findings(executed):
-            raise IntegrityFailed(
-                "A secret in the executed notebook can't be taken out; nothing was archived.",
-                hint="Find the cell that prints it.",
-            )
+    executed, found = without_secrets(settings, executed)
     storage, bucket = ObjectStorage(settings), settings.bucket_evidence
     prefix = f"{notebook.path.parent.name}/{datetime.now(UTC):%Y/%m}/{run_id}/"
     body = documents.dumps(executed).encode()
@@ -86,6 +78,24 @@ def archive(
     }
     storage.put_bytes(bucket, f"{prefix}record.json", json.dumps(entry, indent=1).encode(), JSON_TYPE)
     return archived
+
+
+def without_secrets(settings: Settings, executed: Any) -> tuple[Any, list[str]]:
+    """The executed notebook without the secrets that were printed in it, and where they stood, in words.
+
+    Raises:
+        IntegrityFailed: one can't be taken out.
+    """
+    redactor = Redactor(settings)
+    found = [str(finding) for finding in redactor.findings(executed)]
+    if found:
+        executed = redactor.redacted(executed)
+        if redactor.findings(executed):
+            raise IntegrityFailed(
+                "A secret in the executed notebook can't be taken out; nothing was archived.",
+                hint="Find the cell that prints it.",
+            )
+    return executed, found
 
 
 def chained(previous: str, notebook_sha256: str) -> str:

@@ -28,12 +28,17 @@ PAGE = """<!doctype html>
 """
 
 
-def to_html(notebook: Any, title: str) -> str:
-    """The page; nbconvert's own page templates load scripts from other hosts, so only its body is taken."""
+def to_html(notebook: Any, title: str, *, style: str = STYLE, code: bool = True) -> str:
+    """The page; nbconvert's own page templates load scripts from other hosts, so only its body is taken.
+
+    Args:
+        style: CSS of the page.
+        code: also show the cells' code.
+    """
     from html import escape
 
     from nbconvert import HTMLExporter
 
     exporter: Any = HTMLExporter
-    body, _ = exporter(template_name="basic").from_notebook_node(notebook)
-    return PAGE.format(title=escape(title), style=STYLE, body=body)
+    body, _ = exporter(template_name="basic", exclude_input=not code).from_notebook_node(notebook)
+    return PAGE.format(title=escape(title), style=style, body=body)

@@ -1,4 +1,4 @@
-"""Every drill and runbook runs by itself with its defaults, as nbval runs it, in a real environment."""
+"""Every drill, runbook and report runs by itself with its defaults, as nbval runs it, in a real environment."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from leitstand.settings import REPOSITORY
 from tests.notebooks.lint import notebooks
 from tests.source import Source
 
-FOLDERS = ("restore-drills", "runbooks")
+FOLDERS = ("restore-drills", "runbooks", "reports")
 
 
 @pytest.mark.slow

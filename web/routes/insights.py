@@ -17,6 +17,10 @@ DASHBOARDS = (
         "Operations", "/insights/operations", "drill", "operations:read",
         "Restore drills and backups over time: recovery points and times, sizes, checks and evidence.",
     ),
+    (
+        "Reports", "/reports", "audit", "insights:read",
+        "Weeks and months to read, as pages and PDF, made on a schedule and mailed to who subscribes.",
+    ),
 )  # fmt: skip
 
 

@@ -1,0 +1,151 @@
+"""A report as a message: text and HTML with the key figures, the report attached, and a link that ends it."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from uuid import UUID
+
+from markupsafe import Markup
+
+from leitstand.db.models import Report
+from leitstand.identity.access import Principal
+from leitstand.reports import words
+from leitstand.reports.blocks import WEIGHTS
+from leitstand.reports.editions import file_name, kind_of, period_of
+from leitstand.reports.mail.settings import parsed, sender
+from leitstand.reports.unsubscribe_links import PATH, Link, token_of
+from leitstand.settings import Settings
+
+WRONG_RECIPIENT = "Mail can't be sent to this person's e-mail address."
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A report as a file: `form` is "pdf" or "html"."""
+
+    form: str
+    data: bytes
+
+
+def message_id(settings: Settings, report: Report, person_id: UUID) -> str:
+    """The same for the same report, period and person, so that a message that came twice is known to be one."""
+    edition = f"{report.workspace_id}\n{report.name}\n{report.period_start}\n{report.zone}\n{person_id}"
+    digest = hashlib.sha256(edition.encode()).hexdigest()[:32]
+    return f"<{report.name}.{digest}@{sender(settings).domain}>"
+
+
+def build(
+    settings: Settings, report: Report, person: Principal, attachment: Attachment, *, identity: str
+) -> EmailMessage:
+    """The message of a report to a person.
+
+    Args:
+        identity: its Message-ID.
+
+    Raises:
+        InvalidInput: the sender or the person's address can't be used.
+    """
+    kind, period = kind_of(report), period_of(report)
+    from_ = sender(settings)
+    message = EmailMessage(policy=SMTP)
+    message["From"] = from_
+    message["To"] = parsed(person.name, person.email, WRONG_RECIPIENT)
+    message["Subject"] = words.one_line(f"{kind.title}, {period.label}: {person.workspace_name}", 150)
+    message["Date"] = format_datetime(datetime.now(UTC))
+    message["Message-ID"] = identity
+    message["Auto-Submitted"] = "auto-generated"
+    stop = f"{settings.base_url}{PATH}{token_of(Link(report.workspace_id, _id(person), report.name))}"
+    message["List-Unsubscribe"] = f"<{stop}>"
+    message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    page = f"{settings.base_url}/reports/{report.id}"
+    message.set_content(_text(report, person, page, stop))
+    message.add_alternative(str(_html(report, person, page, stop)), subtype="html")
+    main, sub = ("application", "pdf") if attachment.form == "pdf" else ("text", "html")
+    message.add_attachment(
+        attachment.data, maintype=main, subtype=sub, filename=file_name(report, attachment.form)
+    )
+    return message
+
+
+def _id(person: Principal) -> UUID:
+    if person.person_id is None:
+        raise ValueError("only people get mail")
+    return person.person_id
+
+
+def _lead(report: Report, person: Principal) -> tuple[str, str]:
+    kind, period = kind_of(report), period_of(report)
+    as_of = words.instant(report.as_of, report.zone) if report.as_of else words.NONE
+    title = f"{kind.title}, {period.label}"
+    return title, f"{words.one_line(person.workspace_name)}, days of {report.zone}, figures as of {as_of}."
+
+
+def _text(report: Report, person: Principal, page: str, stop: str) -> str:
+    title, lead = _lead(report, person)
+    notices = [f"- {WEIGHTS[one['weight']]}: {one['text']}" for one in report.summary.get("notices", [])]
+    figures = [
+        f"{one['name']}: {one['value']}{' (' + one['counts'] + ')' if one['counts'] else ''}; before {one['before']}: {one['change']}"
+        for one in report.summary.get("figures", [])
+    ]
+    parts = [
+        title,
+        lead,
+        "",
+        "What needs attention first:",
+        *(notices or ["- Nothing stands out."]),
+        "",
+        *figures,
+        "",
+        f"The whole report is attached, and here: {page}",
+        f"To get no more of these: {stop}",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _html(report: Report, person: Principal, page: str, stop: str) -> Markup:
+    title, lead = _lead(report, person)
+    notices = Markup("").join(
+        Markup("<li><strong>{}:</strong> {}</li>").format(WEIGHTS[one["weight"]], one["text"])
+        for one in report.summary.get("notices", [])
+    )
+    rows = Markup("").join(_figure(one) for one in report.summary.get("figures", []))
+    heads = Markup("").join(
+        Markup('<th scope="col" style="text-align:left;padding:6px 14px 6px 0">{}</th>').format(name)
+        for name in ("Figure", "Now", "Before", "Change")
+    )
+    table = Markup(
+        '<table style="border-collapse:collapse"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>'
+    ).format(heads, rows)
+    return Markup(
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+        "<title>{title}</title></head>"
+        '<body style="font:15px/1.5 system-ui,sans-serif;max-width:44rem;margin:0 auto;padding:1rem">'
+        '<h1 style="font-size:1.35rem;margin:0">{title}</h1><p style="margin-top:4px">{lead}</p>'
+        '<h2 style="font-size:1.05rem">What needs attention first</h2><ul>{notices}</ul>{figures}'
+        '<p>The whole report is attached. <a href="{page}">Open it in Leitstand</a></p>'
+        '<p style="font-size:13px">You get this because you subscribed to it. <a href="{stop}">Get no more of these</a></p>'
+        "</body></html>"
+    ).format(
+        title=title,
+        lead=lead,
+        notices=notices or Markup("<li>Nothing stands out.</li>"),
+        figures=table if rows else "",
+        page=page,
+        stop=stop,
+    )
+
+
+ROW = Markup(
+    '<tr><th scope="row" style="text-align:left;font-weight:500;padding:5px 14px 5px 0;border-top:1px solid #9999;vertical-align:top">{}</th>'
+    '<td style="padding:5px 14px 5px 0;border-top:1px solid #9999;vertical-align:top"><strong>{}</strong>{}</td>'
+    '<td style="padding:5px 14px 5px 0;border-top:1px solid #9999;vertical-align:top">{}</td>'
+    '<td style="padding:5px 14px 5px 0;border-top:1px solid #9999;vertical-align:top">{}</td></tr>'
+)
+
+
+def _figure(one: dict[str, str]) -> Markup:
+    counts = Markup("<br><small>{}</small>").format(one["counts"]) if one["counts"] else Markup("")
+    return ROW.format(one["name"], one["value"], counts, one["before"], one["change"])
