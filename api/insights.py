@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from leitstand.identity.access import require
+from leitstand.insights.opening import open_facts
 from leitstand.insights.report import build
 from leitstand.insights.scope import resolve
 from serving.idempotency import OnceRoute
@@ -30,4 +31,5 @@ def report(
     scope = resolve(
         session, workspace_id=principal.workspace_id, companion=companion, start=start, end=end, zone=zone
     )
-    return build(session, scope, steps=step)
+    with open_facts(session, scope) as facts:
+        return build(facts, scope, steps=step)

@@ -5,6 +5,7 @@ from typing import Any
 from prefect import flow, task
 
 from flows.execution import once, say, worth_retrying
+from leitstand.db.engine import get_engine
 from leitstand.errors import IntegrityFailed
 from leitstand.settings import get_settings
 
@@ -19,14 +20,25 @@ def run_checks_of(target: str) -> dict[str, Any]:
     return result.to_dict()
 
 
+@task(name="check-copies", retries=1, retry_delay_seconds=60, retry_condition_fn=worth_retrying)
+def check_copies_of() -> dict[str, Any]:
+    """Compare the columnar copies with the facts, day by day."""
+    from leitstand.checks.fact_copy import check_copies
+
+    result = check_copies(get_engine(), get_settings())
+    say(f"{result.results[0]['unexpected']} days of copies differ from the facts")
+    return result.to_dict()
+
+
 @flow(name="data-checks")
 def check_data() -> Any:
     """Run every data check on the live database; a check that fails fails the flow and is named."""
 
     def work() -> dict[str, Any]:
-        result = run_checks_of("live")
-        if not result["success"]:
-            named = ", ".join(check["name"] for check in result["results"] if not check["success"])
+        result, copies = run_checks_of("live"), check_copies_of()
+        outcomes = [*result["results"], *copies["results"]]
+        named = ", ".join(check["name"] for check in outcomes if not check["success"])
+        if named:
             raise IntegrityFailed(f"Data checks failed: {named}.")
         return result
 

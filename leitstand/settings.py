@@ -69,6 +69,28 @@ class Settings(BaseSettings):
         "leitstand-evidence", description="Bucket of executed runbooks, drills and reports."
     )
 
+    bucket_insights: str = Field(
+        "leitstand-insights", description="Bucket of the facts' columnar copies, which can be made again."
+    )
+
+    insights_engine: Literal["auto", "postgres", "columnar"] = Field(
+        "auto",
+        description="Where figures are computed: PostgreSQL, DuckDB on the columnar copy, or whichever is faster for the range.",
+    )
+    insights_memory_mb: int = Field(
+        512, ge=64, description="Memory of DuckDB in one process; what needs more is spilled to disk."
+    )
+    insights_cache_mb: int = Field(
+        4096,
+        ge=16,
+        description="Disk that the local parts of columnar copies may take; the largest copy must fit.",
+    )
+    insights_copy_from_runs: int = Field(
+        20_000,
+        ge=0,
+        description="Runs from which on a workspace's facts are copied; PostgreSQL is as fast on fewer.",
+    )
+
     session_secret: SecretStr = Field(
         SecretStr(""), description="Key that signs CSRF tokens and the dashboards' tokens."
     )

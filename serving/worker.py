@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from leitstand.checks import metrics as check_metrics
 from leitstand.db.engine import get_engine, make_engine
 from leitstand.errors import Unavailable
 from leitstand.jobs import metrics
@@ -31,6 +32,7 @@ def create(concurrency: int = CONCURRENCY) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         metrics.install()
+        check_metrics.install()
         app.state.worker = worker = QueueWorker(
             make_engine(get_settings(), application="leitstand-worker-records"),
             get_settings(),

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.identity.access import Principal, require
 from leitstand.insights import activity, traffic
+from leitstand.insights.opening import open_facts
 from leitstand.insights.scope import EARLIEST, LATEST, Scope, data_days
 
 
@@ -40,7 +41,6 @@ def facts(session: Session, principal: Principal, companion_id: UUID) -> Facts |
     if first is None or last is None:
         return None
     scope = Scope(principal.workspace_id, companion_id, first, last + timedelta(days=1), principal.zone)
-    runs = traffic.totals(session, scope)
-    return Facts(
-        runs.viewed, runs.started, runs.completed, activity.active_users(session, scope), first, last
-    )
+    with open_facts(session, scope) as source:
+        runs, actors = traffic.totals(source, scope), activity.active_users(source, scope)
+    return Facts(runs.viewed, runs.started, runs.completed, actors, first, last)

@@ -12,6 +12,7 @@ from leitstand.catalogue.items import visible
 from leitstand.db.models import Item, RunFact
 from leitstand.db.models.events import NO_ACTOR
 from leitstand.identity.access import Principal
+from leitstand.insights.opening import open_facts
 from leitstand.insights.popularity import popular
 from leitstand.insights.scope import Scope
 
@@ -49,7 +50,8 @@ def _rank(session: Session, principal: Principal) -> list[UUID]:
         return []
     end = last + timedelta(days=1)
     scope = Scope(principal.workspace_id, None, end - RANGE, end, principal.zone)
-    return list(popular(session, scope, limit=CANDIDATES)["companion_id"])
+    with open_facts(session, scope) as facts:
+        return list(popular(facts, scope, limit=CANDIDATES)["companion_id"])
 
 
 def _last_use(session: Session, principal: Principal) -> date | None:

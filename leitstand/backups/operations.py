@@ -15,10 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from leitstand import __version__
 from leitstand.backups import fingerprint, keys, objects, postgres, secret_files, tidying
 from leitstand.backups.catalogue import COMPLETE, FAILED, KINDS, newest_complete
-from leitstand.backups.exclusive import check_held, exclusive
 from leitstand.backups.verification import verify_backup
 from leitstand.backups.work import Job, Outcome, Progress
 from leitstand.db.engine import transaction
+from leitstand.db.exclusive import check_held, exclusive
 from leitstand.db.models import Backup
 from leitstand.db.models.base import new_id
 from leitstand.errors import InvalidInput, LeitstandError

@@ -49,6 +49,7 @@ def report(
 
     A range takes in its first day and leaves out its last: --from 2026-01-01 --to 2026-02-01 is January.
     """
+    from leitstand.insights.opening import open_facts
     from leitstand.insights.report import build
     from leitstand.insights.scope import resolve
 
@@ -57,7 +58,8 @@ def report(
         scope = resolve(
             session, workspace_id=workspace_id, companion=companion, start=start, end=end, zone=zone
         )
-        document = build(session, scope, steps=steps, top=top)
+        with open_facts(session, scope) as facts:
+            document = build(facts, scope, steps=steps, top=top)
     if as_json:
         click.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
     else:
@@ -83,6 +85,33 @@ def rebuild(workspace: str, as_json: bool) -> None:
         if as_json
         else f"Made the facts of {workspace} anew ({len(logs):,} logs)."
     )
+
+
+@group.command("copy")
+@click.option("--workspace", metavar="W", help="Only this workspace, however few its runs; default: all.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def copy(workspace: str | None, as_json: bool) -> None:
+    """Bring the columnar copies of the facts up to date, from which wide ranges are answered.
+
+    A flow does so every few minutes. A copy that was lost is made again; until then PostgreSQL answers.
+    """
+    from dataclasses import asdict
+
+    from leitstand.insights.copy.copier import copy_facts
+    from leitstand.settings import get_settings
+
+    with database(statement_timeout_ms=0) as engine:
+        if workspace is not None:
+            with transaction(engine) as session:
+                workspace = find_workspace(session, workspace).slug
+        copied = copy_facts(engine, get_settings(), workspace=workspace)
+    if as_json:
+        click.echo(json.dumps({"copied": [asdict(it) for it in copied]}))
+        return
+    for it in copied:
+        click.echo(f"{it.workspace}: {it.written:,} parts, {it.rows:,} rows, {it.bytes / 1e6:,.1f} MB")
+    if not copied:
+        click.echo("Nothing has changed since the last copy, or no workspace has enough runs.")
 
 
 def _show(document: dict[str, Any], title: str) -> None:

@@ -4,13 +4,13 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Date, Integer, cast, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Integer, cast, func, select
 
 from leitstand.db.models import ActorBucket
 from leitstand.db.models.events import NO_ACTOR
-from leitstand.insights.frames import day_span, frame
+from leitstand.insights.frames import day_span
 from leitstand.insights.scope import DAY, Scope, data_days, midnight
+from leitstand.insights.sources import Source, frame, row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,14 +19,15 @@ WINDOWS = {"dau": 1, "wau": 7, "mau": 30}
 LONGEST = max(WINDOWS.values())
 
 
-def active_users(session: Session, scope: Scope) -> int:
+def active_users(source: Source, scope: Scope) -> int:
     """Different actors with an event in the range."""
     known = ActorBucket.actor_key != NO_ACTOR
     actors = select(ActorBucket.actor_key).where(*scope.buckets(), known).group_by(ActorBucket.actor_key)
-    return int(session.execute(select(func.count()).select_from(actors.subquery())).scalar_one())
+    (counted,) = row(source, select(func.count()).select_from(actors.subquery()))
+    return int(counted)
 
 
-def by_day(session: Session, scope: Scope) -> "pd.DataFrame":
+def by_day(source: Source, scope: Scope) -> "pd.DataFrame":
     """Daily, weekly and monthly active users of each local day.
 
     Each window ends with its day and reaches back before the range where it must. Days to come have no row, unless
@@ -37,28 +38,28 @@ def by_day(session: Session, scope: Scope) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    end = _end_of_series(session, scope)
+    end = _end_of_series(source, scope)
     days = day_span(scope.start - LONGEST * DAY, end)
-    gaps = _gaps(session, scope)
+    gaps = _gaps(source, scope)
     series = {name: _rolling(gaps, days, window) for name, window in WINDOWS.items()}
     counted = pd.DataFrame(series, index=days).loc[lambda rows: rows.index >= scope.start]
     return counted.reset_index()
 
 
-def _end_of_series(session: Session, scope: Scope) -> date:
-    _, last = data_days(session, scope)
+def _end_of_series(source: Source, scope: Scope) -> date:
+    _, last = data_days(source, scope)
     today = datetime.now(ZoneInfo(scope.zone)).date()
     return min(scope.end, max(today, last or today) + DAY)
 
 
-def _gaps(session: Session, scope: Scope) -> "pd.DataFrame":
+def _gaps(source: Source, scope: Scope) -> "pd.DataFrame":
     """For each day: how many actors were active on it and how long each stayed away afterwards (at most LONGEST).
 
     From it each window follows without joining days: an actor of a day counts on that day and the following ones,
     until the window is over or the actor comes back.
     """
     since = midnight(scope.start - (LONGEST - 1) * DAY, scope.zone)
-    day = cast(scope.local_day(ActorBucket.bucket), Date).label("day")
+    day = scope.local_day(ActorBucket.bucket).label("day")
     known = ActorBucket.actor_key != NO_ACTOR
     actor_days = (
         select(ActorBucket.actor_key, day)
@@ -74,7 +75,7 @@ def _gaps(session: Session, scope: Scope) -> "pd.DataFrame":
     )
     spans = select(actor_days.c.day, away).subquery()
     return frame(
-        session,
+        source,
         select(spans.c.day, spans.c.away, func.count().label("actors")).group_by(spans.c.day, spans.c.away),
     )
 

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import Select, distinct, func, select
-from sqlalchemy.orm import Session
 
 from leitstand.db.models import ActorBucket, Item, RunFact
 from leitstand.db.models.events import NO_ACTOR
-from leitstand.insights.frames import by_code_point, companion_name, frame
+from leitstand.insights.frames import by_code_point, companion_name
 from leitstand.insights.scope import Scope
+from leitstand.insights.sources import Source, frame, rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TOP = 10
 
 
-def top(session: Session, scope: Scope, *, limit: int = TOP) -> "pd.DataFrame":
+def top(source: Source, scope: Scope, *, limit: int = TOP) -> "pd.DataFrame":
     """The companions with the most runs that began in the range.
 
     Returns:
@@ -33,8 +33,8 @@ def top(session: Session, scope: Scope, *, limit: int = TOP) -> "pd.DataFrame":
         .order_by(runs.c.runs.desc(), by_code_point(name))
         .limit(limit)
     )
-    best = frame(session, first)
-    actors = dict(session.execute(_actors(scope, list(best["companion_id"]))).tuples().all())
+    best = frame(source, first)
+    actors = dict(map(tuple, rows(source, _actors(scope, list(best["companion_id"]))).values))
     return best.assign(active_users=[actors.get(companion, 0) for companion in best["companion_id"]])
 
 

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, literal, select
 
 from leitstand.db.models import RunFact
 from leitstand.insights import traffic
-from leitstand.insights.frames import frame
 from leitstand.insights.scope import Scope
+from leitstand.insights.sources import Source, frame, row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,12 +40,16 @@ class Completion:
     immature: bool
 
 
-def completion(session: Session, scope: Scope) -> Completion:
+def completion(source: Source, scope: Scope) -> Completion:
     """Completion, duration and maturity of the runs that began in the range."""
-    runs = traffic.totals(session, scope)
+    runs = traffic.totals(source, scope)
     seconds = func.extract("epoch", RunFact.last_at - RunFact.first_at)
-    percentiles = [func.percentile_cont(share).within_group(seconds) for share in (0.5, 0.95)]
-    median, p95 = session.execute(select(*percentiles).where(*scope.runs(), _completed())).one()
+    percentiles = [
+        func.percentile_cont(literal(share, literal_execute=True)).within_group(seconds)
+        for share in (0.5, 0.95)
+    ]
+    median, p95 = row(source, select(*percentiles).where(*scope.runs(), _completed()))
+    (immature,) = row(source, select(select(1).where(*scope.runs(), _going()).exists()))
     return Completion(
         viewed=runs.viewed,
         started=runs.started,
@@ -55,11 +58,11 @@ def completion(session: Session, scope: Scope) -> Completion:
         rate_of_viewed=_share(runs.completed, runs.viewed),
         median=None if median is None else float(median),
         p95=None if p95 is None else float(p95),
-        immature=bool(session.execute(select(select(1).where(*scope.runs(), _going()).exists())).scalar()),
+        immature=bool(immature),
     )
 
 
-def by_day(session: Session, scope: Scope) -> "pd.DataFrame":
+def by_day(source: Source, scope: Scope) -> "pd.DataFrame":
     """Completion of each local day's runs.
 
     Returns:
@@ -73,12 +76,12 @@ def by_day(session: Session, scope: Scope) -> "pd.DataFrame":
         completed.label("completed"),
         func.bool_or(_going()).label("immature"),
     ]
-    found = frame(session, select(day, *columns).where(*scope.runs()).group_by(day).order_by(day))
+    found = frame(source, select(day, *columns).where(*scope.runs()).group_by(day).order_by(day))
     found.insert(3, "rate", found["completed"] / found["started"].where(found["started"] > 0))
     return found
 
 
-def completions_by_day(session: Session, scope: Scope) -> "pd.DataFrame":
+def completions_by_day(source: Source, scope: Scope) -> "pd.DataFrame":
     """Runs by the local day on which they were completed, whenever they began.
 
     Returns:
@@ -87,7 +90,7 @@ def completions_by_day(session: Session, scope: Scope) -> "pd.DataFrame":
     day = scope.local_day(RunFact.completed_at).label("day")
     within = [_completed(), RunFact.completed_at >= scope.start_at, RunFact.completed_at < scope.end_at]
     counted = func.count().label("completions")
-    return frame(session, select(day, counted).where(*scope.of(RunFact), *within).group_by(day).order_by(day))
+    return frame(source, select(day, counted).where(*scope.of(RunFact), *within).group_by(day).order_by(day))
 
 
 def _completed() -> ColumnElement[bool]:

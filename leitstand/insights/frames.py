@@ -1,28 +1,14 @@
-"""From a statement to a DataFrame."""
+"""What several questions share: days, and what companions are called."""
 
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Select, String, cast, collate, func, text
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, String, cast, collate, func
 
 from leitstand.db.models import Item
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-# What groups by actors and days would spill to disk with less, at twice the time.
-WORK_MEM = "64MB"
-
-
-def frame(session: Session, statement: Select[Any]) -> "pd.DataFrame":
-    """The rows of a statement under its columns' names, empty columns included."""
-    import pandas as pd
-
-    session.execute(text(f"SET LOCAL work_mem = '{WORK_MEM}'"))
-    result = session.execute(statement)
-    return pd.DataFrame(result.fetchall(), columns=list(result.keys()))
 
 
 def day_span(start: date, end: date) -> "pd.Index[Any]":

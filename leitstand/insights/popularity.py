@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import (
     ColumnElement,
     Date,
-    Float,
+    Double,
     Select,
     String,
     case,
@@ -18,12 +18,13 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
-from sqlalchemy.orm import Session
+from sqlalchemy.sql.selectable import Subquery
 
 from leitstand.db.models import Item, RunFact
 from leitstand.db.models.events import NO_ACTOR
-from leitstand.insights.frames import by_code_point, companion_name, frame
+from leitstand.insights.frames import by_code_point, companion_name
 from leitstand.insights.scope import DAY, Instant, Scope
+from leitstand.insights.sources import Source, frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,7 @@ FORGOTTEN_DAYS = 1000 * HALF_LIFE_DAYS
 TOP = 10
 
 
-def popular(session: Session, scope: Scope, *, limit: int = TOP) -> "pd.DataFrame":
+def popular(source: Source, scope: Scope, *, limit: int = TOP) -> "pd.DataFrame":
     """Companions by decayed use in the range, as of its last day (today, where it ends later).
 
     The score is the sum over (actor, local day, kind of use) of weight · 2^(-age/14 days): opened 1, run 2,
@@ -46,30 +47,39 @@ def popular(session: Session, scope: Scope, *, limit: int = TOP) -> "pd.DataFram
     Returns:
         Columns `companion_id`, `companion`, `score`; by score, then by name.
     """
-    counted = union_all(_begun(scope), _completed(scope)).subquery()
+    counted = _counted(scope)
     age = literal(as_of(scope), Date) - counted.c.day
     decay = case(
-        (age < FORGOTTEN_DAYS, func.power(cast(2, Float), -cast(age, Float) / HALF_LIFE_DAYS)), else_=0.0
+        (age < FORGOTTEN_DAYS, func.power(cast(2, Double), -cast(age, Double) / HALF_LIFE_DAYS)), else_=0.0
     )
     bonus = case((Item.visibility == "official", OFFICIAL_BONUS), else_=1.0)
     # In one order, so that equal facts give a score that is equal to the last bit.
-    worth = aggregate_order_by(counted.c.weight * decay * bonus, counted.c.day, counted.c.weight)
+    worth = aggregate_order_by(
+        counted.c.uses * counted.c.weight * decay * bonus, counted.c.day, counted.c.weight
+    )
     score, name = func.sum(worth).label("score"), companion_name()
     statement = (
-        select(Item.id.label("companion_id"), name.label("companion"), cast(score, Float).label("score"))
+        select(Item.id.label("companion_id"), name.label("companion"), cast(score, Double).label("score"))
         .join(counted, counted.c.companion_id == Item.id)
         .where(Item.workspace_id == scope.workspace_id)
-        .group_by(Item.id)
+        .group_by(Item.id, Item.external_key, Item.title)
         .order_by(score.desc(), by_code_point(name))
         .limit(limit)
     )
-    return frame(session, statement)
+    return frame(source, statement)
 
 
 def as_of(scope: Scope) -> date:
     """The local day from which ages count: the range's last, at most today."""
     today = datetime.now(ZoneInfo(scope.zone)).date()
     return max(scope.start, min(scope.end - DAY, today))
+
+
+def _counted(scope: Scope) -> Subquery:
+    """How many uses of each weight a companion had on each local day: what is raised to a power is few rows."""
+    uses = union_all(_begun(scope), _completed(scope)).subquery()
+    of_day = uses.c.companion_id, uses.c.day, uses.c.weight
+    return select(*of_day, func.count().label("uses")).group_by(*of_day).subquery()
 
 
 def _begun(scope: Scope) -> Select[Any]:

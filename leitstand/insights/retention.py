@@ -4,13 +4,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Date, Integer, Select, cast, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Integer, Select, cast, func, select
 
 from leitstand.db.models import ActorBucket
 from leitstand.db.models.events import NO_ACTOR
-from leitstand.insights.frames import frame
+from leitstand.insights.local_time import local_start
 from leitstand.insights.scope import EARLIEST, Scope, midnight
+from leitstand.insights.sources import Source, frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WEEK = timedelta(days=7)
 
 
-def retention(session: Session, scope: Scope) -> "pd.DataFrame":
+def retention(source: Source, scope: Scope) -> "pd.DataFrame":
     """Of the actors first seen in a local week (from Monday), how many were active so many weeks later.
 
     An actor is first seen at their first event ever in the workspace (or companion); the range chooses the actors
@@ -30,7 +30,7 @@ def retention(session: Session, scope: Scope) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    found = frame(session, _cells(scope))
+    found = frame(source, _cells(scope))
     monday = _this_monday(scope.zone)
     ended = [
         cohort + later * WEEK < monday
@@ -41,7 +41,7 @@ def retention(session: Session, scope: Scope) -> "pd.DataFrame":
 
 def _cells(scope: Scope) -> Select[Any]:
     """The actor-weeks of the range's newcomers, counted by cohort."""
-    week = cast(func.date_trunc("week", func.timezone(scope.zone, ActorBucket.bucket)), Date).label("week")
+    week = local_start(scope.zone, ActorBucket.bucket, "week").label("week")
     ever = scope.buckets(since=midnight(EARLIEST, scope.zone))
     known = ActorBucket.actor_key != NO_ACTOR
     first = func.min(ActorBucket.bucket).label("first")

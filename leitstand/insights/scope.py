@@ -13,6 +13,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from leitstand.db.models import ActorBucket, Companion, Item, RunFact, Workspace
 from leitstand.errors import InvalidInput, NotFound
 from leitstand.identity.workspaces import checked_zone
+from leitstand.insights.local_time import local_day
+from leitstand.insights.sources import Source, row
 
 EARLIEST, LATEST = date(1970, 1, 1), date(2200, 1, 1)
 DAY = timedelta(days=1)
@@ -77,7 +79,7 @@ class Scope:
 
     def local_day(self, column: Instant) -> ColumnElement[date]:
         """The local day of an instant, in SQL."""
-        return func.date(func.timezone(self.zone, column))
+        return local_day(self.zone, column)
 
     def runs(self) -> list[ColumnElement[bool]]:
         """The conditions on `RunFact`: runs of the scope that began in the range."""
@@ -132,12 +134,12 @@ def resolve(
     return replace(whole, start=begin, end=finish)
 
 
-def data_days(session: Session, scope: Scope) -> tuple[date | None, date | None]:
+def data_days(source: Source, scope: Scope) -> tuple[date | None, date | None]:
     """The first and the last local day on which anything happened, whatever the scope's range."""
     statement = select(func.min(ActorBucket.bucket), func.max(ActorBucket.bucket)).where(
         *scope.of(ActorBucket)
     )
-    first, last = session.execute(statement).one()
+    first, last = row(source, statement)
     zone = ZoneInfo(scope.zone)
     return (first.astimezone(zone).date(), last.astimezone(zone).date()) if first else (None, None)
 

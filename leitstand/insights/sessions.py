@@ -4,12 +4,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Select, func, or_, select
-from sqlalchemy.orm import Session
 
 from leitstand.db.models import ActorBucket
 from leitstand.db.models.events import NO_ACTOR
-from leitstand.insights.frames import frame
 from leitstand.insights.scope import QUARTER, Scope
+from leitstand.insights.sources import Source, frame, row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,13 +16,14 @@ if TYPE_CHECKING:
 PAUSE = timedelta(minutes=30)
 
 
-def sessions(session: Session, scope: Scope) -> int:
+def sessions(source: Source, scope: Scope) -> int:
     """Sessions that began in the range. Events without an actor belong to none."""
     starts = _starts(scope).subquery()
-    return int(session.execute(select(func.count()).select_from(starts)).scalar_one())
+    (counted,) = row(source, select(func.count()).select_from(starts))
+    return int(counted)
 
 
-def by_day(session: Session, scope: Scope) -> "pd.DataFrame":
+def by_day(source: Source, scope: Scope) -> "pd.DataFrame":
     """Sessions by the local day on which they began.
 
     Returns:
@@ -31,7 +31,7 @@ def by_day(session: Session, scope: Scope) -> "pd.DataFrame":
     """
     starts = _starts(scope).subquery()
     day = scope.local_day(starts.c.first_at).label("day")
-    return frame(session, select(day, func.count().label("sessions")).group_by(day).order_by(day))
+    return frame(source, select(day, func.count().label("sessions")).group_by(day).order_by(day))
 
 
 def _starts(scope: Scope) -> Select[Any]:

@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ARRAY, Select, Text, any_, distinct, func, literal, select, true
-from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import Subquery, TableValuedAlias
 
 from leitstand.db.models import Companion, Item, RunFact
 from leitstand.errors import InvalidInput
-from leitstand.insights.frames import by_code_point, frame
+from leitstand.insights.frames import by_code_point
 from leitstand.insights.scope import EARLIEST, LATEST, Scope
+from leitstand.insights.sources import Source, column, frame, rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ MOST_STEPS = 50
 SHOWN = 8
 
 
-def steps(session: Session, scope: Scope, names: Sequence[str] | None = None) -> "pd.DataFrame":
+def steps(source: Source, scope: Scope, names: Sequence[str] | None = None) -> "pd.DataFrame":
     """Drop-off at each step: runs that reached it and no later one ÷ runs that reached it.
 
     Args:
@@ -35,16 +35,16 @@ def steps(session: Session, scope: Scope, names: Sequence[str] | None = None) ->
         InvalidInput: a named step that no run of the workspace ever reached.
     """
     if names:
-        _check(session, scope, names)
-    funnel = list(dict.fromkeys(names or shared_funnel(session, scope) or common_steps(session, scope)))
-    found = frame(session, _placed(scope, funnel)).set_index("position")
+        _check(source, scope, names)
+    funnel = list(dict.fromkeys(names or shared_funnel(source, scope) or common_steps(source, scope)))
+    found = frame(source, _placed(scope, funnel)).set_index("position")
     counted = found.reindex(range(1, len(funnel) + 1)).fillna(0).astype("int64")
     counted.insert(0, "step", funnel)
     counted["drop_off"] = counted["dropped"] / counted["reached"].where(counted["reached"] > 0)
     return counted.reset_index(drop=True)
 
 
-def shared_funnel(session: Session, scope: Scope) -> list[str]:
+def shared_funnel(source: Source, scope: Scope) -> list[str]:
     """The funnel that every companion with runs in the scope has; empty where they differ or have none."""
     of_companion = (
         select(1).where(*scope.runs(), RunFact.companion_id == Companion.item_id).correlate(Companion)
@@ -55,11 +55,11 @@ def shared_funnel(session: Session, scope: Scope) -> list[str]:
         .where(Item.workspace_id == scope.workspace_id, of_companion.exists())
         .limit(2)
     )
-    funnels = session.execute(statement).scalars().all()
+    funnels = column(source, statement)
     return list(funnels[0]) if len(funnels) == 1 else []
 
 
-def common_steps(session: Session, scope: Scope, *, limit: int = MOST_STEPS) -> list[str]:
+def common_steps(source: Source, scope: Scope, *, limit: int = MOST_STEPS) -> list[str]:
     """The steps of the scope's runs by how many reached them, then by name."""
     sets = _step_sets(scope)
     step = _each(sets)
@@ -71,7 +71,7 @@ def common_steps(session: Session, scope: Scope, *, limit: int = MOST_STEPS) -> 
         .order_by(func.sum(sets.c.runs).desc(), by_code_point(step.c.name))
         .limit(limit)
     )
-    return list(session.execute(statement).scalars())
+    return column(source, statement)
 
 
 def _step_sets(scope: Scope) -> Subquery:
@@ -102,16 +102,16 @@ def _placed(scope: Scope, funnel: list[str]) -> Select[Any]:
     return select(*columns).where(placed.c.position.is_not(None)).group_by(placed.c.position)
 
 
-def _check(session: Session, scope: Scope, names: Sequence[str]) -> None:
+def _check(source: Source, scope: Scope, names: Sequence[str]) -> None:
     for name in names:
         reached = (
             select(1)
             .where(RunFact.workspace_id == scope.workspace_id, literal(name) == any_(RunFact.steps))
             .limit(1)
         )
-        if session.execute(reached).first() is None:
+        if not rows(source, reached).values:
             known = common_steps(
-                session, replace(scope, companion_id=None, start=EARLIEST, end=LATEST), limit=SHOWN
+                source, replace(scope, companion_id=None, start=EARLIEST, end=LATEST), limit=SHOWN
             )
             hint = (
                 "There is for example: " + ", ".join(known) + "."

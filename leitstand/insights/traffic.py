@@ -1,14 +1,15 @@
 """Traffic: runs that were viewed and started, and events, per bucket of local time."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session
 
 from leitstand.db.models import ActorBucket, RunFact
-from leitstand.insights.frames import day_span, frame
-from leitstand.insights.scope import Scope
+from leitstand.insights.frames import day_span
+from leitstand.insights.local_time import LocalHour, local_start
+from leitstand.insights.scope import Instant, Scope
+from leitstand.insights.sources import Source, frame, row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,13 +38,12 @@ def _completed() -> ColumnElement[int]:
     return func.count(RunFact.completed_at).filter(RunFact.started_at.is_not(None))
 
 
-def totals(session: Session, scope: Scope) -> Totals:
+def totals(source: Source, scope: Scope) -> Totals:
     """Runs of the range: `viewed`, `started`, `completed` (whenever they did)."""
-    row = session.execute(select(_viewed(), _started(), _completed()).where(*scope.runs())).one()
-    return Totals(*row)
+    return Totals(*row(source, select(_viewed(), _started(), _completed()).where(*scope.runs())))
 
 
-def traffic(session: Session, scope: Scope, *, bucket: Bucket = "day", dense: bool = False) -> "pd.DataFrame":
+def traffic(source: Source, scope: Scope, *, bucket: Bucket = "day", dense: bool = False) -> "pd.DataFrame":
     """Runs by the local day (hour, week from Monday, month) on which they began.
 
     Args:
@@ -59,23 +59,20 @@ def traffic(session: Session, scope: Scope, *, bucket: Bucket = "day", dense: bo
         .group_by(at)
         .order_by(at)
     )
-    found = frame(session, statement)
+    found = frame(source, statement)
     if dense and bucket == "day":
         days = found.set_index("day").reindex(day_span(scope.start, scope.end), fill_value=0)
         return days.reset_index()
     return found
 
 
-def events(session: Session, scope: Scope) -> int:
+def events(source: Source, scope: Scope) -> int:
     """How many events occurred in the range."""
-    return int(
-        session.execute(
-            select(func.coalesce(func.sum(ActorBucket.events), 0)).where(*scope.buckets())
-        ).scalar_one()
-    )
+    (counted,) = row(source, select(func.coalesce(func.sum(ActorBucket.events), 0)).where(*scope.buckets()))
+    return int(counted)
 
 
-def events_by(session: Session, scope: Scope, *, bucket: Bucket = "day") -> "pd.DataFrame":
+def events_by(source: Source, scope: Scope, *, bucket: Bucket = "day") -> "pd.DataFrame":
     """Events by when they occurred.
 
     Returns:
@@ -84,10 +81,12 @@ def events_by(session: Session, scope: Scope, *, bucket: Bucket = "day") -> "pd.
     """
     at = _start_of(scope, ActorBucket.bucket, bucket).label(bucket)
     counted = func.sum(ActorBucket.events).label("events")
-    return frame(session, select(at, counted).where(*scope.buckets()).group_by(at).order_by(at))
+    return frame(source, select(at, counted).where(*scope.buckets()).group_by(at).order_by(at))
 
 
-def _start_of(scope: Scope, column: ColumnElement[object] | object, bucket: Bucket) -> ColumnElement[object]:
+def _start_of(scope: Scope, instant: Instant, bucket: Bucket) -> ColumnElement[Any]:
     if bucket == "hour":
-        return func.date_trunc("hour", column, scope.zone)
-    return func.date(func.date_trunc(bucket, func.timezone(scope.zone, column)))
+        return LocalHour(scope.zone, instant)
+    if bucket == "day":
+        return scope.local_day(instant)
+    return local_start(scope.zone, instant, bucket)

@@ -13,9 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from leitstand import __version__
-from leitstand.backups.exclusive import check_held, exclusive
 from leitstand.backups.work import Progress
 from leitstand.db.engine import transaction
+from leitstand.db.exclusive import check_held, exclusive
 from leitstand.db.models import Report, Workspace
 from leitstand.db.models.base import new_id
 from leitstand.errors import Conflict, LeitstandError, NotFound

@@ -12,9 +12,9 @@ from uuid import UUID
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from leitstand.backups.exclusive import check_held, exclusive
 from leitstand.backups.work import Progress
 from leitstand.db.engine import transaction
+from leitstand.db.exclusive import check_held, exclusive
 from leitstand.db.models import Backup, Drill
 from leitstand.db.models.base import new_id
 from leitstand.errors import InvalidInput, LeitstandError

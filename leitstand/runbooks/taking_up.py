@@ -7,10 +7,10 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from leitstand.backups.catalogue import newest_complete
-from leitstand.backups.exclusive import exclusive
 from leitstand.backups.operations import run_backup
 from leitstand.backups.work import Progress
 from leitstand.db.engine import make_engine, transaction
+from leitstand.db.exclusive import exclusive
 from leitstand.db.models import Backup
 from leitstand.errors import InvalidInput
 from leitstand.runbooks import scratch

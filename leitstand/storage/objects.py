@@ -70,6 +70,7 @@ class ObjectStorage:
             (settings.bucket_media, True),
             (settings.bucket_backups, False),
             (settings.bucket_evidence, True),
+            (settings.bucket_insights, False),
         ):
             self.ensure_bucket(bucket, versioned=versioned)
 

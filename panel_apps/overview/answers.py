@@ -1,7 +1,7 @@
 """What the overview shows of one scope, each question asked once."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
@@ -17,7 +17,9 @@ from leitstand.insights import (
     traffic,
 )
 from leitstand.insights.completion import Completion
+from leitstand.insights.opening import open_facts
 from leitstand.insights.scope import DAY, Scope
+from leitstand.insights.sources import Source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,29 +66,29 @@ class Answers:
 
 def ask(session: Session, scope: Scope, *, compare: bool) -> Answers:
     """Ask every question of the overview about a scope."""
-    as_of = datetime.now(UTC)
-    active = activity.by_day(session, scope)
-    daily = traffic.traffic(session, scope, dense=True)
-    shown_until = max(active["day"], default=scope.end - DAY)
-    return Answers(
-        figures=figures(session, scope),
-        before=figures(session, scope.previous()) if compare else None,
-        traffic=daily[daily["day"] <= shown_until],
-        active=active,
-        completion=completion.by_day(session, scope),
-        steps=steps.steps(session, scope),
-        top=companions.top(session, scope),
-        popular=popularity.popular(session, scope),
-        retention=retention.retention(session, scope),
-        as_of=as_of,
-    )
+    with open_facts(session, scope) as facts:
+        active = activity.by_day(facts, scope)
+        daily = traffic.traffic(facts, scope, dense=True)
+        shown_until = max(active["day"], default=scope.end - DAY)
+        return Answers(
+            figures=figures(facts, scope),
+            before=figures(facts, scope.previous()) if compare else None,
+            traffic=daily[daily["day"] <= shown_until],
+            active=active,
+            completion=completion.by_day(facts, scope),
+            steps=steps.steps(facts, scope),
+            top=companions.top(facts, scope),
+            popular=popularity.popular(facts, scope),
+            retention=retention.retention(facts, scope),
+            as_of=facts.as_of,
+        )
 
 
-def figures(session: Session, scope: Scope) -> Figures:
+def figures(source: Source, scope: Scope) -> Figures:
     """The key figures of a scope."""
     return Figures(
-        runs=completion.completion(session, scope),
-        active_users=activity.active_users(session, scope),
-        sessions=sessions.sessions(session, scope),
-        events=traffic.events(session, scope),
+        runs=completion.completion(source, scope),
+        active_users=activity.active_users(source, scope),
+        sessions=sessions.sessions(source, scope),
+        events=traffic.events(source, scope),
     )

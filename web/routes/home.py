@@ -11,6 +11,7 @@ from leitstand.catalogue.recents import list_recents
 from leitstand.catalogue.usage import recent_imports, usage
 from leitstand.identity.access import Principal
 from leitstand.insights import traffic
+from leitstand.insights.opening import open_facts
 from leitstand.insights.scope import Scope
 from serving.session import CurrentPrincipal, Db
 from web.pages import fragment, render, wants_fragment
@@ -59,7 +60,10 @@ def used(request: Request, session: Db, principal: CurrentPrincipal) -> Response
     scope = Scope(
         principal.workspace_id, None, today - timedelta(days=29), today + timedelta(days=1), principal.zone
     )
-    runs = traffic.totals(session, scope) if principal.may("insights:read") else None
+    runs = None
+    if principal.may("insights:read"):
+        with open_facts(session, scope) as facts:
+            runs = traffic.totals(facts, scope)
     return _piece(request, principal, "usage", "Usage", usage=usage(session, principal=principal), runs=runs)
 
 

@@ -3,6 +3,7 @@
 from leitstand.db.models.base import Base
 from leitstand.db.models.catalogue import Companion, CompanionVersion, Favorite, Item, Recent
 from leitstand.db.models.events import ActorBucket, Event, EventImport, EventRefusal, RunFact
+from leitstand.db.models.fact_copy import FactChange, FactCopy, FactPart
 from leitstand.db.models.identity import (
     ApiToken,
     AuditEntry,
@@ -20,7 +21,7 @@ from leitstand.db.models.runtime import FlowRun
 
 __all__ = [
     "ActorBucket", "ApiToken", "AuditEntry", "Backup", "Base", "CheckRun", "Chunk", "Companion", "CompanionVersion",
-    "Document", "Drill", "Event", "EventImport", "EventRefusal", "Favorite", "FlowExecution", "FlowRun",
-    "Heartbeat", "IdempotencyKey", "Item", "JobFailure", "Membership", "Person", "Recent", "Report", "ReportMail",
-    "ReportSubscription", "RunFact", "SignInAttempt", "UserSession", "Workspace",
+    "Document", "Drill", "Event", "EventImport", "EventRefusal", "FactChange", "FactCopy", "FactPart", "Favorite",
+    "FlowExecution", "FlowRun", "Heartbeat", "IdempotencyKey", "Item", "JobFailure", "Membership", "Person", "Recent",
+    "Report", "ReportMail", "ReportSubscription", "RunFact", "SignInAttempt", "UserSession", "Workspace",
 ]  # fmt: skip

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import select
 
 from leitstand.backups.catalogue import last_proven, list_backups, list_drills
-from leitstand.backups.exclusive import exclusive
 from leitstand.backups.operations import run_backup
 from leitstand.db.engine import transaction
+from leitstand.db.exclusive import exclusive
 from leitstand.db.models import Drill
 from leitstand.errors import Conflict, NotFound
 from leitstand.runbooks import documents

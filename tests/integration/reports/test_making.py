@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import InternalError
 from sqlalchemy.orm import Session
 
-from leitstand.backups.exclusive import exclusive
+from leitstand.db.exclusive import exclusive
 from leitstand.db.models import Backup, CheckRun, Drill, FlowExecution, Report, Workspace
 from leitstand.errors import Conflict, InvalidInput, NotFound
 from leitstand.insights import report as insights_report

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = '0006_reports'
-down_revision = '0004_fact_columns'
+down_revision = '0005_fact_copy'
 branch_labels = None
 depends_on = None
 

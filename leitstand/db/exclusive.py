@@ -1,11 +1,11 @@
-"""One backup of a kind, or one drill, at a time: an advisory lock that the server drops with the connection.
+"""One backup of a kind, one drill, one copier at a time: an advisory lock that the server drops with the connection.
 
 So a killed process never leaves a lock behind, and who gets the lock knows that no other is at work.
 """
 
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
@@ -27,11 +27,14 @@ def exclusive(engine: Engine, name: str) -> Iterator[Connection]:
         if not connection.scalar(text("SELECT pg_try_advisory_lock(:class, :key)"), _arguments(name)):
             raise Conflict(
                 f"Another {name} is running.",
-                hint="Wait until it has ended; `leitstand backup list` and `leitstand drill list` show it.",
+                hint="Wait until it has ended; `leitstand backup list`, `leitstand drill list` and `leitstand flow list` show what runs.",
             )
         try:
             yield connection
         finally:
+            # The next one need not wait until the server notices that the connection is gone.
+            with suppress(DBAPIError):
+                connection.execute(text("SELECT pg_advisory_unlock(:class, :key)"), _arguments(name))
             # The connection goes back to the pool with the server's limits as they were, or not at all.
             connection.invalidate()
 

@@ -1,0 +1,60 @@
+"""Prometheus metrics of the checks: on how many days facts or copies differ, as the last check found."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from prometheus_client import REGISTRY
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from leitstand.db.engine import get_engine, transaction
+
+# The checks whose violations are days of a workspace.
+DAILY = ("runs-equal-events", "actors-equal-events", "copy-equals-facts")
+LATEST = text("""
+SELECT outcome ->> 'name' AS name, coalesce((outcome ->> 'unexpected')::int, 0) AS days,
+       extract(epoch FROM run.at) AS at
+FROM (SELECT DISTINCT ON (suite) suite, at, result FROM check_run WHERE target = 'live' ORDER BY suite, at DESC) AS run,
+     jsonb_array_elements(run.result -> 'results') AS outcome
+WHERE outcome ->> 'name' = ANY(:names) ORDER BY 1
+""")
+
+
+class ChecksCollector(Collector):
+    """Days that differ, by check, and when that was looked at."""
+
+    def __init__(self, engine: Engine | None = None) -> None:
+        self.engine = engine
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """No families: so that registering it asks the database nothing."""
+        return []
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """The figures of the last checks; none while the database does not answer."""
+        try:
+            with transaction(self.engine or get_engine()) as session:
+                found = session.execute(LATEST, {"names": list(DAILY)}).all()
+        except SQLAlchemyError:
+            return
+        days = GaugeMetricFamily(
+            "leitstand_insights_differing_days",
+            "Days on which facts differ from events, or copies from facts; alert on any.",
+            labels=["check"],
+        )
+        at = GaugeMetricFamily(
+            "leitstand_insights_checked_timestamp_seconds", "When that was last checked.", labels=["check"]
+        )
+        for name, differing, checked in found:
+            days.add_metric([name], differing)
+            at.add_metric([name], float(checked))
+        yield days
+        yield at
+
+
+@lru_cache(maxsize=1)
+def install() -> None:
+    """Add the checks' figures to this process's metrics, once."""
+    REGISTRY.register(ChecksCollector())

@@ -1,0 +1,108 @@
+"""The facts that are copied: their rows as PostgreSQL gives them and as Parquet holds them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import DateTime
+
+from leitstand.db.models import ActorBucket, RunFact
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A fact.
+
+    Args:
+        name: in the log of changes and in keys.
+        model: its table.
+        at: the column by whose UTC day and month it is copied.
+        order: what orders rows of the same instant.
+    """
+
+    name: str
+    model: type[RunFact] | type[ActorBucket]
+    at: str
+    order: tuple[str, ...]
+
+    @property
+    def table(self) -> str:
+        """Its table's name."""
+        return self.model.__tablename__
+
+    @property
+    def columns(self) -> list[str]:
+        """Those of the copy; a copy is of one workspace."""
+        return [column.name for column in self.model.__table__.columns if column.name != "workspace_id"]
+
+    def select(self, workspace_id: UUID, days: Sequence[tuple[date, date]], *, ordered: bool) -> str:
+        """The query of a workspace's rows of some ranges of UTC days, half-open."""
+        ranges = [f"({self.at} >= '{start}Z' AND {self.at} < '{end}Z')" for start, end in days]
+        query = (
+            f"SELECT {', '.join(self.columns)} FROM {self.table}"  # noqa: S608 - our own names, dates and a UUID
+            f" WHERE workspace_id = '{UUID(str(workspace_id))}' AND ({' OR '.join(ranges) or 'false'})"
+        )
+        return f"{query} ORDER BY {', '.join((self.at, *self.order))}" if ordered else query
+
+    def plain(self, batch: "pa.RecordBatch | pa.Table") -> "pa.RecordBatch | pa.Table":
+        """Rows as Parquet holds them: instants are microseconds since 1970 (UTC) without a zone.
+
+        A calendar library would look at every instant that has one.
+        """
+        import pyarrow as pa
+
+        instant, instants = pa.timestamp("us"), pa.list_(pa.timestamp("us"))
+        kinds = {
+            column.name: instant if isinstance(column.type, DateTime) else instants
+            for column in self.model.__table__.columns
+            if isinstance(getattr(column.type, "item_type", column.type), DateTime)
+        }
+        fields = [pa.field(field.name, kinds.get(field.name, field.type)) for field in batch.schema]
+        return batch.cast(pa.schema(fields))
+
+
+RUNS = Fact("run", RunFact, "first_at", ("log_id", 'run_key COLLATE "C"'))
+ACTORS = Fact("actor", ActorBucket, "bucket", ("companion_id", 'actor_key COLLATE "C"'))
+FACTS = (RUNS, ACTORS)
+
+
+def month_of(day: date) -> date:
+    """The first day of a day's month."""
+    return day.replace(day=1)
+
+
+def month_after(month: date) -> date:
+    """The first day of the following month."""
+    return (month.replace(day=28) + 4 * DAY).replace(day=1)
+
+
+def months_between(first: date, last: date) -> list[date]:
+    """Every month from that of `first` to that of `last`."""
+    found, month = [], month_of(first)
+    while month <= last:
+        found.append(month)
+        month = month_after(month)
+    return found
+
+
+def stretches(days: Sequence[date]) -> list[tuple[date, date]]:
+    """Days as half-open ranges, as few as there can be."""
+    ranges: list[tuple[date, date]] = []
+    for day in sorted(set(days)):
+        if ranges and ranges[-1][1] == day:
+            ranges[-1] = ranges[-1][0], day + DAY
+        else:
+            ranges.append((day, day + DAY))
+    return ranges
+
+
+def instant(day: date) -> datetime:
+    """The instant (UTC) at which a UTC day begins."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -1,0 +1,86 @@
+"""What of a workspace's facts is copied, and what changed since: read in one snapshot, so that both agree."""
+
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from leitstand.insights.copy.facts import FACTS, Fact, month_of
+from leitstand.insights.copy.snapshots import Snapshot
+
+COPY = """
+SELECT c.watermark::text::bigint, c.seen::text::bigint, c.generation,
+       c.cluster = control.system_identifier::text AND c.watermark <= pg_snapshot_xmax(pg_current_snapshot())
+FROM fact_copy AS c, pg_control_system() AS control WHERE c.workspace_id = '{workspace}'
+"""
+PARTS = """
+SELECT fact, month, key, sha256, rows, bytes FROM fact_part WHERE workspace_id = '{workspace}' AND replaced_at IS NULL
+"""
+CHANGES = """
+SELECT fact, day, count(*), max(changed)::text::bigint FROM fact_change
+WHERE workspace_id = '{workspace}' AND changed >= '{since}' GROUP BY 1, 2
+"""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One object of the copy: the rows of a fact's month."""
+
+    fact: str
+    month: date
+    key: str
+    sha256: str
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class CopyState:
+    """A copy and the days (UTC) whose rows are no longer what it holds.
+
+    Args:
+        watermark: the transaction before which everything is in the copy.
+        seen: the one before which the copier has last looked.
+        generation: how often it was made.
+        parts: those of each fact, by month.
+        changed: of each fact the changed days, and by which last transaction.
+        version: tells this state of the facts from every other of the workspace.
+    """
+
+    workspace_id: UUID
+    watermark: int
+    seen: int
+    generation: int
+    parts: dict[str, list[Part]]
+    changed: dict[str, dict[date, int]]
+    version: tuple[int, ...]
+
+    def days(self, fact: Fact) -> list[date]:
+        """The changed days of a fact, in order."""
+        return sorted(self.changed.get(fact.name, {}))
+
+    def months(self) -> set[date]:
+        """Every month that has rows, in the copy or since."""
+        copied = {part.month for parts in self.parts.values() for part in parts}
+        return copied | {month_of(day) for days in self.changed.values() for day in days}
+
+
+def read_state(snapshot: Snapshot, workspace_id: UUID) -> CopyState | None:
+    """The state of a workspace's copy; None where there is none, or one that says nothing of this database.
+
+    Transaction ids are a server's own: after a dump was loaded into another one they mean other transactions.
+    """
+    workspace = UUID(str(workspace_id))
+    found = snapshot.rows(COPY.format(workspace=workspace))
+    if not found or not found[0][3]:
+        return None
+    watermark, seen, generation, _ = found[0]
+    parts: dict[str, list[Part]] = {fact.name: [] for fact in FACTS}
+    for row in snapshot.rows(PARTS.format(workspace=workspace)):
+        parts[row[0]].append(Part(*row))
+    changes = snapshot.rows(CHANGES.format(workspace=workspace, since=watermark))
+    changed: dict[str, dict[date, int]] = {fact.name: {} for fact in FACTS}
+    for fact, day, _, last in changes:
+        changed[fact][day] = last
+    # The log only grows until the next copy: as many entries of the same copy are the same entries.
+    version = (watermark, generation, sum(count for _, _, count, _ in changes))
+    return CopyState(workspace, watermark, seen, generation, parts, changed, version)

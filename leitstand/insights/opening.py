@@ -1,0 +1,97 @@
+"""Which engine answers: chosen for the range of a question, with PostgreSQL behind whatever fails."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from leitstand.db.engine import STATEMENT_TIMEOUT_MS
+from leitstand.errors import LeitstandError
+from leitstand.insights.remembered import RememberedFacts
+from leitstand.insights.scope import Scope
+from leitstand.insights.sources import Facts, PostgresFacts, Rows
+from leitstand.settings import Settings, get_settings
+from leitstand.telemetry.logs import get_logger
+
+# On fewer days PostgreSQL is as fast (measured: benchmarks/insights_engines.py).
+WIDE_DAYS = 7
+# A store that does not answer is asked again after a while, not by every question.
+PAUSE_SECONDS = 30.0
+log = get_logger("insights")
+_failed: dict[UUID, float] = {}
+
+
+class SurvivingFacts(Facts):
+    """Answers with the copy; with the facts themselves from the first failure on."""
+
+    def __init__(self, copy: Facts, session: Session) -> None:
+        self.as_of = copy.as_of
+        self._facts = copy
+        self._session = session
+
+    def rows(self, statement: Select[Any]) -> Rows:
+        if isinstance(self._facts, PostgresFacts):
+            return self._facts.rows(statement)
+        try:
+            return self._facts.rows(statement)
+        except _failures() as error:
+            log.warning("the copy of the facts failed; PostgreSQL answers", error=str(error)[:500])
+            self._facts = PostgresFacts(self._session)
+            return self._facts.rows(statement)
+
+
+@contextmanager
+def open_facts(session: Session, scope: Scope, *, settings: Settings | None = None) -> Iterator[Facts]:
+    """The facts that questions about a scope are asked; the figures are the same whichever engine answers.
+
+    Args:
+        session: reads what the copy does not have, in its own transaction.
+        scope: its workspace, and how wide a range is asked about.
+    """
+    settings = settings or get_settings()
+    with ExitStack() as held:
+        yield _copied(held, settings, session, scope) or PostgresFacts(session)
+
+
+def _copied(held: ExitStack, settings: Settings, session: Session, scope: Scope) -> Facts | None:
+    """The facts from their copy, where one is there and worth it."""
+    chosen = settings.insights_engine
+    if chosen == "postgres" or (chosen == "auto" and scope.days < WIDE_DAYS):
+        return None
+    if _failed.get(scope.workspace_id, 0.0) > time.monotonic():
+        return None
+    try:
+        copy = _opened(held, settings, scope)
+    except _failures() as error:
+        log.warning("the copy of the facts can't be read; PostgreSQL answers", error=str(error)[:500])
+        _failed[scope.workspace_id] = time.monotonic() + PAUSE_SECONDS
+        return None
+    return SurvivingFacts(copy, session) if copy else None
+
+
+def _opened(held: ExitStack, settings: Settings, scope: Scope) -> Facts | None:
+    from leitstand.insights.columnar.facts import columnar_facts
+    from leitstand.insights.copy.snapshots import snapshot
+    from leitstand.insights.copy.state import read_state
+
+    # Left open on success only: a failure on the way lets go of everything.
+    with ExitStack() as opening:
+        view = opening.enter_context(snapshot(settings, timeout_ms=STATEMENT_TIMEOUT_MS))
+        state = read_state(view, scope.workspace_id)
+        if state is None:
+            return None
+        facts = opening.enter_context(columnar_facts(settings, view, state))
+        held.push(opening.pop_all())
+        return RememberedFacts(facts, state.version)
+
+
+def _failures() -> tuple[type[BaseException], ...]:
+    import adbc_driver_manager
+    import duckdb
+
+    return LeitstandError, adbc_driver_manager.Error, duckdb.Error, PoolTimeout, OSError

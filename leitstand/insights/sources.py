@@ -1,0 +1,84 @@
+"""Where the facts are read from: PostgreSQL, or their columnar copy. A metric is one statement for both.
+
+Every function of `leitstand.insights` takes a `Source`: what `leitstand.insights.opening.open_facts` gives, or a
+session, which stands for PostgreSQL.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Select, text
+from sqlalchemy.orm import Session
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# What groups by actors and days would spill to disk with less, at twice the time.
+WORK_MEM = "64MB"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a statement found: instants are aware (UTC), ids are UUIDs, whichever engine answered."""
+
+    names: Sequence[str]
+    values: Sequence[Sequence[Any]]
+
+
+class Facts(ABC):
+    """The facts of one workspace, complete up to `as_of`."""
+
+    as_of: datetime
+
+    @abstractmethod
+    def rows(self, statement: Select[Any]) -> Rows:
+        """Everything that a statement over `RunFact`, `ActorBucket`, `Item` and `Companion` finds."""
+
+
+class PostgresFacts(Facts):
+    """The facts themselves, in the session's transaction."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.as_of = datetime.now(UTC)
+
+    def rows(self, statement: Select[Any]) -> Rows:
+        self._session.execute(text(f"SET LOCAL work_mem = '{WORK_MEM}'"))
+        found = self._session.execute(statement)
+        return Rows(list(found.keys()), found.fetchall())
+
+
+Source = Session | Facts
+
+
+def as_of(source: Source) -> datetime:
+    """Up to when what the source answers is complete."""
+    return datetime.now(UTC) if isinstance(source, Session) else source.as_of
+
+
+def rows(source: Source, statement: Select[Any]) -> Rows:
+    """The rows of a statement."""
+    facts = PostgresFacts(source) if isinstance(source, Session) else source
+    return facts.rows(statement)
+
+
+def frame(source: Source, statement: Select[Any]) -> "pd.DataFrame":
+    """The rows of a statement under its columns' names, empty columns included."""
+    import pandas as pd
+
+    found = rows(source, statement)
+    return pd.DataFrame(list(map(tuple, found.values)), columns=list(found.names))
+
+
+def row(source: Source, statement: Select[Any]) -> Sequence[Any]:
+    """The one row of a statement."""
+    (only,) = rows(source, statement).values
+    return only
+
+
+def column(source: Source, statement: Select[Any]) -> list[Any]:
+    """The first column of a statement's rows."""
+    return [values[0] for values in rows(source, statement).values]

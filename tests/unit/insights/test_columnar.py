@@ -1,0 +1,67 @@
+"""The process's DuckDB opens the parts' folder and nothing else; parts are bounded."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from sqlalchemy import func, select
+
+from leitstand.db.models import Item, RunFact
+from leitstand.insights.columnar import engine, files
+from leitstand.insights.columnar.dialect import compiled
+from leitstand.insights.columnar.facts import EMPTY
+from leitstand.settings import Settings
+
+
+@pytest.fixture
+def cursor(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    found = engine.cursor(Settings(data_dir=tmp_path))
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM read_text('/etc/hostname')",
+        "SELECT * FROM read_csv('/etc/hostname')",
+        "SELECT * FROM read_parquet('https://example.com/x.parquet')",
+        "ATTACH '/tmp/other.duckdb'",
+        "COPY (SELECT 1) TO '/tmp/out.csv'",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
+        "SET memory_limit = '100GB'",
+        "SET allowed_directories = ['/']",
+    ],
+)
+def test_no_query_reaches_other_files_hosts_or_settings(
+    cursor: duckdb.DuckDBPyConnection, query: str
+) -> None:
+    with pytest.raises(duckdb.Error):
+        cursor.execute(query)
+
+
+def test_memory_and_threads_are_bounded(cursor: duckdb.DuckDBPyConnection) -> None:
+    names = "'threads', 'memory_limit', 'TimeZone'"
+    found = dict(
+        cursor.execute(f"SELECT name, value FROM duckdb_settings() WHERE name IN ({names})").fetchall()
+    )
+    assert found == {"threads": "2", "memory_limit": "488.2 MiB", "TimeZone": "UTC"}
+
+
+def test_the_parts_used_longest_ago_go_first(tmp_path: Path) -> None:
+    for place, name in enumerate("abc"):
+        path = tmp_path / f"{name}.parquet"
+        path.write_bytes(b"x" * 10)
+        os.utime(path, ns=(place, place))
+    files.make_room(tmp_path, 20)
+    assert {path.stem for path in tmp_path.iterdir()} == {"b", "c"}
+
+
+def test_a_question_names_its_tables_and_whether_the_clock_decides() -> None:
+    joined = select(func.count().label("runs")).join_from(RunFact, Item, Item.id == RunFact.companion_id)
+    asked = compiled(joined, EMPTY)
+    assert (asked.tables, asked.names, asked.volatile) == ({"run_fact", "item"}, ("runs",), False)
+    assert compiled(select(RunFact.run_key).where(RunFact.last_at > func.now()), EMPTY).volatile
