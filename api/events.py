@@ -32,7 +32,8 @@ CONTENT = {
 
 @router.post(
     "",
-    dependencies=CSRF,
+    # The body first: no connection to the database waits for a slow sender.
+    dependencies=[Depends(raw_body), *CSRF],
     response_class=Response,
     openapi_extra={"requestBody": {"required": True, "content": CONTENT}},
     responses={200: {"description": "An answer for each event, in order.", "content": {JSON: {}}}},

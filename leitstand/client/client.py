@@ -190,7 +190,5 @@ class Client:
 
 
 def _seconds(text: str) -> float:
-    try:
-        return min(max(float(text), 0), LONGEST_WAIT)
-    except ValueError:
-        return 0
+    """What `Retry-After` says in seconds; 0 where it says something else."""
+    return min(float(text), LONGEST_WAIT) if text.isascii() and text.isdigit() else 0.0
