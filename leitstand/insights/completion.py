@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, func, literal, select
 
 from leitstand.db.models import RunFact
 from leitstand.insights import traffic
+from leitstand.insights.frames import same_seconds
 from leitstand.insights.scope import Scope
 from leitstand.insights.sources import Source, frame, row
 
@@ -56,8 +57,8 @@ def completion(source: Source, scope: Scope) -> Completion:
         completed=runs.completed,
         rate=_share(runs.completed, runs.started),
         rate_of_viewed=_share(runs.completed, runs.viewed),
-        median=None if median is None else float(median),
-        p95=None if p95 is None else float(p95),
+        median=same_seconds(median),
+        p95=same_seconds(p95),
         immature=bool(immature),
     )
 

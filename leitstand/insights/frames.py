@@ -26,3 +26,11 @@ def companion_name() -> ColumnElement[str]:
 def by_code_point(column: ColumnElement[str]) -> ColumnElement[str]:
     """An order by code point, whatever the database's collation."""
     return collate(cast(column, String), "C")
+
+
+def same_seconds(interpolated: float | None) -> float | None:
+    """A percentile of durations without what the engines' ways of interpolating add to it.
+
+    Durations are whole microseconds, so that medians and 95th percentiles lie on twentieths of one, which eight digits hold.
+    """
+    return None if interpolated is None else round(float(interpolated), 8)
