@@ -34,7 +34,7 @@ def create() -> FastAPI:
     """The ASGI application of the insights service (a factory for uvicorn)."""
     app = create_app("insights", title="Leitstand insights", csp=DASHBOARD_CSP, lifespan=rehearsed)
     app.include_router(assets.router)
-    app.include_router(exports.router)
+    app.include_router(exports.router_of(APPLICATIONS))
     mount(app, APPLICATIONS)
     return app
 

@@ -37,6 +37,7 @@ class Scope:
         end: the local day after the last one (half-open).
         zone: IANA zone of the days.
         until: cuts the range before its end: the elapsed part of a period that still runs.
+        among: only these companions (those of a tag, say), or None for all of them.
     """
 
     workspace_id: UUID
@@ -45,6 +46,7 @@ class Scope:
     end: date
     zone: str
     until: datetime | None = None
+    among: tuple[UUID, ...] | None = None
 
     @property
     def start_at(self) -> datetime:
@@ -93,6 +95,8 @@ class Scope:
         conditions = [facts.workspace_id == self.workspace_id]
         if self.companion_id is not None:
             conditions.append(facts.companion_id == self.companion_id)
+        if self.among is not None:
+            conditions.append(facts.companion_id.in_(self.among))
         return conditions
 
 

@@ -10,6 +10,7 @@ from panel_apps.operations.views import OperationsView
 from panel_apps.page import build_page, current_document, sync_address
 
 TITLE, PERMISSION = "Insights · Operations", "operations:read"
+STORE, VIEW, TEMPLATE = OperationsStore, OperationsView, "operations.html"
 
 
 def app() -> pn.Template:
@@ -23,5 +24,11 @@ def app() -> pn.Template:
     refreshing = Refreshing(document, live, store, view)
     components = {**view.components(), "now": refreshing.button}
     return build_page(
-        store.visitor, "operations.html", components, store=store, periods=PERIODS, refreshes=REFRESHES
+        store.visitor,
+        "operations.html",
+        components,
+        store=store,
+        periods=PERIODS,
+        refreshes=REFRESHES,
+        app="operations",
     )

@@ -62,15 +62,15 @@ class Answers:
     as_of: datetime
 
 
-def ask(session: Session, scope: Scope, *, compare: bool) -> Answers:
-    """Ask every question of the overview about a scope."""
+def ask(session: Session, scope: Scope, before: Scope | None) -> Answers:
+    """Ask every question of the overview about a scope, and the key figures of the one before."""
     as_of = datetime.now(UTC)
     active = activity.by_day(session, scope)
     daily = traffic.traffic(session, scope, dense=True)
     shown_until = max(active["day"], default=scope.end - DAY)
     return Answers(
         figures=figures(session, scope),
-        before=figures(session, scope.previous()) if compare else None,
+        before=figures(session, before) if before else None,
         traffic=daily[daily["day"] <= shown_until],
         active=active,
         completion=completion.by_day(session, scope),

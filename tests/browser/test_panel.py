@@ -14,8 +14,7 @@ from sqlalchemy.orm import Session
 from leitstand.db.models import Person, UserSession, Workspace
 from leitstand.identity import sessions
 from leitstand.identity.sessions import COOKIE
-from panel_apps import live
-from panel_apps.overview import store
+from panel_apps import live, scoped
 from tests.integration.panel_apps.support import HOSTILE, Log, Running, import_log, make_log, running
 from tests.people import PASSWORD, join
 
@@ -33,8 +32,8 @@ def log(engine: Engine, workspace: Workspace, tmp_path: Path) -> Log:
 @pytest.fixture
 def server(log: Log, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     monkeypatch.setattr(live, "CHECK_EVERY_MS", 500)
-    store.ANSWERS.clear()
-    store.NAMES.clear()
+    for memory in (scoped.ANSWERS, scoped.NAMES, scoped.SUGGESTIONS):
+        memory.clear()
     with running() as server:
         yield server
 
