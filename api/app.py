@@ -2,11 +2,11 @@
 
 from fastapi import FastAPI
 
-from api import audit, companions, favorites, insights, me, operations, trash
+from api import annotations, audit, companions, favorites, insights, me, operations, trash, views
 from serving.app import create_app
 
 PREFIX = "/api/v1"
-MODULES = (me, companions, favorites, trash, insights, operations, audit)
+MODULES = (me, companions, favorites, trash, insights, annotations, views, operations, audit)
 
 
 def create() -> FastAPI:

@@ -12,7 +12,7 @@ from panel_apps.access import PREFIX
 from serving.shell.assets import FOREVER, REVALIDATE
 
 FOLDER = Path(__file__).parent / "assets"
-SCRIPTS = ("choices", "charts", "notes", "views")
+SCRIPTS = ("api", "charts", "notes", "views", "choices")
 MEDIA_TYPES = {"dashboards.css": "text/css; charset=utf-8", "dashboards.js": "text/javascript; charset=utf-8"}
 router = APIRouter(include_in_schema=False)
 

@@ -1,11 +1,14 @@
 """A dashboard of figures for whoever opens its page."""
 
+from html import escape
 from typing import Any
 
 import panel as pn
 from bokeh.document import Document
 
-from panel_apps.access import visitor_of
+from leitstand.db.engine import transaction
+from leitstand.insights.saved_views import first_view
+from panel_apps.access import request_of, visitor_of
 from panel_apps.choices import choices
 from panel_apps.live import Live
 from panel_apps.page import build_page, current_document, sync_address
@@ -23,12 +26,33 @@ def open_scoped(make_store: type[ScopedStore], view: ScopedView, template: str) 
     """
     document = current_document()
     store = make_store(visitor_of(document))
-    sync_address(store)
+    told = begin(store, view.APP)
     live = Live(store.visitor, load=store.load, show=view.show, clear=view.clear, status=view.status)
     live.refresh()
+    if told:
+        view.status.object = f'{view.status.object}<p class="shown">{told}</p>'
     live.watch(document, store, store.CHOICES)
     components = {**view.components(), "signal": signal_of(document, live)}
     return build_page(store.visitor, template, components, choices=choices(store), app=view.APP)
+
+
+def begin(store: Any, app: str) -> str:
+    """Choose what the address says, else what the first saved view does (one's own, or the workspace's).
+
+    Returns:
+        A sentence about the view that was taken, as HTML; empty without.
+    """
+    sync_address(store)
+    if set(request_of(current_document()).arguments) & set(store.CHOICES):
+        return ""
+    with transaction() as session:
+        principal = store.visitor.principal
+        view = first_view(session, principal=principal, app=app) if principal.may("insights:read") else None
+        if view is None:
+            return ""
+        store.param.update(**{name: value for name, value in view.choices.items() if name in store.CHOICES})
+        whose = "your" if view.owner_id == principal.person_id and view.first_for_owner else "the workspace’s"
+        return f"Shown as in {whose} view “{escape(view.name)}”."
 
 
 def signal_of(document: Document, live: Live[Any]) -> pn.widgets.TextInput:

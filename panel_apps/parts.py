@@ -1,22 +1,45 @@
 """The parts of dashboards that are HTML: tiles, legends, tables, bars, badges and what stands where nothing is."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from panel_apps.access import PREFIX
 from panel_apps.charts import Series
 from panel_apps.definitions import defined
-from panel_apps.scoped import Snapshot
-from panel_apps.words import Tile
-from serving.shell.formats import day as day_form
-from serving.shell.formats import icon, number, percent
+from serving.shell.formats import EMPTY, icon, number, percent
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_STEPS = 12
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 PASSED = frozenset({"complete", "completed", "succeeded", "passed", "ok", "done", "ready"})
 FAILED = frozenset({"failed", "crashed", "aborted"})
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One key figure.
+
+    Args:
+        title: what it is.
+        value: as it is shown.
+        note: beneath it.
+        change: how it differs from the period before, as HTML; empty without a comparison.
+        definition: what exactly is counted.
+        look: `good`, `bad` or empty.
+    """
+
+    title: str
+    value: str
+    note: str
+    change: str = ""
+    definition: str = ""
+    look: str = ""
 
 
 def tiles_html(tiles: Sequence[Tile]) -> str:
@@ -66,6 +89,23 @@ def bar(name: str, value: float, widest: float, cells: Sequence[str]) -> str:
     return f'<tr><th scope="row"><span class="bar" style="--share:{value / widest:.3f}"></span>{escape(str(name))}</th>{rest}</tr>'
 
 
+def funnel(rows: "pd.DataFrame") -> str:
+    """Steps as bars: how many runs reached each, and how many of these went no further."""
+    if rows.empty or not int(rows["reached"].max()):
+        return nothing("No run took a step in this range.")
+    widest, shown = int(rows["reached"].max()), rows.head(MOST_STEPS)
+    more = (
+        f'<p class="muted small">{len(shown)} of {len(rows)} steps; the CSV has them all.</p>'
+        if len(shown) < len(rows)
+        else ""
+    )
+    body = [
+        bar(row["step"], row["reached"], widest, [number(row["reached"]), _gone(row)])
+        for row in shown.to_dict("records")
+    ]
+    return bars(("Step", "Reached", "Went no further"), body, "Steps") + more
+
+
 def with_share(part: int, whole: int, digits: int = 0) -> str:
     """A count with the share it is of another one."""
     return f'{number(part)} <span class="muted">({percent(part / whole if whole else None, digits)})</span>'
@@ -107,22 +147,15 @@ def badge(status: str, *, good: bool | None = None) -> str:
     return f'<span class="badge {look}">{icon(symbol)}{escape(status.capitalize())}</span>'
 
 
-def empty_range(snapshot: Snapshot[Any]) -> str:
-    """What to do where nothing happened in the range; empty where something did."""
-    if not snapshot.empty:
-        return ""
-    if snapshot.newest is None:
-        words = (
-            "No event has been recorded yet. Publish a companion and share its link, or import an event log:"
-        )
-        return f'<div class="callout"><p>{words} <code>leitstand events import FILE --workspace NAME</code></p></div>'
-    newest = f"Nothing happened in this range. The newest event is of {day_form(snapshot.newest)}."
-    return f'<div class="callout"><p>{newest} <a href="?range=recent">Show the latest 30 days with data</a></p></div>'
-
-
 def nothing(words: str) -> str:
     """The empty state of one card."""
     return f'<div class="empty"><p>{escape(words)}</p></div>'
+
+
+def _gone(row: dict[Any, Any]) -> str:
+    if not row["reached"]:
+        return EMPTY
+    return f'{number(row["dropped"])} <span class="muted">({percent(row["drop_off"])})</span>'
 
 
 def _look(tile: Tile) -> str:

@@ -18,6 +18,7 @@ from leitstand.insights.scope import EARLIEST, LATEST, Scope
 from panel_apps import framing
 from panel_apps.access import Visitor
 from panel_apps.cache import Remembered
+from panel_apps.happened import Happened, happened
 from panel_apps.ranges import AUTO, Range, Suggestion, find_range
 
 ALL = "all"
@@ -46,6 +47,7 @@ class Snapshot[A]:
         newest: the last day with data of the workspace or companion; None without any.
         empty: whether nothing happened in the range.
         choices: every choice as the address has it.
+        notes: what happened in the range, oldest first.
     """
 
     scope: Scope
@@ -57,6 +59,7 @@ class Snapshot[A]:
     newest: date | None
     empty: bool
     choices: dict[str, str] = field(default_factory=dict)
+    notes: tuple[Happened, ...] = ()
 
 
 class ScopedStore(param.Parameterized):
@@ -140,8 +143,18 @@ class ScopedStore(param.Parameterized):
         before = compared(scope, compare, chosen)
         answers = self._answer(session, principal, scope, before)
         choices = self._chosen(scope, chosen, compare)
+        notes = happened(session, principal, start=scope.start, end=scope.end, zone=scope.zone)
         return Snapshot(
-            scope, before, chosen, name, answers, tuple(self.told), last, self.nothing_in(answers), choices
+            scope,
+            before,
+            chosen,
+            name,
+            answers,
+            tuple(self.told),
+            last,
+            self.nothing_in(answers),
+            choices,
+            notes,
         )
 
     def _chosen(self, scope: Scope, chosen: Range, compare: str) -> dict[str, str]:

@@ -1,17 +1,18 @@
 """Rows over days made ready for a chart: grouped where there are too many of them to read."""
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # Up to so many days a day has its own point; then a week, then a month.
+Unit = Literal["day", "week", "month"]
 DAYS_UP_TO, WEEKS_UP_TO = 120, 800
 FREQUENCIES = {"week": "W-MON", "month": "MS"}
 
 
-def unit_of(days: int) -> str:
+def unit_of(days: int) -> Unit:
     """By what a range of so many days is drawn: day, week or month."""
     if days <= DAYS_UP_TO:
         return "day"

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import jinja2
 from bokeh.embed import components
-from bokeh.resources import Resources
+from bokeh.util.paths import bokehjs_path
 
 from leitstand.identity.access import Principal
 from panel_apps.assets import file_text, inner_styles
@@ -54,8 +54,9 @@ def static_page(principal: Principal, view: View, template: str) -> str:
 
 @lru_cache(maxsize=1)
 def inline_scripts() -> str:
-    """Bokeh itself, as text in the page."""
-    return str(Resources(mode="inline", components=["bokeh"]).render_js())
+    """Bokeh itself, as text in the page. (Its own `Resources` would add what Panel registers, as addresses.)"""
+    code = (bokehjs_path() / "js" / "bokeh.min.js").read_text(encoding="utf-8")
+    return f"<script>{code.replace('</script', '<\\/script')}</script>"
 
 
 @lru_cache(maxsize=1)

@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 from panel_apps import parts, words
 from panel_apps.charts import Series, TimeChart, link
+from panel_apps.happened import Happened, list_html, said_with
 from panel_apps.page import chart_pane, html_pane, styles
 from panel_apps.scoped import Snapshot
 from panel_apps.tables import Table, to_html
 
-STATUS = "status"
+STATUS, NOTES = "status", "notes"
 
 
 class View:
@@ -25,7 +26,7 @@ class View:
 
     def __init__(self, charts: Mapping[str, Any]) -> None:
         sheets = styles()
-        self.panes = {name: html_pane(sheets) for name in (STATUS, *self.PANES)}
+        self.panes = {name: html_pane(sheets) for name in (STATUS, NOTES, *self.PANES)}
         self.charts = dict(charts)
 
     def show(self, snapshot: Any) -> None:
@@ -73,6 +74,12 @@ class View:
         self.put(STATUS, f'<p class="shown">{line}</p>{told}{more}')
         self.status.tags = [state]
 
+    def annotate(self, notes: Sequence[Happened]) -> None:
+        """Show what happened: a line in every chart, and a list."""
+        for chart in self.charts.values():
+            chart.mark([note.mark for note in notes])
+        self.put(NOTES, list_html(notes))
+
 
 class ScopedView(View):
     """A dashboard of figures: it says its scope, and has a table and a file beside each chart.
@@ -91,7 +98,8 @@ class ScopedView(View):
         """The line on top: days, zone, comparison, freshness; what was corrected; what to do where there is nothing."""
         last = snapshot.range.end - parts.DAY
         state = snapshot.choices | {"first": snapshot.range.start.isoformat(), "last": last.isoformat()}
-        self.say(words.range_line(snapshot), snapshot.notices, state, parts.empty_range(snapshot))
+        self.say(words.range_line(snapshot), snapshot.notices, state, words.empty_range(snapshot))
+        self.annotate(snapshot.notes)
 
     def draw(
         self,
@@ -105,7 +113,8 @@ class ScopedView(View):
     ) -> None:
         """Rows in a chart, with its legend and its words."""
         scope = snapshot.scope
-        self.charts[name].show(rows, times, said, start=scope.start, end=scope.end)
+        labels = said_with(times, list(rows["at"]), snapshot.notes, scope.end)
+        self.charts[name].show(rows, labels, said, start=scope.start, end=scope.end)
         self.put(f"{name}_words", parts.legend(keys, said))
 
     def tabulate(self, name: str, table: str, snapshot: Snapshot[Any], *, newest_last: bool = False) -> None:

@@ -1,7 +1,6 @@
 """What dashboards say: key figures with their change, the line of a range, a sentence for each chart."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -14,27 +13,6 @@ if TYPE_CHECKING:
 
 BY = {"day": "", "week": ", by week", "month": ", by month"}
 DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class Tile:
-    """One key figure.
-
-    Args:
-        title: what it is.
-        value: as it is shown.
-        note: beneath it.
-        change: how it differs from the period before, as HTML; empty without a comparison.
-        definition: what exactly is counted.
-        look: `good`, `bad` or empty.
-    """
-
-    title: str
-    value: str
-    note: str
-    change: str = ""
-    definition: str = ""
-    look: str = ""
 
 
 def delta(
@@ -75,6 +53,19 @@ def range_line(snapshot: Snapshot[Any]) -> str:
     parts.append(f'figures as of <time datetime="{as_of.isoformat()}">{as_of:%H:%M:%S} UTC</time>')
     why = f'<span class="why">Suggested: {escape(snapshot.range.why)}</span>' if snapshot.range.why else ""
     return " · ".join(parts) + why
+
+
+def empty_range(snapshot: Snapshot[Any]) -> str:
+    """What to do where nothing happened in the range; empty where something did."""
+    if not snapshot.empty:
+        return ""
+    if snapshot.newest is None:
+        words = (
+            "No event has been recorded yet. Publish a companion and share its link, or import an event log:"
+        )
+        return f'<div class="callout"><p>{words} <code>leitstand events import FILE --workspace NAME</code></p></div>'
+    newest = f"Nothing happened in this range. The newest event is of {day(snapshot.newest)}."
+    return f'<div class="callout"><p>{newest} <a href="?range=recent">Show the latest 30 days with data</a></p></div>'
 
 
 def days(start: date, end: date) -> str:

@@ -8,8 +8,7 @@ from leitstand.db.models import Backup, CheckRun, Drill, FlowExecution
 from leitstand.health.evidence import PROOF_TARGET, RPO_TARGET, RTO_TARGET
 from leitstand.health.overview import DEGRADED, UP, ServiceState
 from panel_apps.operations.answers import Evidence
-from panel_apps.parts import badge, nothing, table
-from panel_apps.words import Tile
+from panel_apps.parts import Tile, badge, nothing, table
 from serving.shell.formats import EMPTY, duration, icon, moment, number, size
 
 KINDS = {"postgres": "PostgreSQL", "objects": "Objects", "secrets": "Secrets"}

@@ -42,8 +42,9 @@ class OperationsView(View):
         line = (
             f'As of <strong><time datetime="{at.isoformat()}">{at:%H:%M:%S}</time></strong> · {escape(zone)}'
         )
-        state = {"period": snapshot.period, "refresh": snapshot.refresh, "at": at.isoformat()}
+        state = {"period": snapshot.period, "refresh": snapshot.refresh, "at": at.isoformat(), "zone": zone}
         self.say(line, snapshot.notices, state)
+        self.annotate(snapshot.notes)
         self.put("figures", tiles_html(parts.tiles(evidence, zone)))
         self._show_drills(snapshot)
         self.put("backups", parts.backups_table(evidence.backups, zone))

@@ -1,11 +1,11 @@
-"""What the overview says: its key figures, and its chart of completion."""
+"""What the overview says: its key figures."""
 
 from collections.abc import Callable
 
-from leitstand.insights.completion import Completion
 from panel_apps.definitions import DEFINITIONS
 from panel_apps.overview.answers import Answers, Figures
-from panel_apps.words import Tile, delta, rate_delta
+from panel_apps.parts import Tile
+from panel_apps.words import delta, rate_delta
 from serving.shell.formats import duration, number, percent
 
 
@@ -29,13 +29,6 @@ def tiles(answers: Answers) -> list[Tile]:
         Tile("Completion rate", percent(runs.rate), rate_note, rate_delta(now.runs.rate, before.runs.rate) if before else "", DEFINITIONS["rate"]),
         Tile("Median duration", duration(runs.median), p95, delta(runs.median, before.runs.median, duration, judged=False) if before else "", DEFINITIONS["duration"]),
     ]  # fmt: skip
-
-
-def completion_words(runs: Completion) -> str:
-    """The chart of completion in a sentence."""
-    if runs.rate is None:
-        return "No run was started in this range."
-    return f"{number(runs.completed)} of {number(runs.started)} started runs were completed ({percent(runs.rate)}), and of {number(runs.viewed)} viewed ones {percent(runs.rate_of_viewed)}."
 
 
 def _share(part: int, whole: int) -> float | None:

@@ -4,12 +4,13 @@ from leitstand.db.models.base import Base
 from leitstand.db.models.catalogue import Companion, CompanionVersion, Favorite, Item, Recent
 from leitstand.db.models.events import ActorBucket, Event, EventImport, EventRefusal, RunFact
 from leitstand.db.models.identity import AuditEntry, Membership, Person, SignInAttempt, UserSession, Workspace
+from leitstand.db.models.insights import Annotation, SavedView
 from leitstand.db.models.knowledge import Chunk, Document
 from leitstand.db.models.operations import Backup, CheckRun, Drill, FlowExecution, Heartbeat, JobFailure
 from leitstand.db.models.runtime import FlowRun
 
 __all__ = [
-    "ActorBucket", "AuditEntry", "Backup", "Base", "CheckRun", "Chunk", "Companion", "CompanionVersion",
+    "ActorBucket", "Annotation", "AuditEntry", "Backup", "Base", "CheckRun", "Chunk", "Companion", "CompanionVersion",
     "Document", "Drill", "Event", "EventImport", "EventRefusal", "Favorite", "FlowExecution", "FlowRun",
-    "Heartbeat", "Item", "JobFailure", "Membership", "Person", "Recent", "RunFact", "SignInAttempt", "UserSession", "Workspace",
+    "Heartbeat", "Item", "JobFailure", "Membership", "Person", "Recent", "RunFact", "SavedView", "SignInAttempt", "UserSession", "Workspace",
 ]  # fmt: skip

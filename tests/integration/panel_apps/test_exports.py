@@ -89,6 +89,7 @@ def test_the_page_as_a_file_holds_its_figures_and_names_no_other_file(analyst: V
     runs = log.of(log.today - 6 * DAY, log.today)
     assert f"<dd>{len(runs)}<small>" in html
     assert "Bokeh.embed.embed_items" in html
+    assert not re.findall(r"<script[^>]*\bsrc=", html)
     own = html.split("<style>", 1)[1].split("<script", 1)[0] + html.split("</head>", 1)[1]
     assert not re.findall(r"""<(?:script|link|img|iframe|use)\b[^>]*\b(?:src|href)=""", own)
     assert "url(" not in own

@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime
 import pandas as pd
 
 from leitstand.insights.completion import Completion
-from panel_apps import words
-from panel_apps.overview import parts
+from panel_apps import parts, words
 from panel_apps.overview.answers import Answers, Figures
 from panel_apps.overview.words import tiles
+from panel_apps.parts import Tile
 from panel_apps.retention_grid import retention_grid
 from serving.shell.formats import number
 
@@ -36,7 +36,7 @@ def answers(now: Figures, before: Figures | None) -> Answers:
     )
 
 
-def tile(title: str, now: Figures, before: Figures | None) -> words.Tile:
+def tile(title: str, now: Figures, before: Figures | None) -> Tile:
     return next(one for one in tiles(answers(now, before)) if one.title == title)
 
 
