@@ -16,6 +16,7 @@ from leitstand.identity.secret import signing_key
 from leitstand.identity.sessions import COOKIE
 from panel_apps import assets, exports
 from panel_apps.access import PREFIX, SessionCookiePolicy
+from panel_apps.audience import app as audience
 from panel_apps.gate import Gate
 from panel_apps.operations import app as operations
 from panel_apps.overview import app as overview
@@ -24,7 +25,11 @@ from panel_apps.rehearsal import rehearse
 from serving.app import create_app
 from serving.headers import DASHBOARD_CSP
 
-APPLICATIONS: dict[str, ModuleType] = {"/overview": overview, "/operations": operations}
+APPLICATIONS: dict[str, ModuleType] = {
+    "/overview": overview,
+    "/audience": audience,
+    "/operations": operations,
+}
 # A page whose connection broke may come back within this time.
 KEPT_WITHOUT_PAGE_MS = 20_000
 TIDIED_EVERY_MS = 10_000

@@ -14,6 +14,10 @@ DASHBOARDS = (
         "Traffic, active users, completion and the companions used most, over any range and zone, beside the period before.",
     ),
     (
+        "Audience", "/insights/audience", "groups", "insights:read",
+        "Who is active, who is new, who comes back in the weeks after, and with which companion.",
+    ),
+    (
         "Operations", "/insights/operations", "drill", "operations:read",
         "Restore drills and backups over time: recovery points and times, sizes, checks and evidence.",
     ),

@@ -17,6 +17,8 @@ ACTIONS = (
     ("New companion", "/companions/new", "plus", "item:write", "create make add companion bot"),
     ("Import events", "/settings/integrations", "integration", "events:write", "import events file log"),
     ("Overview dashboard", "/insights/overview", "insights", "insights:read", "insights overview traffic dashboard"),
+    ("Audience dashboard", "/insights/audience", "groups", "insights:read", "insights audience people users retention new returning dashboard"),
+    ("Operations dashboard", "/insights/operations", "drill", "operations:read", "insights operations drills backups recovery dashboard"),
     ("Sign out everywhere else", "/settings/profile#sessions", "sign-out", "", "sessions sign out end"),
 )  # fmt: skip
 
