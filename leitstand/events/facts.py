@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from leitstand.db.models.events import HUMANS
 
 # What the merges read of each event; bots, tests and previews are in no figure.
-COLUMNS = "event_id, kind, companion_id, run_key, step, seq, actor_key, occurred_at"
+COLUMNS = "event_id, kind, companion_id, flow_version, run_key, step, seq, actor_key, occurred_at"
 OF_LOG = sql.SQL(
     "(SELECT {columns} FROM event WHERE workspace_id = %(workspace)s AND NOT is_test AND actor_kind = ANY(%(humans)s)"
     " AND companion_id IN (SELECT item_id FROM companion WHERE coalesce(log_id, item_id) = %(log)s))"
@@ -23,30 +23,42 @@ OF_LOG = sql.SQL(
 # An answered step that is an end step of its companion completes the run, and so does the runtime's word.
 COMPLETES = "(e.kind = 'completed' OR (e.kind = 'answered' AND e.step = ANY (c.end_steps)))"
 
-MERGE_RUNS = sql.SQL("""
+# Runs as the events of a source make them, each with its `steps` and, aligned with them, when each was first reached.
+RUNS = sql.SQL("""
 WITH placed AS (
-    SELECT coalesce(c.log_id, c.item_id) AS log_id, e.run_key, e.companion_id, e.occurred_at, e.kind,
+    SELECT coalesce(c.log_id, c.item_id) AS log_id, e.run_key, e.companion_id, e.flow_version, e.occurred_at, e.kind,
            e.step COLLATE "C" AS step, coalesce(e.seq, 0) AS seq, coalesce(e.actor_key, '') COLLATE "C" AS actor_key,
            {completes} AS completes
     FROM {events} AS e JOIN companion AS c ON c.item_id = e.companion_id
 ), first AS (
-    SELECT DISTINCT ON (log_id, run_key) log_id, run_key, companion_id, actor_key, occurred_at, seq
-    FROM placed ORDER BY log_id, run_key, occurred_at, seq, actor_key = '', actor_key, companion_id
-), merged AS (
-    SELECT log_id, run_key, max(occurred_at) AS last_at, count(*) AS events,
+    SELECT DISTINCT ON (log_id, run_key) log_id, run_key, companion_id, flow_version, actor_key, occurred_at, seq
+    FROM placed ORDER BY log_id, run_key, occurred_at, seq, actor_key = '', actor_key, companion_id, flow_version
+), reached AS (
+    SELECT log_id, run_key, step, min(occurred_at) AS at, max(occurred_at) AS last_at, count(*) AS events,
            min(occurred_at) FILTER (WHERE kind = 'viewed') AS opened_at,
            min(occurred_at) FILTER (WHERE kind = 'answered') AS started_at,
-           min(occurred_at) FILTER (WHERE completes) AS completed_at,
-           coalesce((array_agg(DISTINCT step ORDER BY step) FILTER (WHERE step <> ''))[:{most}], '{{}}') AS steps
-    FROM placed GROUP BY log_id, run_key
+           min(occurred_at) FILTER (WHERE completes) AS completed_at
+    FROM placed GROUP BY log_id, run_key, step
+), merged AS (
+    SELECT log_id, run_key, max(last_at) AS last_at, sum(events) AS events, min(opened_at) AS opened_at,
+           min(started_at) AS started_at, min(completed_at) AS completed_at,
+           coalesce((array_agg(step ORDER BY step) FILTER (WHERE step <> ''))[:{most}], '{{}}') AS steps,
+           coalesce((array_agg(at ORDER BY step) FILTER (WHERE step <> ''))[:{most}], '{{}}') AS step_at
+    FROM reached GROUP BY log_id, run_key
 )
-INSERT INTO run_fact AS f (workspace_id, log_id, run_key, companion_id, first_at, first_seq, last_at, opened_at,
-                           started_at, completed_at, actor_key, events, steps)
-SELECT %(workspace)s, log_id, run_key, first.companion_id, first.occurred_at, first.seq, last_at, opened_at,
-       started_at, completed_at, first.actor_key, events, steps
+SELECT %(workspace)s::uuid AS workspace_id, log_id, run_key, first.companion_id, first.flow_version,
+       first.occurred_at AS first_at, first.seq AS first_seq, last_at, opened_at, started_at, completed_at,
+       first.actor_key, events, steps, step_at
 FROM merged JOIN first USING (log_id, run_key) ORDER BY log_id, run_key
+""")
+
+MERGE_RUNS = sql.SQL("""
+INSERT INTO run_fact AS f (workspace_id, log_id, run_key, companion_id, flow_version, first_at, first_seq, last_at, opened_at,
+                           started_at, completed_at, actor_key, events, steps, step_at)
+{runs}
 ON CONFLICT (workspace_id, log_id, run_key) DO UPDATE SET
     companion_id = CASE WHEN {earlier} THEN excluded.companion_id ELSE f.companion_id END,
+    flow_version = CASE WHEN {earlier} THEN excluded.flow_version ELSE f.flow_version END,
     actor_key = CASE WHEN {earlier} THEN excluded.actor_key ELSE f.actor_key END,
     first_seq = CASE WHEN {earlier} THEN excluded.first_seq ELSE f.first_seq END,
     first_at = least(f.first_at, excluded.first_at),
@@ -56,15 +68,24 @@ ON CONFLICT (workspace_id, log_id, run_key) DO UPDATE SET
     completed_at = least(f.completed_at, excluded.completed_at),
     events = f.events + excluded.events,
     steps = CASE WHEN f.steps @> excluded.steps THEN f.steps ELSE ARRAY(
-        SELECT DISTINCT step COLLATE "C" FROM unnest(f.steps || excluded.steps) AS step ORDER BY 1 LIMIT {most}) END
+        SELECT DISTINCT step COLLATE "C" FROM unnest(f.steps || excluded.steps) AS step ORDER BY 1 LIMIT {most}) END,
+    step_at = {step_at}
 """)
 
 # A run of more steps than this keeps the first by name: still the same in any order, and never a burden to the others.
 MOST_STEPS = sql.Literal(1000)
-EARLIER = sql.SQL(
-    "(excluded.first_at, excluded.first_seq, excluded.actor_key = '', excluded.actor_key COLLATE \"C\", excluded.companion_id)"
-    " < (f.first_at, f.first_seq, f.actor_key = '', f.actor_key COLLATE \"C\", f.companion_id)"
-)
+EARLIER = sql.SQL("""
+    (excluded.first_at, excluded.first_seq, excluded.actor_key = '', excluded.actor_key COLLATE "C", excluded.companion_id,
+     excluded.flow_version IS NULL, excluded.flow_version)
+    < (f.first_at, f.first_seq, f.actor_key = '', f.actor_key COLLATE "C", f.companion_id, f.flow_version IS NULL, f.flow_version)
+""")
+# Most events come in order and repeat no step, or take one that was reached before: then nothing is sorted.
+STEP_AT = sql.SQL("""
+    CASE WHEN f.steps @> excluded.steps AND f.last_at <= excluded.first_at THEN f.step_at ELSE ARRAY(
+        SELECT min(at) FROM (SELECT * FROM unnest(f.steps, f.step_at) AS known(step, at)
+                             UNION ALL SELECT * FROM unnest(excluded.steps, excluded.step_at) AS more(step, at)) AS reached
+        GROUP BY step COLLATE "C" ORDER BY step COLLATE "C" LIMIT {most}) END
+""").format(most=MOST_STEPS)
 
 MERGE_BUCKETS = sql.SQL("""
 INSERT INTO actor_bucket AS b (workspace_id, companion_id, bucket, actor_key, first_at, last_at, events)
@@ -111,12 +132,18 @@ def lock_logs(session: Session, logs: Collection[UUID]) -> None:
 
 def merge(cursor: Cursor[Any], *, workspace_id: UUID, events: str) -> None:
     """Merge the events of a (temporary) table with `COLUMNS` into the facts; each must be new."""
-    source, values = sql.Identifier(events), {"workspace": workspace_id}
-    cursor.execute(
-        MERGE_RUNS.format(events=source, earlier=EARLIER, completes=sql.SQL(COMPLETES), most=MOST_STEPS),
-        values,
-    )
+    _merge(cursor, sql.Identifier(events), {"workspace": workspace_id})
+
+
+def _merge(cursor: Cursor[Any], source: sql.Composable, values: dict[str, Any]) -> None:
+    merged = MERGE_RUNS.format(runs=runs_of(source), earlier=EARLIER, most=MOST_STEPS, step_at=STEP_AT)
+    cursor.execute(merged, values)
     cursor.execute(MERGE_BUCKETS.format(events=source), values)
+
+
+def runs_of(source: sql.Composable) -> sql.Composed:
+    """The query of a source's runs as `run_fact` has them; its parameter is `workspace`."""
+    return RUNS.format(events=source, completes=sql.SQL(COMPLETES), most=MOST_STEPS)
 
 
 def rebuild(session: Session, *, workspace_id: UUID, log_id: UUID) -> None:
@@ -133,11 +160,7 @@ def rebuild(session: Session, *, workspace_id: UUID, log_id: UUID) -> None:
         " (SELECT item_id FROM companion WHERE coalesce(log_id, item_id) = %(log)s)",
         values,
     )
-    cursor.execute(
-        MERGE_RUNS.format(events=OF_LOG, earlier=EARLIER, completes=sql.SQL(COMPLETES), most=MOST_STEPS),
-        values,
-    )
-    cursor.execute(MERGE_BUCKETS.format(events=OF_LOG), values)
+    _merge(cursor, OF_LOG, values)
 
 
 def complete_again(session: Session, *, workspace_id: UUID, log_id: UUID) -> None:

@@ -28,8 +28,8 @@ COLUMNS = (
 IMPORT_COLUMNS = COLUMNS[:11]
 FRESH = """
 CREATE TEMP TABLE IF NOT EXISTS fresh_event (
-    event_id uuid, kind text, companion_id uuid, run_key text, step text, seq int, actor_key text, occurred_at timestamptz,
-    counts boolean
+    event_id uuid, kind text, companion_id uuid, flow_version int, run_key text, step text, seq int, actor_key text,
+    occurred_at timestamptz, counts boolean
 ) ON COMMIT DELETE ROWS
 """
 TAKE = """
@@ -40,9 +40,9 @@ WITH taken AS (
            occurred_at, %(received)s, %(source)s, is_test, %(import)s, content_hash, props
     FROM incoming_event ORDER BY event_id
     ON CONFLICT (workspace_id, event_id) DO NOTHING
-    RETURNING event_id, kind, companion_id, run_key, step, seq, actor_key, occurred_at, actor_kind, is_test
+    RETURNING event_id, kind, companion_id, flow_version, run_key, step, seq, actor_key, occurred_at, actor_kind, is_test
 )
-INSERT INTO fresh_event SELECT event_id, kind, companion_id, run_key, step, seq, actor_key, occurred_at,
+INSERT INTO fresh_event SELECT event_id, kind, companion_id, flow_version, run_key, step, seq, actor_key, occurred_at,
        NOT is_test AND actor_kind = ANY(%(humans)s) FROM taken
 """
 REPEATED = """

@@ -14,7 +14,12 @@ from typing import TypeVar
 from leitstand.errors import NotFound
 
 # Names, not imports: the queue stands below the features whose work it runs.
-MODULES = ("leitstand.backups.jobs", "leitstand.knowledge.jobs", "leitstand.runbooks.jobs")
+MODULES = (
+    "leitstand.backups.jobs",
+    "leitstand.events.jobs",
+    "leitstand.knowledge.jobs",
+    "leitstand.runbooks.jobs",
+)
 
 DEFAULT_ATTEMPTS = 5
 FIRST_WAIT_SECONDS = 2.0

@@ -4,7 +4,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, func, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from leitstand.db.models.base import Base, CreatedAt, Id, WorkspaceId
@@ -52,8 +63,9 @@ class RunFact(Base):
     """One flow run: everything the run figures need, merged from its events in any order.
 
     `log_id` is within what `run_key` names one run: a companion, or all the companions of one imported log.
-    `first_seq` breaks ties of `first_at`; companion and actor are those of the first event (an empty actor: unknown).
-    `opened_at` is the first view as such, `started_at` the first answer, `steps` a sorted set.
+    `first_seq` breaks ties of `first_at`; companion, flow version and actor are those of the first event (no version, an
+    empty actor: unknown). `opened_at` is the first view as such, `started_at` the first answer. `steps` is a sorted set,
+    `step_at` when each of them was first reached; an instant that is None or not there is not filled in yet.
     """
 
     __tablename__ = "run_fact"
@@ -72,6 +84,7 @@ class RunFact(Base):
     log_id: Mapped[UUID] = mapped_column(primary_key=True)
     run_key: Mapped[str] = mapped_column(primary_key=True)
     companion_id: Mapped[UUID] = mapped_column(ForeignKey("item.id", ondelete="CASCADE"))
+    flow_version: Mapped[int | None]
     first_at: Mapped[datetime]
     first_seq: Mapped[int]
     last_at: Mapped[datetime]
@@ -81,6 +94,9 @@ class RunFact(Base):
     actor_key: Mapped[str]
     events: Mapped[int]
     steps: Mapped[list[str]]
+    step_at: Mapped[list[datetime | None]] = mapped_column(
+        ARRAY(DateTime(timezone=True)), server_default="{}"
+    )
 
 
 class ActorBucket(Base):

@@ -31,14 +31,15 @@ SPOIL = """
 UPDATE actor_bucket SET events = events + 1 WHERE actor_key = 'b';
 UPDATE actor_bucket SET first_at = bucket - interval '1 minute' WHERE actor_key = 'c';
 UPDATE run_fact SET completed_at = last_at + interval '1 hour' WHERE completed_at IS NOT NULL;
+UPDATE run_fact SET step_at[1] = last_at + interval '1 minute' WHERE run_key = 's2';
 DELETE FROM run_fact WHERE run_key = 's3';
 DELETE FROM companion WHERE item_id = (SELECT id FROM item WHERE external_key = 'help');
 UPDATE event SET kind = 'misspelt' WHERE run_key = 's2';
 UPDATE event SET workspace_id = gen_random_uuid() WHERE run_key = 's1' AND step = 'Asked';
 """
 VIOLATED = {
-    "actors-equal-events", "actor-within-its-quarter", "run-moments-within", "runs-equal-events", "companion-is-whole",
-    "event-kind-known", "event-of-a-workspace", "event-of-a-companion",
+    "actors-equal-events", "actor-within-its-quarter", "run-moments-within", "run-steps-within", "runs-equal-events",
+    "companion-is-whole", "event-kind-known", "event-of-a-workspace", "event-of-a-companion",
 }  # fmt: skip
 
 

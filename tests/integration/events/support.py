@@ -19,7 +19,7 @@ from leitstand.events.importer import ImportResult, import_file
 COLUMNS = ("session_id", "actor_id", "activity", "timestamp", "seq", "flow_id", "item", "note")
 RUNS = """
 SELECT i.external_key, f.run_key, f.first_at, f.first_seq, f.last_at, f.opened_at, f.started_at, f.completed_at, f.actor_key,
-       f.events, f.steps
+       f.events, f.flow_version, f.step_at, f.steps
 FROM run_fact f JOIN item i ON i.id = f.companion_id WHERE f.workspace_id = :workspace ORDER BY 2, 1
 """
 BUCKETS = """

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.catalogue.companions import ensure_companion
 from leitstand.db.ids import derived_uuid7
-from leitstand.db.models import Companion, Event, EventRefusal, Workspace
+from leitstand.db.models import Companion, Event, EventRefusal, RunFact, Workspace
 from leitstand.events import facts
 from leitstand.events.ledger import IncomingEvent, Outcome, Verdict, record
 from leitstand.identity.workspaces import ensure_workspace
@@ -160,6 +160,59 @@ def test_a_companion_of_another_workspace_is_none(session: Session, workspace: W
     assert outcome == Outcome(make().event_id, Verdict.REFUSED, "the workspace has no such companion")
 
 
+def run_of(session: Session, run: str = "r") -> RunFact:
+    return session.scalars(
+        select(RunFact).where(RunFact.run_key == run).execution_options(populate_existing=True)
+    ).one()
+
+
+def test_a_run_knows_when_each_step_was_first_reached_whatever_comes_late(
+    session: Session, workspace: Workspace, make: Make
+) -> None:
+    send(
+        session,
+        workspace,
+        make(step="tell", minute=5),
+        make(step="ask", minute=1),
+        make(step="ask", minute=9),
+    )
+    assert dict(zip(run_of(session).steps, run_of(session).step_at, strict=True)) == {
+        "ask": AT + timedelta(minutes=1),
+        "tell": AT + timedelta(minutes=5),
+    }
+    send(session, workspace, make(step="tell", minute=2), make(step="ask", minute=11))
+    send(session, workspace, make(step="act", minute=12))
+    assert run_of(session).steps == ["act", "ask", "tell"]
+    assert run_of(session).step_at == [AT + timedelta(minutes=minute) for minute in (12, 1, 2)]
+
+
+def test_a_run_belongs_to_the_version_of_its_first_event(
+    session: Session, workspace: Workspace, make: Make
+) -> None:
+    send(session, workspace, make(minute=5, flow_version=3))
+    assert run_of(session).flow_version == 3
+    send(session, workspace, make(minute=1, flow_version=2), make(minute=8, flow_version=4))
+    assert run_of(session).flow_version == 2
+    send(session, workspace, make(minute=0))
+    assert run_of(session).flow_version is None
+    send(session, workspace, make(minute=0, flow_version=1))
+    assert run_of(session).flow_version == 1
+
+
+def test_a_run_of_very_many_steps_keeps_the_same_first_ones_in_any_order(
+    engine: Engine, session: Session, workspace: Workspace, companion: UUID, make: Make
+) -> None:
+    events = [make(step=f"{place:04}", minute=place / 100) for place in range(1_010)]
+    send(session, workspace, *events[500:])
+    send(session, workspace, *events[:500])
+    run = run_of(session)
+    assert (len(run.steps), len(run.step_at), run.steps[-1]) == (1_000, 1_000, "0999")
+    merged = facts_of(engine, workspace.id)
+    facts.rebuild(session, workspace_id=workspace.id, log_id=companion)
+    session.commit()
+    assert facts_of(engine, workspace.id) == merged
+
+
 SENT = st.fixed_dictionaries(
     {
         "run": st.sampled_from(["r", "s"]),
@@ -168,6 +221,7 @@ SENT = st.fixed_dictionaries(
         "kind": st.sampled_from(["viewed", "answered", "answered", "completed"]),
         "actor_key": st.sampled_from(["ann", "bob", None]),
         "seq": st.sampled_from([None, 0, 1, 2]),
+        "flow_version": st.sampled_from([None, 1, 2]),
         "is_test": st.sampled_from([False, False, False, True]),
     }
 )
