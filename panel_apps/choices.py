@@ -5,7 +5,7 @@ from functools import lru_cache
 from zoneinfo import available_timezones
 
 from panel_apps.ranges import PRESETS
-from panel_apps.scoped import ALL, COMPARISONS, ChosenStore, ScopedStore
+from panel_apps.scoped import ALL, ANY, COMPARISONS, ChosenStore, ScopedStore
 
 # Areas of the IANA database with zones where people live.
 AREAS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
@@ -18,11 +18,13 @@ class Choices:
     Args:
         ranges: title by preset.
         zones: IANA zones by area; the first group holds the workspace's and UTC.
-        companions: name by id; with `all` first where all of them can be chosen.
+        companions: name by id; with `all` first where all of them can be chosen, empty where none can.
         tags: title by tag, the first for all of them; empty where nothing can be filtered by.
         comparisons: title by comparison.
         range: the chosen preset, or empty for days of one's own.
         zone, companion, tag, compare: the chosen ones.
+        hidden: further choices of the dashboard, made in its parts, with what each is without one.
+        own: these as they are chosen.
     """
 
     ranges: dict[str, str]
@@ -35,6 +37,8 @@ class Choices:
     companion: str
     tag: str
     compare: str
+    hidden: dict[str, str]
+    own: dict[str, str]
 
 
 def choices(store: ScopedStore) -> Choices:
@@ -44,18 +48,21 @@ def choices(store: ScopedStore) -> Choices:
     if store.companion != ALL and store.companion not in named:
         named = {store.companion: store.companion, **named}
     whole = {} if isinstance(store, ChosenStore) and named else {ALL: "All companions"}
+    further = [name for name in store.CHOICES if name not in ScopedStore.CHOICES]
     tags = store.tags() if "tag" in store.CHOICES else []
     return Choices(
         ranges=PRESETS,
         zones={"Often": tuple(dict.fromkeys([store.zone, own, "UTC"])), **zones_by_area()},
-        companions=whole | named,
-        tags={"": "All tags", **{tag: tag for tag in tags}} if tags else {},
-        comparisons=COMPARISONS,
+        companions=whole | named if "companion" in store.CHOICES else {},
+        tags={ANY: "All tags", **{tag: tag for tag in tags}} if tags else {},
+        comparisons=COMPARISONS if "compare" in store.CHOICES else {},
         range=store.range if store.range in PRESETS else "",
         zone=store.zone,
         companion=store.companion,
         tag=store.tag,
         compare=store.compare,
+        hidden={name: str(store.param[name].default) for name in further},
+        own={name: str(getattr(store, name)) for name in further},
     )
 
 

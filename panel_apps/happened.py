@@ -84,7 +84,7 @@ def said_with(
         times: the day at which each point stands, ascending.
         end: the day after the last point's time.
     """
-    ends = [*times[1:], end]
+    ends = [*times[1:], end][: len(times)]
     return [
         " · ".join([label, *(note.words for note in notes if begin <= note.local.date() < until)])
         for label, begin, until in zip(labels, times, ends, strict=True)

@@ -22,6 +22,8 @@ from panel_apps.happened import Happened, happened
 from panel_apps.ranges import AUTO, Range, Suggestion, find_range
 
 ALL = "all"
+# No choice of a tag or a step. An address can't say it with nothing: what is empty there counts as not named.
+ANY = "*"
 PREVIOUS, WEEKDAYS, NONE = "previous", "weekdays", "none"
 COMPARISONS = {
     PREVIOUS: "The period before",
@@ -72,7 +74,7 @@ class ScopedStore(param.Parameterized):
     range = param.String(AUTO, doc="A preset, or FIRST..LAST with both days included.")
     zone = param.String("", doc="IANA zone of the days; empty: the workspace's.")
     companion = param.String(ALL, doc="Id or name of one companion, or `all`.")
-    tag = param.String("", doc="Only companions with this tag; empty: all of them.")
+    tag = param.String(ANY, doc="Only companions with this tag; `*`: all of them.")
     compare = param.String(PREVIOUS, doc="`previous`, `weekdays` or `none`.")
 
     CHOICES: ClassVar[tuple[str, ...]] = ("range", "zone", "companion", "tag", "compare")
@@ -89,6 +91,17 @@ class ScopedStore(param.Parameterized):
     def nothing_in(self, answers: Any) -> bool:
         """Whether nothing happened in the range."""
         raise NotImplementedError
+
+    def days_with_data(self, session: Session, scope: Scope) -> tuple[date | None, date | None]:
+        """The first and last local day on which anything happened, whatever the scope's range."""
+        return framing.days_with_data(session, scope)
+
+    def suggest(self, session: Session, scope: Scope, today: date) -> Suggestion:
+        """The range to begin with."""
+        return framing.suggestion(session, scope, today)
+
+    def correct(self, answers: Any) -> None:
+        """Take over what was really shown of the dashboard's own choices, and tell where that differs."""
 
     def load(self, *, acting: bool = True) -> Snapshot[Any]:
         """The data of the choices; what can't be taken is corrected in the store and named in the notices.
@@ -127,7 +140,7 @@ class ScopedStore(param.Parameterized):
     def _load(self, session: Session, principal: Principal) -> Snapshot[Any]:
         self.told = []
         scope, name = self._frame(session, principal)
-        first, last = framing.days_with_data(session, scope)
+        first, last = self.days_with_data(session, scope)
         today = datetime.now(ZoneInfo(scope.zone)).date()
         chosen = find_range(
             self.range,
@@ -142,6 +155,7 @@ class ScopedStore(param.Parameterized):
         compare = self._comparison()
         before = compared(scope, compare, chosen)
         answers = self._answer(session, principal, scope, before)
+        self.correct(answers)
         choices = self._chosen(scope, chosen, compare)
         notes = happened(session, principal, start=scope.start, end=scope.end, zone=scope.zone)
         return Snapshot(
@@ -172,8 +186,8 @@ class ScopedStore(param.Parameterized):
         return ANSWERS.get(key, lambda: self.ask(session, scope, before))
 
     def _suggest(self, session: Session, scope: Scope, today: date) -> Suggestion:
-        key = (*who(self.visitor.principal), scope, today)
-        return SUGGESTIONS.get(key, lambda: framing.suggestion(session, scope, today))
+        key = (type(self).__name__, *who(self.visitor.principal), scope, today)
+        return SUGGESTIONS.get(key, lambda: self.suggest(session, scope, today))
 
     def _comparison(self) -> str:
         if "compare" not in self.CHOICES:
@@ -204,12 +218,13 @@ class ScopedStore(param.Parameterized):
         return found
 
     def _among(self, session: Session, principal: Principal) -> tuple[UUID, ...] | None:
-        if not self.tag:
+        if self.tag in {ANY, ""}:
+            self.tag = ANY
             return None
         found = framing.tagged(session, principal, self.tag.replace("\x00", ""))
         if not found:
             self.told.append(f"No companion has the tag “{_short(self.tag)}”: all of them are shown.")
-            self.tag = ""
+            self.tag = ANY
         return found or None
 
     def _name(self, session: Session, companion_id: UUID) -> str:

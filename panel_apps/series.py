@@ -41,6 +41,18 @@ def summed(rows: "pd.DataFrame", columns: list[str], unit: str) -> "pd.DataFrame
     return grouped
 
 
+def every_day(rows: "pd.DataFrame", start: date, end: date) -> "pd.DataFrame":
+    """Counts by day with a row of zeros for each day of [start, end) that has none.
+
+    Args:
+        rows: column `day` and counts.
+    """
+    import pandas as pd
+
+    days = pd.Index(pd.date_range(start, end, inclusive="left").date, name="day")
+    return rows.set_index("day").reindex(days, fill_value=0).reset_index()
+
+
 def last_of(rows: "pd.DataFrame", unit: str) -> "pd.DataFrame":
     """The last day of each unit: for figures that don't add up (people), each stays one day's exact figure.
 

@@ -36,7 +36,12 @@ def steps(session: Session, scope: Scope, names: Sequence[str] | None = None) ->
     """
     if names:
         _check(session, scope, names)
-    funnel = list(dict.fromkeys(names or shared_funnel(session, scope) or common_steps(session, scope)))
+    return reached(session, scope, names or shared_funnel(session, scope) or common_steps(session, scope))
+
+
+def reached(session: Session, scope: Scope, names: Sequence[str]) -> "pd.DataFrame":
+    """The same for these steps in this order, also where no run ever reached one of them."""
+    funnel = list(dict.fromkeys(names))
     found = frame(session, _placed(scope, funnel)).set_index("position")
     counted = found.reindex(range(1, len(funnel) + 1)).fillna(0).astype("int64")
     counted.insert(0, "step", funnel)
@@ -96,20 +101,20 @@ def _placed(scope: Scope, funnel: list[str]) -> Select[Any]:
     position = func.array_position(chosen, step.c.name).label("position")
     last = func.max(position).over(partition_by=sets.c.steps).label("last")
     placed = select(position, last, sets.c.runs).select_from(sets).join(step, true()).subquery()
-    reached = func.sum(placed.c.runs)
-    dropped = reached.filter(placed.c.position == placed.c.last)
-    columns = placed.c.position, reached.label("reached"), dropped.label("dropped")
+    runs = func.sum(placed.c.runs)
+    dropped = runs.filter(placed.c.position == placed.c.last)
+    columns = placed.c.position, runs.label("reached"), dropped.label("dropped")
     return select(*columns).where(placed.c.position.is_not(None)).group_by(placed.c.position)
 
 
 def _check(session: Session, scope: Scope, names: Sequence[str]) -> None:
     for name in names:
-        reached = (
+        any_run = (
             select(1)
             .where(RunFact.workspace_id == scope.workspace_id, literal(name) == any_(RunFact.steps))
             .limit(1)
         )
-        if session.execute(reached).first() is None:
+        if session.execute(any_run).first() is None:
             known = common_steps(
                 session, replace(scope, companion_id=None, start=EARLIEST, end=LATEST), limit=SHOWN
             )

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import any_, func, literal, select
 from sqlalchemy.orm import Session
 
 from leitstand.catalogue.items import visible
@@ -24,5 +24,7 @@ def tags_in_use(session: Session, *, principal: Principal) -> list[str]:
 
 def tagged(session: Session, *, principal: Principal, tag: str) -> tuple[UUID, ...]:
     """Ids of the companions with that tag that the principal may see, ascending."""
-    named = select(Item.id).where(visible(principal), Item.kind == "companion", Item.tags.contains([tag]))
+    named = select(Item.id).where(
+        visible(principal), Item.kind == "companion", literal(tag) == any_(Item.tags)
+    )
     return tuple(session.scalars(named.order_by(Item.id)))

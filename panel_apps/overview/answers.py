@@ -12,25 +12,14 @@ from leitstand.insights import (
     completion,
     popularity,
     retention,
-    sessions,
     steps,
     traffic,
 )
-from leitstand.insights.completion import Completion
 from leitstand.insights.scope import DAY, Scope
+from panel_apps.key_figures import Figures, figures
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True)
-class Figures:
-    """The key figures of one range."""
-
-    runs: Completion
-    active_users: int
-    sessions: int
-    events: int
 
 
 @dataclass(frozen=True)
@@ -79,14 +68,4 @@ def ask(session: Session, scope: Scope, before: Scope | None) -> Answers:
         popular=popularity.popular(session, scope),
         retention=retention.retention(session, scope),
         as_of=as_of,
-    )
-
-
-def figures(session: Session, scope: Scope) -> Figures:
-    """The key figures of a scope."""
-    return Figures(
-        runs=completion.completion(session, scope),
-        active_users=activity.active_users(session, scope),
-        sessions=sessions.sessions(session, scope),
-        events=traffic.events(session, scope),
     )

@@ -2,10 +2,10 @@
 
 from panel_apps.charts import TimeChart
 from panel_apps.common_charts import ACTIVE, COMPLETION, TRAFFIC, show_active, show_completion, show_traffic
+from panel_apps.key_figures import tiles
 from panel_apps.overview import parts
 from panel_apps.overview.answers import Answers
 from panel_apps.overview.tables import TABLES
-from panel_apps.overview.words import tiles
 from panel_apps.parts import funnel, tiles_html
 from panel_apps.retention_grid import retention_grid
 from panel_apps.scoped import Snapshot
@@ -34,7 +34,7 @@ class OverviewView(ScopedView):
         """Put the data of a load into the components."""
         self.say_what_is_shown(snapshot)
         answers, scope = snapshot.answers, snapshot.scope
-        self.put("figures", tiles_html(tiles(answers)))
+        self.put("figures", tiles_html(tiles(answers.figures, answers.before)))
         show_traffic(self, snapshot, answers.traffic)
         show_active(self, snapshot, answers.active)
         show_completion(self, snapshot, answers.traffic, answers.figures.runs)

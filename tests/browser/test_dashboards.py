@@ -215,3 +215,27 @@ def test_a_dashboard_as_a_file_shows_its_charts_without_any_server(
     shown = page.locator("dl.figures > div", has_text="Viewed runs").locator("dd").inner_text()
     filed = alone.locator("dl.figures > div", has_text="Viewed runs").locator("dd").inner_text()
     assert filed == shown
+
+
+def test_a_step_is_chosen_with_the_pointer_or_the_keyboard_and_its_runs_are_paged(opened: Open) -> None:
+    page = opened("/flow?range=all&zone=UTC")
+    step = page.get_by_role("link", name="Step ask:")
+    step.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**step=ask**")
+    page.wait_for_selector(READY)
+    rows = page.get_by_role("table", name="Runs that reached ask").locator("tbody tr")
+    expect(rows).to_have_count(25)
+    first = rows.first.inner_text()
+    page.get_by_role("link", name="Next").click()
+    page.wait_for_url("**page=2**")
+    page.wait_for_selector(READY)
+    expect(rows.first).not_to_have_text(first)
+    page.get_by_role("link", name="done:").click()
+    page.wait_for_url("**page=1**")
+    expect(page.get_by_role("table", name="Runs that reached done")).to_be_visible()
+    other = page.locator("#companion option").last.get_attribute("value")
+    page.select_option("#companion", other)
+    page.wait_for_url(f"**companion={other}**")
+    page.wait_for_selector(READY)
+    expect(page.get_by_text("Choose a step in the diagram")).to_be_visible()

@@ -1,13 +1,12 @@
 """Key figures, their change, and the sentences beside the charts."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 
 import pandas as pd
 
 from leitstand.insights.completion import Completion
 from panel_apps import parts, words
-from panel_apps.overview.answers import Answers, Figures
-from panel_apps.overview.words import tiles
+from panel_apps.key_figures import Figures, tiles
 from panel_apps.parts import Tile
 from panel_apps.retention_grid import retention_grid
 from serving.shell.formats import number
@@ -29,15 +28,8 @@ def figures(viewed: int, started: int, completed: int, users: int) -> Figures:
     return Figures(runs, users, users + 1, viewed * 3)
 
 
-def answers(now: Figures, before: Figures | None) -> Answers:
-    empty = pd.DataFrame()
-    return Answers(
-        now, before, empty, empty, empty, empty, empty, empty, empty, datetime(2026, 1, 1, tzinfo=UTC)
-    )
-
-
 def tile(title: str, now: Figures, before: Figures | None) -> Tile:
-    return next(one for one in tiles(answers(now, before)) if one.title == title)
+    return next(one for one in tiles(now, before) if one.title == title)
 
 
 def test_a_tile_says_figure_note_and_change() -> None:
@@ -68,14 +60,14 @@ def test_from_nothing_is_new() -> None:
 
 
 def test_nothing_at_all_is_told_without_shares() -> None:
-    for one in tiles(answers(figures(0, 0, 0, 0), figures(0, 0, 0, 0))):
+    for one in tiles(figures(0, 0, 0, 0), figures(0, 0, 0, 0)):
         assert "nan" not in one.value + one.note + one.change
         assert "None" not in one.value + one.note + one.change
     assert tile("Completion rate", figures(0, 0, 0, 0), None).value == "–"
 
 
 def test_without_a_comparison_there_is_no_change() -> None:
-    assert {one.change for one in tiles(answers(figures(5, 4, 3, 2), None))} == {""}
+    assert {one.change for one in tiles(figures(5, 4, 3, 2), None)} == {""}
 
 
 def test_a_longer_duration_is_neither_good_nor_bad() -> None:

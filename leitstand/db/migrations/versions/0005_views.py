@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = '0005_views'
-down_revision = '0002'
+down_revision = '0004_fact_columns'
 branch_labels = None
 depends_on = None
 

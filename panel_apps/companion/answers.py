@@ -1,0 +1,57 @@
+"""What the companion dashboard shows of one companion, each question asked once."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy.orm import Session
+
+from leitstand.insights import activity, completion, steps, traffic, versions
+from leitstand.insights.scope import DAY, Scope
+from panel_apps.key_figures import Figures, figures
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Everything that the companion dashboard shows of one scope.
+
+    Args:
+        figures: of the range.
+        before: of the period that it is compared with; None without.
+        traffic: `day`, `viewed`, `started`, `completed`, every day until today.
+        active: `day`, `dau`, `wau`, `mau`.
+        completion: `day`, `started`, `completed`, `rate`, `immature`.
+        steps: `step`, `reached`, `dropped`, `drop_off`.
+        versions: `version`, `first_day`, `last_day`, `viewed`, `started`, `completed`, `rate`, `median`, `immature`.
+        as_of: up to when the figures are complete.
+    """
+
+    figures: Figures
+    before: Figures | None
+    traffic: "pd.DataFrame"
+    active: "pd.DataFrame"
+    completion: "pd.DataFrame"
+    steps: "pd.DataFrame"
+    versions: "pd.DataFrame"
+    as_of: datetime
+
+
+def ask(session: Session, scope: Scope, before: Scope | None) -> Answers:
+    """Ask every question about a companion, and the key figures of the range before."""
+    as_of = datetime.now(UTC)
+    active = activity.by_day(session, scope)
+    daily = traffic.traffic(session, scope, dense=True)
+    shown_until = max(active["day"], default=scope.end - DAY)
+    return Answers(
+        figures=figures(session, scope),
+        before=figures(session, before) if before else None,
+        traffic=daily[daily["day"] <= shown_until],
+        active=active,
+        completion=completion.by_day(session, scope),
+        steps=steps.steps(session, scope),
+        versions=versions.versions(session, scope),
+        as_of=as_of,
+    )
