@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # A way that fewer of the runs at its step took is left out of the diagram where no flow names it.
-RARE = 0.02
+RARE = 0.05
 # Without a flow so many steps are drawn, those that most runs reached; with one, so many besides its own.
 MOST_SEEN = 14
 

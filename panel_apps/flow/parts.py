@@ -22,7 +22,7 @@ def diagram(answers: Answers, companion: str) -> str:
     found = answers.graph
     note = (
         f'<p class="muted small">Not drawn: {number(found.steps_left_out)} steps that fewer runs reached, and '
-        f"{number(found.left_out)} ways that fewer than one in fifty of a step's runs took. The CSV has them.</p>"
+        f"{number(found.left_out)} ways that fewer than one in twenty of a step's runs took. The CSV has them.</p>"
         if found.left_out or found.steps_left_out
         else ""
     )
