@@ -85,18 +85,13 @@ class Chart:
 
     def __init__(self, figure: Any) -> None:
         self.figure = figure
-        self._lines = {kind: self._line(*look) for kind, look in MARKS.items()}
+        self.marks = ColumnDataSource(_marked([]))
+        line = VSpan(x="at", line_color="colour", line_dash="dash", line_width=1.8)
+        self.figure.add_glyph(self.marks, line, **PLAIN)
 
     def mark(self, marks: "Sequence[Mark]") -> None:
         """Draw what happened at the time, each kind in its own look."""
-        for kind, source in self._lines.items():
-            source.data = {"at": [one.at for one in marks if one.kind == kind]}
-
-    def _line(self, colour: str, dash: str) -> ColumnDataSource:
-        source = ColumnDataSource({"at": []})
-        line = VSpan(x="at", line_color=colour, line_dash=dash, line_width=1.8)
-        self.figure.add_glyph(source, line, **PLAIN)
-        return source
+        self.marks.data = _marked(marks)
 
 
 @dataclass(frozen=True)
@@ -322,6 +317,15 @@ def tooltip_row(title: str, value: str, colour: str) -> str:
 def tooltip_styles() -> str:
     """The look of tooltips; each has a shadow root of its own, which only a style inside of it reaches."""
     return (FOLDER / "tooltip.css").read_text()
+
+
+def _marked(marks: Sequence[Mark]) -> dict[str, Any]:
+    looks = [MARKS[one.kind] for one in marks]
+    return {
+        "at": [one.at for one in marks],
+        "colour": [colour for colour, _ in looks],
+        "dash": [dash for _, dash in looks],
+    }
 
 
 def _measured(rows: Sequence[tuple[datetime, float, str]], unit: float) -> dict[str, Any]:

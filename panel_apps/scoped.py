@@ -78,6 +78,8 @@ class ScopedStore(param.Parameterized):
     compare = param.String(PREVIOUS, doc="`previous`, `weekdays` or `none`.")
 
     CHOICES: ClassVar[tuple[str, ...]] = ("range", "zone", "companion", "tag", "compare")
+    # Whether an answer may hold what only this person may see; such a one is shared with nobody.
+    PERSONAL: ClassVar[bool] = False
 
     def __init__(self, visitor: Visitor, **choices: str) -> None:
         super().__init__(**choices)  # type: ignore[no-untyped-call]
@@ -182,6 +184,7 @@ class ScopedStore(param.Parameterized):
 
     def _answer(self, session: Session, principal: Principal, scope: Scope, before: Scope | None) -> Any:
         own = tuple(getattr(self, name) for name in self.CHOICES if name not in ScopedStore.CHOICES)
+        own = (*own, principal.person_id) if self.PERSONAL else own
         key = (type(self).__name__, *who(principal), scope, self.compare if before else NONE, own)
         return ANSWERS.get(key, lambda: self.ask(session, scope, before))
 

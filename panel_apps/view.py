@@ -121,7 +121,8 @@ class ScopedView(View):
         """A table as a whole, with the link to its file."""
         shown = self.TABLES[table]
         rows = shown.rows(snapshot.answers)
-        html = to_html(rows, shown.columns, caption=shown.caption, newest_last=newest_last)
+        whole = to_html(rows, shown.columns, caption=shown.caption, newest_last=newest_last)
+        html = parts.nothing("There is nothing in this range.") if rows.empty else whole
         self.put(name, html + self.file(table, snapshot))
 
     def file(self, table: str, snapshot: Snapshot[Any]) -> str:

@@ -17,6 +17,8 @@ class IngestionStore(ScopedStore):
     """What a person chose to see of what came in."""
 
     CHOICES: ClassVar[tuple[str, ...]] = ("range", "zone", "compare")
+    # Documents of somebody's private space are in their figures alone.
+    PERSONAL = True
 
     def ask(self, session: Session, scope: Scope, before: Scope | None) -> Answers:
         """Every question of the ingestion dashboard."""

@@ -23,13 +23,6 @@ def app() -> pn.Template:
     live.refresh()
     live.watch(document, store, store.CHOICES)
     refreshing = Refreshing(document, live, store, view)
-    components = {**view.components(), "now": refreshing.button, "signal": signal_of(document, live)}
-    return build_page(
-        store.visitor,
-        "operations.html",
-        components,
-        store=store,
-        periods=PERIODS,
-        refreshes=REFRESHES,
-        app="operations",
-    )
+    further = {"now": refreshing.button, "signal": signal_of(document, live)}
+    choices = {"store": store, "periods": PERIODS, "refreshes": REFRESHES}
+    return build_page(store.visitor, TEMPLATE, view.components() | further, app=view.APP, **choices)

@@ -10,13 +10,14 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from leitstand.db.models import Item, Workspace
+from leitstand.db.models import Document, Item, Workspace
 from panel_apps.access import Visitor
 from panel_apps.audience.store import AudienceStore
 from panel_apps.companion.store import CompanionStore
 from panel_apps.flow.answers import PAGE
 from panel_apps.flow.store import FlowStore
 from panel_apps.flow.views import FlowView
+from panel_apps.ingestion.store import IngestionStore
 from panel_apps.overview.store import OverviewStore
 from panel_apps.scoped import ScopedStore
 from panel_apps.serve import APPLICATIONS
@@ -171,3 +172,27 @@ def test_the_diagram_has_every_step_and_marks_the_chosen_one(person: Visitor, lo
     assert 'class="step end chosen"' in diagram
     assert "reached done" not in diagram
     assert "Runs that reached done" in str(view.panes["runs"].object)
+
+
+def test_documents_of_a_private_space_are_in_its_owner_s_figures_alone(
+    person: Visitor, session: Session, workspace: Workspace
+) -> None:
+    other = sign_in(session, join(session, workspace, role="analyst", email="other@demo.test"))
+    space = Item(
+        workspace_id=workspace.id,
+        kind="space",
+        title="Mine",
+        visibility="private",
+        owner_id=person.principal.person_id,
+    )
+    session.add(space)
+    session.flush()
+    session.add(
+        Document(
+            workspace_id=workspace.id, space_id=space.id, title="secret.md", object_key="", media_type="text/plain", bytes=1,
+            sha256="ab", status="failed", reason="no reader",
+        )
+    )  # fmt: skip
+    session.commit()
+    assert IngestionStore(person).load().answers.totals.failed == 1
+    assert IngestionStore(other).load().answers.totals.failed == 0
