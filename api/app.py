@@ -3,12 +3,38 @@
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from api import audit, companions, events, favorites, insights, me, operations, reports, tokens, trash
+from api import (
+    annotations,
+    audit,
+    companions,
+    events,
+    favorites,
+    insights,
+    me,
+    operations,
+    reports,
+    tokens,
+    trash,
+    views,
+)
 from serving.app import create_app
 from serving.body_limit import LimitBody
 
 PREFIX = "/api/v1"
-MODULES = (me, tokens, companions, favorites, trash, events, insights, operations, reports, audit)
+MODULES = (
+    me,
+    tokens,
+    companions,
+    favorites,
+    trash,
+    events,
+    insights,
+    annotations,
+    views,
+    reports,
+    operations,
+    audit,
+)
 # What is sent here is JSON; files go to the object store.
 LARGEST_BODY = 16 * 1024 * 1024
 

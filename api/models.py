@@ -1,6 +1,6 @@
 """The shapes of the JSON API's answers and requests."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -255,6 +255,59 @@ class ReplayIn(Request):
     source: str = ""
     reason: str = ""
     after: int = Field(0, ge=0, le=2**63 - 1)
+
+
+class AnnotationIn(Request):
+    """Exactly one of `day` (a local day, whatever the zone) and `at` (an instant with its offset)."""
+
+    kind: str
+    text: str
+    day: date | None = None
+    at: datetime | None = None
+
+
+class AnnotationOut(Answer):
+    id: UUID
+    kind: str
+    text: str
+    day: date | None
+    at: datetime | None
+    author: str
+    created_at: datetime
+    updated_at: datetime
+    mine_to_change: bool = False
+
+
+class ViewIn(Request):
+    """`choices` are those of the dashboard's address."""
+
+    app: str
+    name: str
+    choices: dict[str, str]
+    shared: bool = False
+    first_for_me: bool = False
+
+
+class ViewChange(Request):
+    """What is left out stays as it is. A dashboard opened without choices begins with the view that is first."""
+
+    name: str | None = None
+    choices: dict[str, str] | None = None
+    shared: bool | None = None
+    first_for_me: bool | None = None
+    first_for_all: bool | None = None
+
+
+class ViewOut(Answer):
+    id: UUID
+    app: str
+    name: str
+    choices: dict[str, str]
+    shared: bool
+    mine: bool = False
+    first_for_me: bool = False
+    first_for_all: bool
+    updated_at: datetime
 
 
 def item_page(items: list[Item] | Any, cursor: str | None = None) -> ItemPage:

@@ -11,9 +11,10 @@ from api.models import Answer, Request
 from leitstand.reports import editions, subscriptions
 from leitstand.reports.mail.settings import mail_off
 from leitstand.settings import get_settings
+from serving.idempotency import OnceRoute
 from serving.session import CurrentPrincipal, Db, require_csrf
 
-router = APIRouter(prefix="/reports", tags=["reports"])
+router = APIRouter(prefix="/reports", tags=["reports"], route_class=OnceRoute)
 CSRF = [Depends(require_csrf)]
 Limit = Annotated[int, Query(ge=1, le=editions.MOST_LISTED)]
 MEDIA_TYPES = {

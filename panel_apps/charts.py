@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from bokeh.models import (
     BasicTicker,
+    BoxSelectTool,
     ColumnDataSource,
+    CrosshairTool,
+    CustomJS,
     DatetimeTickFormatter,
     HoverTool,
     Line,
@@ -25,8 +28,9 @@ from bokeh.models import (
     Range1d,
     Scatter,
     VArea,
+    VSpan,
 )
-from bokeh.models.annotations import Label, Span
+from bokeh.models.annotations import BoxAnnotation, Label, Span
 from bokeh.plotting import figure
 
 from panel_apps.assets import FOLDER
@@ -45,6 +49,14 @@ HALF_DAY = timedelta(hours=12)
 # Of the axis, left free at either side.
 MARGIN = 0.015
 COUNT, SHARE = ("0[.]0a", "{0,0}"), ("0%", "{0.0%}")
+# How releases, incidents and notes are drawn: colour and dash.
+MARKS = {"release": (BLUE, "solid"), "incident": (RED, "dashed"), "note": (GREY, "dotted")}
+# Tells the page's script which days were chosen with the pointer, for it to offer them as a range.
+CHOSEN_DAYS = """
+const { x0, x1 } = cb_obj.geometry;
+for (const band of bands) { band.left = x0; band.right = x1; band.visible = true; }
+if (cb_obj.final) document.dispatchEvent(new CustomEvent("leitstand:days", { detail: { x0, x1, bands } }));
+"""
 # Nobody selects or mutes anything.
 PLAIN = {"nonselection_glyph": None, "muted_glyph": None}
 
@@ -68,7 +80,29 @@ class Series:
     dash: str = "solid"
 
 
-class TimeChart:
+class Chart:
+    """What every chart over time has: a figure, and lines where something happened."""
+
+    def __init__(self, figure: Any) -> None:
+        self.figure = figure
+        self.marks = ColumnDataSource(_marked([]))
+        line = VSpan(x="at", line_color="colour", line_dash="dash", line_width=1.8)
+        self.figure.add_glyph(self.marks, line, **PLAIN)
+
+    def mark(self, marks: "Sequence[Mark]") -> None:
+        """Draw what happened at the time, each kind in its own look."""
+        self.marks.data = _marked(marks)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that happened: a naive local time, and its kind (one of `MARKS`)."""
+
+    at: datetime
+    kind: str
+
+
+class TimeChart(Chart):
     """Series over time: `figure` for the page, `show` for new rows.
 
     Args:
@@ -79,7 +113,7 @@ class TimeChart:
     def __init__(self, series: Sequence[Series], *, share: bool = False) -> None:
         self.series = tuple(series)
         self.source = ColumnDataSource({name: [] for name in ("at", "label", *self._columns())})
-        self.figure = _time_figure(share)
+        super().__init__(_time_figure(share))
         self._marks: list[Any] = []
         for one in self.series:
             self._draw(one)
@@ -116,6 +150,7 @@ class TimeChart:
     def clear(self) -> None:
         """Take everything out of the chart."""
         self.source.data = {name: [] for name in ("at", "label", *self._columns())}
+        self.mark([])
         describe(self.figure, "")
 
     def _columns(self) -> list[str]:
@@ -147,7 +182,7 @@ class TimeChart:
         )
 
 
-class TargetChart:
+class TargetChart(Chart):
     """Measured durations over time beside the longest that is promised: `figure` for the page, `show` for rows.
 
     Args:
@@ -160,7 +195,7 @@ class TargetChart:
         self.unit, name = (60.0, "min") if target >= LONG_SECONDS else (1.0, "s")
         self.target = target / self.unit
         self.source, self.failed = (ColumnDataSource(_measured([], self.unit)) for _ in range(2))
-        self.figure = _time_figure(False)
+        super().__init__(_time_figure(False))
         self.figure.yaxis.formatter = PrintfTickFormatter(format=f"%g {name}")
         promise = Span(
             location=self.target, dimension="width", line_color=ORANGE, line_dash="dashed", line_width=1.6
@@ -224,6 +259,7 @@ class TargetChart:
     def clear(self) -> None:
         """Take everything out of the chart."""
         self.source.data, self.failed.data = _measured([], self.unit), _measured([], self.unit)
+        self.mark([])
         describe(self.figure, "")
 
 
@@ -248,6 +284,20 @@ def base_figure(**more: Any) -> Any:
     return made
 
 
+def link(figures: Sequence[Any]) -> None:
+    """Show the same days together: a line under the pointer in all figures, and a band of the days chosen in one."""
+    here = Span(dimension="height", line_color=GREY, line_dash="dotted", line_width=1.2)
+    bands = [BoxAnnotation(fill_color=TEAL, fill_alpha=0.12, line_color=None, visible=False) for _ in figures]
+    chosen = CustomJS(args={"bands": bands}, code=CHOSEN_DAYS)
+    for plot, band in zip(figures, bands, strict=True):
+        plot.add_layout(band)
+        choose = BoxSelectTool(dimensions="width", renderers=[], continuous=True, description="Choose days")
+        choose.overlay.visible = False
+        plot.add_tools(CrosshairTool(overlay=here), choose)
+        plot.toolbar.active_drag = choose
+        plot.js_on_event("selectiongeometry", chosen)
+
+
 def describe(plot: Any, description: str) -> None:
     """Say to a screen reader what a figure shows."""
     plot.html_attributes = {"role": "img", "aria-label": description}
@@ -267,6 +317,15 @@ def tooltip_row(title: str, value: str, colour: str) -> str:
 def tooltip_styles() -> str:
     """The look of tooltips; each has a shadow root of its own, which only a style inside of it reaches."""
     return (FOLDER / "tooltip.css").read_text()
+
+
+def _marked(marks: Sequence[Mark]) -> dict[str, Any]:
+    looks = [MARKS[one.kind] for one in marks]
+    return {
+        "at": [one.at for one in marks],
+        "colour": [colour for colour, _ in looks],
+        "dash": [dash for _, dash in looks],
+    }
 
 
 def _measured(rows: Sequence[tuple[datetime, float, str]], unit: float) -> dict[str, Any]:

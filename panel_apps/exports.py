@@ -1,55 +1,68 @@
-"""Tables of the overview as CSV files, for the choices that their address names."""
+"""Dashboards as files for the choices that their address names: a table as CSV, the whole page as HTML."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Request, Response
 
 from leitstand.errors import NotFound
-from leitstand.identity.access import require
+from leitstand.identity.access import Principal, require
 from leitstand.insights.scope import DAY
 from panel_apps.access import PREFIX, Present
-from panel_apps.overview.answers import Answers
-from panel_apps.overview.app import PERMISSION
-from panel_apps.overview.parts import TABLES
-from panel_apps.overview.ranges import RECENT
-from panel_apps.overview.store import ALL, OverviewStore
+from panel_apps.static_page import static_page
 from panel_apps.tables import to_csv
 from serving.session import CurrentPrincipal
 
-if TYPE_CHECKING:
-    import pandas as pd
 
-router = APIRouter(include_in_schema=False)
-ROWS: "dict[str, Callable[[Answers], pd.DataFrame]]" = {
-    "traffic": lambda answers: answers.traffic,
-    "active-users": lambda answers: answers.active,
-    "completion": lambda answers: answers.completion,
-    "steps": lambda answers: answers.steps,
-    "top-companions": lambda answers: answers.top,
-    "popular": lambda answers: answers.popular,
-    "retention": lambda answers: answers.retention,
-}
+def router_of(applications: Mapping[str, ModuleType]) -> APIRouter:
+    """The endpoints of files.
+
+    Args:
+        applications: by path below the prefix, modules with `PERMISSION`, `STORE`, `VIEW` and `TEMPLATE`.
+    """
+    router = APIRouter(include_in_schema=False)
+
+    def asked(principal: Principal, app: str) -> ModuleType:
+        module = applications.get(f"/{app}")
+        if module is None:
+            raise NotFound("There is no such dashboard.", hint=f"There are: {', '.join(applications)}.")
+        require(principal, module.PERMISSION)
+        return module
+
+    @router.get(f"{PREFIX}/export/{{app}}/{{table}}.csv")
+    def table_file(request: Request, principal: CurrentPrincipal, app: str, table: str) -> Response:
+        """One table of a dashboard as CSV; the rows of the page, all of them."""
+        module = asked(principal, app)
+        tables = getattr(module.VIEW, "TABLES", {})
+        if table not in tables:
+            raise NotFound("There is no such table.", hint=f"There are: {', '.join(tables) or 'none'}.")
+        snapshot = _store(module, principal, request).load()
+        text = to_csv(tables[table].rows(snapshot.answers), tables[table].columns)
+        first, last = snapshot.scope.start, snapshot.scope.end - DAY
+        return _file(text, "text/csv; charset=utf-8", f"{table}_{first}_{last}.csv")
+
+    @router.get(f"{PREFIX}/export/{{app}}.html")
+    def page_file(request: Request, principal: CurrentPrincipal, app: str) -> Response:
+        """A dashboard as one page that needs no server."""
+        module = asked(principal, app)
+        view = module.VIEW()
+        view.fill(_store(module, principal, request))
+        page = static_page(principal, view, module.TEMPLATE)
+        return _file(page, "text/html; charset=utf-8", f"{app}.html")
+
+    return router
 
 
-@router.get(f"{PREFIX}/export/overview/{{table}}.csv")
-def overview_table(
-    principal: CurrentPrincipal,
-    table: str,
-    days: Annotated[str, Query(alias="range")] = RECENT,
-    zone: str = "",
-    companion: str = ALL,
-) -> Response:
-    """One table of the overview as CSV; the rows of the page, all of them."""
-    require(principal, PERMISSION)
-    if table not in ROWS:
-        raise NotFound("There is no such table.", hint=f"There are: {', '.join(ROWS)}.")
-    visitor = Present(principal, PERMISSION, "")
-    snapshot = OverviewStore(visitor, range=days, zone=zone, companion=companion, compare="none").load()
-    text = to_csv(ROWS[table](snapshot.answers), TABLES[table])
-    first, last = snapshot.scope.start, snapshot.scope.end - DAY
+def _store(module: ModuleType, principal: Principal, request: Request) -> Any:
+    """The dashboard's store with what the address chooses; a forged choice is corrected as on the page."""
+    chosen = {name: value for name, value in request.query_params.items() if name in module.STORE.CHOICES}
+    return module.STORE(Present(principal, module.PERMISSION, ""), **chosen)
+
+
+def _file(content: str, media_type: str, name: str) -> Response:
     headers = {
-        "Content-Disposition": f'attachment; filename="{table}_{first}_{last}.csv"',
+        "Content-Disposition": f'attachment; filename="{name}"',
         "Cache-Control": "private, no-store",
     }
-    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(content, media_type=media_type, headers=headers)

@@ -13,6 +13,7 @@ from panel.io.state import state
 from leitstand.telemetry.logs import get_logger
 from panel_apps.access import FAILED, PREFIX, Visitor, request_of, visitor_of
 from panel_apps.assets import asset_url, inner_styles
+from panel_apps.definitions import DEFINITIONS
 from serving import shell
 from serving.shell.assets import static_url
 
@@ -51,7 +52,13 @@ def build_page(
     """
     markup = shell.environment(TEMPLATES).get_template(template)
     page = Page(markup, items=dict(components), location=True)
-    known = {"asset": asset_url, "scripts": scripts()} | variables
+    known = {
+        "asset": asset_url,
+        "scripts": scripts(),
+        "frame": "dashboard.html",
+        "define": DEFINITIONS,
+        "exported": False,
+    } | variables
     for name, value in shell.context(visitor.principal, area="insights", **known).items():
         page.add_variable(name, value)
     return page

@@ -1,17 +1,18 @@
 """Rows over days made ready for a chart: grouped where there are too many of them to read."""
 
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # Up to so many days a day has its own point; then a week, then a month.
+Unit = Literal["day", "week", "month"]
 DAYS_UP_TO, WEEKS_UP_TO = 120, 800
 FREQUENCIES = {"week": "W-MON", "month": "MS"}
 
 
-def unit_of(days: int) -> str:
+def unit_of(days: int) -> Unit:
     """By what a range of so many days is drawn: day, week or month."""
     if days <= DAYS_UP_TO:
         return "day"
@@ -38,6 +39,18 @@ def summed(rows: "pd.DataFrame", columns: list[str], unit: str) -> "pd.DataFrame
     )
     grouped["at"] = grouped["at"].dt.date
     return grouped
+
+
+def every_day(rows: "pd.DataFrame", start: date, end: date) -> "pd.DataFrame":
+    """Counts by day with a row of zeros for each day of [start, end) that has none.
+
+    Args:
+        rows: column `day` and counts.
+    """
+    import pandas as pd
+
+    days = pd.Index(pd.date_range(start, end, inclusive="left").date, name="day")
+    return rows.set_index("day").reindex(days, fill_value=0).reset_index()
 
 
 def last_of(rows: "pd.DataFrame", unit: str) -> "pd.DataFrame":

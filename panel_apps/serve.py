@@ -16,15 +16,28 @@ from leitstand.identity.secret import signing_key
 from leitstand.identity.sessions import COOKIE
 from panel_apps import assets, exports
 from panel_apps.access import PREFIX, SessionCookiePolicy
+from panel_apps.audience import app as audience
+from panel_apps.companion import app as companion
+from panel_apps.flow import app as flow
 from panel_apps.gate import Gate
+from panel_apps.ingestion import app as ingestion
 from panel_apps.operations import app as operations
 from panel_apps.overview import app as overview
 from panel_apps.page import guarded
 from panel_apps.rehearsal import rehearse
+from panel_apps.usage import app as usage
 from serving.app import create_app
 from serving.headers import DASHBOARD_CSP
 
-APPLICATIONS: dict[str, ModuleType] = {"/overview": overview, "/operations": operations}
+APPLICATIONS: dict[str, ModuleType] = {
+    "/overview": overview,
+    "/companion": companion,
+    "/flow": flow,
+    "/audience": audience,
+    "/ingestion": ingestion,
+    "/usage": usage,
+    "/operations": operations,
+}
 # A page whose connection broke may come back within this time.
 KEPT_WITHOUT_PAGE_MS = 20_000
 TIDIED_EVERY_MS = 10_000
@@ -34,7 +47,7 @@ def create() -> FastAPI:
     """The ASGI application of the insights service (a factory for uvicorn)."""
     app = create_app("insights", title="Leitstand insights", csp=DASHBOARD_CSP, lifespan=rehearsed)
     app.include_router(assets.router)
-    app.include_router(exports.router)
+    app.include_router(exports.router_of(APPLICATIONS))
     mount(app, APPLICATIONS)
     return app
 

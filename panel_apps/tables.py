@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from panel_apps.definitions import defined
+from serving.shell import formats
 from serving.shell.formats import EMPTY, number
 
 if TYPE_CHECKING:
@@ -37,6 +39,21 @@ class Column:
     definition: str = ""
 
 
+@dataclass(frozen=True)
+class Table[A]:
+    """A table of a dashboard, on the page and as a file.
+
+    Args:
+        caption: its name.
+        columns: what of the rows is shown.
+        rows: takes them out of the dashboard's answers.
+    """
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: "Callable[[A], pd.DataFrame]"
+
+
 def text(name: str, title: str, definition: str = "") -> Column:
     """A column of names, which leads its row."""
     return Column(name, title, None, False, definition)
@@ -45,6 +62,11 @@ def text(name: str, title: str, definition: str = "") -> Column:
 def count(name: str, title: str, definition: str = "") -> Column:
     """A column of whole numbers."""
     return Column(name, title, number, True, definition)
+
+
+def day(name: str, title: str, definition: str = "") -> Column:
+    """A column of days."""
+    return Column(name, title, formats.day, False, definition)
 
 
 def to_html(
@@ -96,8 +118,8 @@ def is_missing(value: Any) -> bool:
 
 
 def _head(column: Column) -> str:
-    hint = f' title="{escape(column.definition)}"' if column.definition else ""
-    return f'<th scope="col"{" class=number" if column.numeric else ""}{hint}>{escape(column.title)}</th>'
+    look = " class=number" if column.numeric else ""
+    return f'<th scope="col"{look}>{defined(column.title, column.definition)}</th>'
 
 
 def _row(row: dict[Any, Any], columns: Sequence[Column]) -> str:

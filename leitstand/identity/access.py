@@ -10,6 +10,7 @@ PERMISSIONS: dict[str, str] = {
     "item:write": "create and edit items",
     "item:publish": "publish items",
     "insights:read": "open insights",
+    "insights:write": "annotate insights and save views of them",
     "events:write": "send and import events",
     "operations:read": "see services, backups and drills",
     "backup:run": "run and verify backups",
@@ -24,10 +25,12 @@ _MEMBER = frozenset({"item:read", "item:write"})
 ROLES: dict[str, frozenset[str]] = {
     "owner": frozenset(PERMISSIONS),
     "admin": frozenset(PERMISSIONS) - {"billing:manage"},
-    "creator": _MEMBER | {"item:publish", "insights:read", "events:write"},
+    "creator": _MEMBER | {"item:publish", "insights:read", "insights:write", "events:write"},
     "agent builder": _MEMBER | {"item:publish"},
-    "analyst": frozenset({"item:read", "insights:read"}),
-    "operator": frozenset({"item:read", "insights:read", "operations:read", "backup:run", "drill:run"}),
+    "analyst": frozenset({"item:read", "insights:read", "insights:write"}),
+    "operator": frozenset(
+        {"item:read", "insights:read", "insights:write", "operations:read", "backup:run", "drill:run"}
+    ),
     "member": _MEMBER,
 }
 

@@ -49,8 +49,8 @@ def completion(source: Source, scope: Scope) -> Completion:
         func.percentile_cont(literal(share, literal_execute=True)).within_group(seconds)
         for share in (0.5, 0.95)
     ]
-    median, p95 = row(source, select(*percentiles).where(*scope.runs(), _completed()))
-    (immature,) = row(source, select(select(1).where(*scope.runs(), _going()).exists()))
+    median, p95 = row(source, select(*percentiles).where(*scope.runs(), completed_run()))
+    (immature,) = row(source, select(select(1).where(*scope.runs(), still_going()).exists()))
     return Completion(
         viewed=runs.viewed,
         started=runs.started,
@@ -71,11 +71,11 @@ def by_day(source: Source, scope: Scope) -> "pd.DataFrame":
     """
     day = scope.local_day(RunFact.first_at).label("day")
     started = func.count(RunFact.started_at)
-    completed = func.count().filter(_completed())
+    completed = func.count().filter(completed_run())
     columns = [
         started.label("started"),
         completed.label("completed"),
-        func.bool_or(_going()).label("immature"),
+        func.bool_or(still_going()).label("immature"),
     ]
     found = frame(source, select(day, *columns).where(*scope.runs()).group_by(day).order_by(day))
     found.insert(3, "rate", found["completed"] / found["started"].where(found["started"] > 0))
@@ -89,16 +89,18 @@ def completions_by_day(source: Source, scope: Scope) -> "pd.DataFrame":
         Columns `day`, `completions`; days with completions only.
     """
     day = scope.local_day(RunFact.completed_at).label("day")
-    within = [_completed(), RunFact.completed_at >= scope.start_at, RunFact.completed_at < scope.end_at]
+    within = [completed_run(), RunFact.completed_at >= scope.start_at, RunFact.completed_at < scope.end_at]
     counted = func.count().label("completions")
     return frame(source, select(day, counted).where(*scope.of(RunFact), *within).group_by(day).order_by(day))
 
 
-def _completed() -> ColumnElement[bool]:
+def completed_run() -> ColumnElement[bool]:
+    """The condition on `RunFact`: a run that reached an end step after an answer."""
     return RunFact.completed_at.is_not(None) & RunFact.started_at.is_not(None)
 
 
-def _going() -> ColumnElement[bool]:
+def still_going() -> ColumnElement[bool]:
+    """The condition on `RunFact`: a run that has not ended and may go on."""
     return RunFact.completed_at.is_(None) & (RunFact.last_at > func.now() - STILL_GOING)
 
 

@@ -4,6 +4,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ColumnElement, String, cast, collate, func
+from sqlalchemy.orm import InstrumentedAttribute
 
 from leitstand.db.models import Item
 
@@ -23,7 +24,7 @@ def companion_name() -> ColumnElement[str]:
     return func.coalesce(Item.external_key, Item.title)
 
 
-def by_code_point(column: ColumnElement[str]) -> ColumnElement[str]:
+def by_code_point(column: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[str]:
     """An order by code point, whatever the database's collation."""
     return collate(cast(column, String), "C")
 

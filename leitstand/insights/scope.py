@@ -39,6 +39,7 @@ class Scope:
         end: the local day after the last one (half-open).
         zone: IANA zone of the days.
         until: cuts the range before its end: the elapsed part of a period that still runs.
+        among: only these companions (those of a tag, say), or None for all of them.
     """
 
     workspace_id: UUID
@@ -47,6 +48,7 @@ class Scope:
     end: date
     zone: str
     until: datetime | None = None
+    among: tuple[UUID, ...] | None = None
 
     @property
     def start_at(self) -> datetime:
@@ -95,6 +97,8 @@ class Scope:
         conditions = [facts.workspace_id == self.workspace_id]
         if self.companion_id is not None:
             conditions.append(facts.companion_id == self.companion_id)
+        if self.among is not None:
+            conditions.append(facts.companion_id.in_(self.among))
         return conditions
 
 

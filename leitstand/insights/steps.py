@@ -36,7 +36,12 @@ def steps(source: Source, scope: Scope, names: Sequence[str] | None = None) -> "
     """
     if names:
         _check(source, scope, names)
-    funnel = list(dict.fromkeys(names or shared_funnel(source, scope) or common_steps(source, scope)))
+    return reached(source, scope, names or shared_funnel(source, scope) or common_steps(source, scope))
+
+
+def reached(source: Source, scope: Scope, names: Sequence[str]) -> "pd.DataFrame":
+    """The same for these steps in this order, also where no run ever reached one of them."""
+    funnel = list(dict.fromkeys(names))
     found = frame(source, _placed(scope, funnel)).set_index("position")
     counted = found.reindex(range(1, len(funnel) + 1)).fillna(0).astype("int64")
     counted.insert(0, "step", funnel)
@@ -96,20 +101,20 @@ def _placed(scope: Scope, funnel: list[str]) -> Select[Any]:
     position = func.array_position(chosen, step.c.name).label("position")
     last = func.max(position).over(partition_by=sets.c.steps).label("last")
     placed = select(position, last, sets.c.runs).select_from(sets).join(step, true()).subquery()
-    reached = func.sum(placed.c.runs)
-    dropped = reached.filter(placed.c.position == placed.c.last)
-    columns = placed.c.position, reached.label("reached"), dropped.label("dropped")
+    runs = func.sum(placed.c.runs)
+    dropped = runs.filter(placed.c.position == placed.c.last)
+    columns = placed.c.position, runs.label("reached"), dropped.label("dropped")
     return select(*columns).where(placed.c.position.is_not(None)).group_by(placed.c.position)
 
 
 def _check(source: Source, scope: Scope, names: Sequence[str]) -> None:
     for name in names:
-        reached = (
+        any_run = (
             select(1)
             .where(RunFact.workspace_id == scope.workspace_id, literal(name) == any_(RunFact.steps))
             .limit(1)
         )
-        if not rows(source, reached).values:
+        if not rows(source, any_run).values:
             known = common_steps(
                 source, replace(scope, companion_id=None, start=EARLIEST, end=LATEST), limit=SHOWN
             )

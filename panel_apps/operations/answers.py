@@ -12,8 +12,6 @@ from leitstand.health.evidence import drills_since, executions_by_status, execut
 from leitstand.identity.access import Principal
 
 SHOWN = 25
-PASSED = frozenset({"complete", "completed", "succeeded", "passed", "ok", "done"})
-FAILED = frozenset({"failed", "crashed", "aborted"})
 
 
 @dataclass(frozen=True)

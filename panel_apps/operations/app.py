@@ -4,24 +4,25 @@ import panel as pn
 
 from panel_apps.access import visitor_of
 from panel_apps.live import Live
+from panel_apps.opening import begin, signal_of
 from panel_apps.operations.refreshing import Refreshing
 from panel_apps.operations.store import PERIODS, REFRESHES, OperationsStore
 from panel_apps.operations.views import OperationsView
-from panel_apps.page import build_page, current_document, sync_address
+from panel_apps.page import build_page, current_document
 
 TITLE, PERMISSION = "Insights · Operations", "operations:read"
+STORE, VIEW, TEMPLATE = OperationsStore, OperationsView, "operations.html"
 
 
 def app() -> pn.Template:
     """The page of the person who opened it, with the period and rhythm that its address names."""
     document = current_document()
     store, view = OperationsStore(visitor_of(document)), OperationsView()
-    sync_address(store)
+    begin(store, view.APP)
     live = Live(store.visitor, load=store.load, show=view.show, clear=view.clear, status=view.status)
     live.refresh()
     live.watch(document, store, store.CHOICES)
     refreshing = Refreshing(document, live, store, view)
-    components = {**view.components(), "now": refreshing.button}
-    return build_page(
-        store.visitor, "operations.html", components, store=store, periods=PERIODS, refreshes=REFRESHES
-    )
+    further = {"now": refreshing.button, "signal": signal_of(document, live)}
+    choices = {"store": store, "periods": PERIODS, "refreshes": REFRESHES}
+    return build_page(store.visitor, TEMPLATE, view.components() | further, app=view.APP, **choices)

@@ -1,30 +1,30 @@
 """The parts of the operations dashboard that are HTML: tiles, badges and tables."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 
 from leitstand.db.models import Backup, CheckRun, Drill, FlowExecution
 from leitstand.health.evidence import PROOF_TARGET, RPO_TARGET, RTO_TARGET
 from leitstand.health.overview import DEGRADED, UP, ServiceState
-from panel_apps.operations.answers import FAILED, PASSED, Evidence
+from panel_apps.operations.answers import Evidence
+from panel_apps.parts import Tile, badge, nothing, table
 from serving.shell.formats import EMPTY, duration, icon, moment, number, size
 
 KINDS = {"postgres": "PostgreSQL", "objects": "Objects", "secrets": "Secrets"}
 HASH_SHOWN = 12
 
 
-def tiles(evidence: Evidence, zone: str) -> str:
+def tiles(evidence: Evidence, zone: str) -> list[Tile]:
     """How operation stands, in a line of figures."""
-    cells = [_proof(evidence, zone), *(_backup_tile(evidence, kind, zone) for kind in KINDS)]
     last = next((drill for drill in reversed(evidence.drills) if drill.rto_seconds is not None), None)
-    cells.append(
-        _drill_tile("Recovery point (RPO)", last.rpo_seconds if last else None, RPO_TARGET.total_seconds())
-    )
-    cells.append(
-        _drill_tile("Recovery time (RTO)", last.rto_seconds if last else None, RTO_TARGET.total_seconds())
-    )
-    return f'<dl class="figures">{"".join(cells)}</dl>'
+    rpo, rto = (last.rpo_seconds, last.rto_seconds) if last else (None, None)
+    return [
+        _proof(evidence),
+        *(_backup_tile(evidence, kind) for kind in KINDS),
+        _drill_tile("Recovery point (RPO)", rpo, RPO_TARGET.total_seconds()),
+        _drill_tile("Recovery time (RTO)", rto, RTO_TARGET.total_seconds()),
+    ]
 
 
 def services_table(states: Sequence[ServiceState]) -> str:
@@ -133,42 +133,6 @@ def checks_table(checks: Sequence[CheckRun], zone: str) -> str:
     return table("Data checks", ("Suite", "Result", "Failed", "When"), rows, numbers={2})
 
 
-def table(
-    caption: str,
-    heads: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    numbers: set[int],
-    whole: bool = False,
-) -> str:
-    """A table of cells that are HTML already; the first of a row leads it.
-
-    Args:
-        numbers: places of the columns that are aligned to the right.
-        whole: shown in its full height; else it scrolls.
-    """
-    look = "table-scroll whole" if whole else "table-scroll"
-    head = "".join(
-        f'<th scope="col"{_aligned(place, numbers)}>{title}</th>' for place, title in enumerate(heads)
-    )
-    body = "".join(_row(cells, numbers) for cells in rows)
-    return (
-        f'<div class="{look}" tabindex="0" role="group" aria-label="{escape(caption)}"><table>'
-        f'<caption class="visually-hidden">{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-    )
-
-
-def badge(status: str, *, good: bool | None = None) -> str:
-    """A state as a word with an icon and a colour."""
-    if good or status in PASSED:
-        look, symbol = "good", "ok"
-    elif status in FAILED:
-        look, symbol = "bad", "bad"
-    else:
-        look, symbol = "accent", "wait"
-    return f'<span class="badge {look}">{icon(symbol)}{escape(status.capitalize())}</span>'
-
-
 def digest(sha256: str) -> str:
     """A hash, its beginning shown and all of it to copy."""
     return (
@@ -178,45 +142,29 @@ def digest(sha256: str) -> str:
     )
 
 
-def nothing(words: str) -> str:
-    """The empty state of one card."""
-    return f'<div class="empty"><p>{escape(words)}</p></div>'
-
-
-def _proof(evidence: Evidence, zone: str) -> str:
+def _proof(evidence: Evidence) -> Tile:
     definition = "When a drill last restored a PostgreSQL backup and found it good; at most 26 hours ago."
     if evidence.proven is None:
-        return _tile("Last proven restore", "Never", "start a drill", "bad", definition)
+        return Tile("Last proven restore", "Never", "start a drill", "", definition, "bad")
     old = evidence.as_of - evidence.proven
     look = "good" if old <= PROOF_TARGET else "bad"
-    return _tile(
-        "Last proven restore",
-        duration(old.total_seconds()),
-        f"ago; at most {duration(PROOF_TARGET.total_seconds())}",
-        look,
-        definition,
-    )
+    note = f"ago; at most {duration(PROOF_TARGET.total_seconds())}"
+    return Tile("Last proven restore", duration(old.total_seconds()), note, "", definition, look)
 
 
-def _backup_tile(evidence: Evidence, kind: str, zone: str) -> str:
+def _backup_tile(evidence: Evidence, kind: str) -> Tile:
     newest = evidence.newest.get(kind)
     if newest is None or newest.finished_at is None:
-        return _tile(f"{KINDS[kind]} backup", "None", "no complete backup yet", "bad", "")
+        return Tile(f"{KINDS[kind]} backup", "None", "no complete backup yet", look="bad")
     old = (evidence.as_of - newest.finished_at).total_seconds()
-    return _tile(
-        f"{KINDS[kind]} backup", duration(old), f"old; {size(newest.bytes)}", "", str(newest.location)
-    )
+    where = f"The newest complete one lies at {newest.location}."
+    return Tile(f"{KINDS[kind]} backup", duration(old), f"old; {size(newest.bytes)}", "", where)
 
 
-def _drill_tile(title: str, seconds: float | None, target: float) -> str:
+def _drill_tile(title: str, seconds: float | None, target: float) -> Tile:
     look = "" if seconds is None else "good" if seconds <= target else "bad"
-    return _tile(
-        title, duration(seconds), f"target {duration(target)}", look, "Of the newest drill that restored."
-    )
-
-
-def _tile(title: str, value: str, note: str, look: str, definition: str) -> str:
-    return f'<div title="{escape(definition)}"><dt>{escape(title)}</dt><dd class="{look}">{escape(value)}<small>{escape(note)}</small></dd></div>'
+    note = f"target {duration(target)}"
+    return Tile(title, duration(seconds), note, "", "Of the newest drill that restored.", look)
 
 
 def _service_badge(state: str) -> str:
@@ -228,13 +176,3 @@ def _service_badge(state: str) -> str:
 
 def _took(began: datetime, ended: datetime | None) -> str:
     return duration((ended - began).total_seconds()) if ended else EMPTY
-
-
-def _aligned(place: int, numbers: set[int]) -> str:
-    return ' class="number"' if place in numbers else ""
-
-
-def _row(cells: Sequence[str], numbers: set[int]) -> str:
-    first, *others = cells
-    rest = "".join(f"<td{_aligned(place, numbers)}>{cell}</td>" for place, cell in enumerate(others, 1))
-    return f'<tr><th scope="row">{first}</th>{rest}</tr>'

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import param
 
@@ -10,6 +11,7 @@ from leitstand.health.overview import ServiceState, overview
 from leitstand.settings import get_settings
 from panel_apps.access import Visitor
 from panel_apps.cache import Remembered
+from panel_apps.happened import Happened, happened
 from panel_apps.operations.answers import Evidence, ask
 
 PERIODS = {"30": "Last 30 days", "90": "Last 90 days", "365": "Last year"}
@@ -27,6 +29,7 @@ class Snapshot:
     refresh: str
     zone: str
     notices: tuple[str, ...]
+    notes: tuple[Happened, ...] = ()
 
 
 class OperationsStore(param.Parameterized):
@@ -55,7 +58,10 @@ class OperationsStore(param.Parameterized):
         notices = self._correct()
         with transaction() as session:
             evidence = ask(session, principal=principal, period=timedelta(days=int(self.period)))
-        return Snapshot(evidence, self.period, self.refresh, principal.zone, tuple(notices))
+            today = evidence.as_of.astimezone(ZoneInfo(principal.zone)).date()
+            first, end = today - timedelta(days=int(self.period)), today + timedelta(days=1)
+            notes = happened(session, principal, start=first, end=end, zone=principal.zone)
+        return Snapshot(evidence, self.period, self.refresh, principal.zone, tuple(notices), notes)
 
     def services(self) -> list[ServiceState]:
         """The state of every service now, at most four seconds old; takes up to two seconds.

@@ -12,27 +12,15 @@ from leitstand.insights import (
     completion,
     popularity,
     retention,
-    sessions,
     steps,
     traffic,
 )
-from leitstand.insights.completion import Completion
 from leitstand.insights.opening import open_facts
 from leitstand.insights.scope import DAY, Scope
-from leitstand.insights.sources import Source
+from panel_apps.key_figures import Figures, figures
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True)
-class Figures:
-    """The key figures of one range."""
-
-    runs: Completion
-    active_users: int
-    sessions: int
-    events: int
 
 
 @dataclass(frozen=True)
@@ -64,15 +52,15 @@ class Answers:
     as_of: datetime
 
 
-def ask(session: Session, scope: Scope, *, compare: bool) -> Answers:
-    """Ask every question of the overview about a scope."""
+def ask(session: Session, scope: Scope, before: Scope | None) -> Answers:
+    """Ask every question of the overview about a scope, and the key figures of the one before."""
     with open_facts(session, scope) as facts:
         active = activity.by_day(facts, scope)
         daily = traffic.traffic(facts, scope, dense=True)
         shown_until = max(active["day"], default=scope.end - DAY)
         return Answers(
             figures=figures(facts, scope),
-            before=figures(facts, scope.previous()) if compare else None,
+            before=figures(facts, before) if before else None,
             traffic=daily[daily["day"] <= shown_until],
             active=active,
             completion=completion.by_day(facts, scope),
@@ -82,13 +70,3 @@ def ask(session: Session, scope: Scope, *, compare: bool) -> Answers:
             retention=retention.retention(facts, scope),
             as_of=facts.as_of,
         )
-
-
-def figures(source: Source, scope: Scope) -> Figures:
-    """The key figures of a scope."""
-    return Figures(
-        runs=completion.completion(source, scope),
-        active_users=activity.active_users(source, scope),
-        sessions=sessions.sessions(source, scope),
-        events=traffic.events(source, scope),
-    )

@@ -6,7 +6,6 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import Engine, update
 from sqlalchemy.orm import Session
@@ -14,8 +13,7 @@ from sqlalchemy.orm import Session
 from leitstand.db.models import Person, UserSession, Workspace
 from leitstand.identity import sessions
 from leitstand.identity.sessions import COOKIE
-from panel_apps import live
-from panel_apps.overview import store
+from panel_apps import live, scoped
 from tests.integration.panel_apps.support import HOSTILE, Log, Running, import_log, make_log, running
 from tests.people import PASSWORD, join
 
@@ -33,8 +31,8 @@ def log(engine: Engine, workspace: Workspace, tmp_path: Path) -> Log:
 @pytest.fixture
 def server(log: Log, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     monkeypatch.setattr(live, "CHECK_EVERY_MS", 500)
-    store.ANSWERS.clear()
-    store.NAMES.clear()
+    for memory in (scoped.ANSWERS, scoped.NAMES, scoped.SUGGESTIONS):
+        memory.clear()
     with running() as server:
         yield server
 
@@ -151,26 +149,6 @@ def test_a_table_stands_beside_each_chart_and_can_be_had_as_csv(opened: Open, lo
     lines = Path(download.value.path()).read_text().splitlines()
     assert len(lines) == 8
     assert lines[0] == "day,viewed,started,completed"
-
-
-@pytest.mark.parametrize("path", ["/overview?range=all", "/operations"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_serious_barrier(opened: Open, path: str, scheme: str) -> None:
-    page = opened(path, color_scheme=scheme)
-    expect(page.get_by_role("table").first).to_be_visible()
-    found = Axe().run(page).response["violations"]
-    serious = [
-        (one["id"], [node["html"][:200] for node in one["nodes"]])
-        for one in found
-        if one["impact"] in {"serious", "critical"}
-    ]
-    assert serious == []
-
-
-@pytest.mark.parametrize("path", ["/overview?range=all", "/operations"])
-def test_a_narrow_page_does_not_scroll_sideways(opened: Open, path: str) -> None:
-    page = opened(path, viewport={"width": 390, "height": 844})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_charts_follow_the_theme_of_the_system(opened: Open, log: Log) -> None:

@@ -14,6 +14,26 @@ DASHBOARDS = (
         "Traffic, active users, completion and the companions used most, over any range and zone, beside the period before.",
     ),
     (
+        "Companion", "/insights/companion", "companion", "insights:read",
+        "One companion: its traffic, its funnel, and how the versions of its flow compare.",
+    ),
+    (
+        "Flow", "/insights/flow", "thread", "insights:read",
+        "A companion's steps and branches as a diagram: reached, lost, and how long it took; and the runs at each step.",
+    ),
+    (
+        "Audience", "/insights/audience", "groups", "insights:read",
+        "Who is active, who is new, who comes back in the weeks after, and with which companion.",
+    ),
+    (
+        "Ingestion", "/insights/ingestion", "integration", "insights:read",
+        "Event files and documents that came in, what was refused or failed and why, and the jobs and flows behind them.",
+    ),
+    (
+        "Usage", "/insights/usage", "billing", "insights:read",
+        "Events, runs, people and storage month by month, and what this month will come to.",
+    ),
+    (
         "Operations", "/insights/operations", "drill", "operations:read",
         "Restore drills and backups over time: recovery points and times, sizes, checks and evidence.",
     ),

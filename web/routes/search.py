@@ -17,6 +17,12 @@ ACTIONS = (
     ("New companion", "/companions/new", "plus", "item:write", "create make add companion bot"),
     ("Import events", "/settings/integrations", "integration", "events:write", "import events file log"),
     ("Overview dashboard", "/insights/overview", "insights", "insights:read", "insights overview traffic dashboard"),
+    ("Companion dashboard", "/insights/companion", "companion", "insights:read", "insights companion traffic funnel versions dashboard"),
+    ("Flow dashboard", "/insights/flow", "thread", "insights:read", "insights flow diagram steps branches drop-off dashboard"),
+    ("Audience dashboard", "/insights/audience", "groups", "insights:read", "insights audience people users retention new returning dashboard"),
+    ("Ingestion dashboard", "/insights/ingestion", "integration", "insights:read", "insights ingestion imports documents refused failed jobs dashboard"),
+    ("Usage dashboard", "/insights/usage", "billing", "insights:read", "insights usage month forecast storage limit dashboard"),
+    ("Operations dashboard", "/insights/operations", "drill", "operations:read", "insights operations drills backups recovery dashboard"),
     ("Sign out everywhere else", "/settings/profile#sessions", "sign-out", "", "sessions sign out end"),
 )  # fmt: skip
 

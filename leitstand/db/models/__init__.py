@@ -14,14 +14,16 @@ from leitstand.db.models.identity import (
     UserSession,
     Workspace,
 )
+from leitstand.db.models.insights import Annotation, SavedView
 from leitstand.db.models.knowledge import Chunk, Document
 from leitstand.db.models.operations import Backup, CheckRun, Drill, FlowExecution, Heartbeat, JobFailure
 from leitstand.db.models.reports import Report, ReportMail, ReportSubscription
 from leitstand.db.models.runtime import FlowRun
 
 __all__ = [
-    "ActorBucket", "ApiToken", "AuditEntry", "Backup", "Base", "CheckRun", "Chunk", "Companion", "CompanionVersion",
-    "Document", "Drill", "Event", "EventImport", "EventRefusal", "FactChange", "FactCopy", "FactPart", "Favorite",
-    "FlowExecution", "FlowRun", "Heartbeat", "IdempotencyKey", "Item", "JobFailure", "Membership", "Person", "Recent",
-    "Report", "ReportMail", "ReportSubscription", "RunFact", "SignInAttempt", "UserSession", "Workspace",
+    "ActorBucket", "Annotation", "ApiToken", "AuditEntry", "Backup", "Base", "CheckRun", "Chunk", "Companion",
+    "CompanionVersion", "Document", "Drill", "Event", "EventImport", "EventRefusal", "FactChange", "FactCopy", "FactPart",
+    "Favorite", "FlowExecution", "FlowRun", "Heartbeat", "IdempotencyKey", "Item", "JobFailure", "Membership", "Person",
+    "Recent", "Report", "ReportMail", "ReportSubscription", "RunFact", "SavedView", "SignInAttempt", "UserSession",
+    "Workspace",
 ]  # fmt: skip

@@ -11,11 +11,14 @@ from leitstand.insights import (
     activity,
     companions,
     completion,
+    newcomers,
     popularity,
     retention,
     sessions,
     steps,
     traffic,
+    usage,
+    versions,
 )
 from leitstand.insights.columnar.facts import columnar_facts
 from leitstand.insights.copy.snapshots import snapshot
@@ -44,6 +47,13 @@ QUESTIONS: dict[str, Callable[[Source, Scope], Any]] = {
     "shared funnel": steps.shared_funnel,
     "companions": companions.top,
     "popular": popularity.popular,
+    "newcomers": newcomers.newcomers,
+    "newcomers by day": newcomers.by_period,
+    "newcomers by week": lambda facts, scope: newcomers.by_period(facts, scope, period="week"),
+    "newcomers by companion": newcomers.by_companion,
+    "versions": versions.versions,
+    "usage by month": usage.by_month,
+    "forecasts": lambda facts, scope: usage.forecasts(facts, scope, scope.end),
     "retention": retention.retention,
     "sessions": sessions.sessions,
     "sessions by day": sessions.by_day,

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from leitstand.db.models import Person, Workspace
 from leitstand.identity import sessions
 from leitstand.identity.sessions import COOKIE
-from panel_apps.overview import store
+from panel_apps import scoped
 from tests.integration.panel_apps.support import Log, import_log, make_log
 from tests.people import PASSWORD, Visitor, join, visit
 
@@ -22,8 +22,8 @@ from tests.people import PASSWORD, Visitor, join, visit
 def forget() -> Iterator[None]:
     """No answer of another test's database is remembered."""
     yield
-    store.ANSWERS.clear()
-    store.NAMES.clear()
+    for memory in (scoped.ANSWERS, scoped.NAMES, scoped.SUGGESTIONS):
+        memory.clear()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Data and servers for tests of the dashboards: a small event log that ends today, and web and insights on a port."""
+"""Data and servers for tests of the dashboards: a small event log that ends today, and web, API and insights on a port."""
 
 import asyncio
 import csv
@@ -73,14 +73,16 @@ def import_log(engine: Engine, folder: Path, workspace: Workspace, log: Log) -> 
 
 
 class Dispatch:
-    """Web and insights at one address, as the proxy puts them there."""
+    """Web, API and insights at one address, as the proxy puts them there."""
 
-    def __init__(self, web: FastAPI, insights: FastAPI) -> None:
-        self.web, self.insights = web, insights
+    def __init__(self, web: FastAPI, insights: FastAPI, api: FastAPI) -> None:
+        self.web, self.insights, self.api = web, insights, api
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan" or scope["path"].startswith("/insights/"):
             await self.insights(scope, receive, send)
+        elif scope["path"].startswith("/api/"):
+            await self.api(scope, receive, send)
         else:
             await self.web(scope, receive, send)
 
@@ -100,12 +102,15 @@ class Running:
 
 @contextmanager
 def running() -> Iterator[Running]:
-    """Web and insights on a free port, with the settings of this process."""
+    """Web, API and insights on a free port, with the settings of this process."""
+    from api import app as api
     from panel_apps import serve
     from web import app as web
 
     insights, port = serve.create(), free_base_port()
-    config = uvicorn.Config(Dispatch(web.create(), insights), host="127.0.0.1", port=port, log_config=None)
+    config = uvicorn.Config(
+        Dispatch(web.create(), insights, api.create()), host="127.0.0.1", port=port, log_config=None
+    )
     server = uvicorn.Server(config)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_until_complete, args=(server.serve(),), daemon=True)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import timedelta
 
 import pytest
@@ -10,8 +11,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from leitstand.db.models import UserSession, Workspace
-from panel_apps.exports import ROWS
-from panel_apps.overview.parts import TABLES
+from panel_apps.overview.tables import TABLES
 from tests.integration.panel_apps.support import Log
 from tests.people import Visitor, join, visit
 
@@ -33,16 +33,15 @@ def test_traffic_has_every_day_of_the_range(analyst: Visitor, log: Log) -> None:
     assert rows[-1]["day"] == log.today.isoformat()
 
 
-@pytest.mark.parametrize("name", sorted(ROWS))
+@pytest.mark.parametrize("name", sorted(TABLES))
 def test_every_table_has_the_columns_of_the_page(analyst: Visitor, log: Log, name: str) -> None:
     rows = table(analyst, name)
     assert rows
-    assert list(rows[0]) == [column.name for column in TABLES[name]]
+    assert list(rows[0]) == [column.name for column in TABLES[name].columns]
 
 
 def test_every_table_of_the_page_can_be_had(analyst: Visitor) -> None:
-    assert set(ROWS) == set(TABLES)
-    for name in ROWS:
+    for name in TABLES:
         assert table(analyst, name, "range=2020-01-01..2020-01-01") is not None
 
 
@@ -76,3 +75,39 @@ def test_a_file_is_had_also_when_the_session_is_put_off_by_the_same_request(
     )
     session.commit()
     assert table(analyst, "traffic")
+
+
+def page_of(visitor: Visitor, query: str = "range=all", app: str = "overview") -> str:
+    answer = visitor.client.get(f"/insights/export/{app}.html?{query}")
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-disposition"] == f'attachment; filename="{app}.html"'
+    return answer.text
+
+
+def test_the_page_as_a_file_holds_its_figures_and_names_no_other_file(analyst: Visitor, log: Log) -> None:
+    html = page_of(analyst, "range=last-7&zone=UTC")
+    runs = log.of(log.today - 6 * DAY, log.today)
+    assert f"<dd>{len(runs)}<small>" in html
+    assert "Bokeh.embed.embed_items" in html
+    assert not re.findall(r"<script[^>]*\bsrc=", html)
+    own = html.split("<style>", 1)[1].split("<script", 1)[0] + html.split("</head>", 1)[1]
+    assert not re.findall(r"""<(?:script|link|img|iframe|use)\b[^>]*\b(?:src|href)=""", own)
+    assert "url(" not in own
+    assert "&lt;img src=x" in html
+    assert "<img src=x" not in html
+
+
+def test_a_forged_choice_gets_what_the_page_would_show(analyst: Visitor, log: Log) -> None:
+    html = page_of(analyst, "range=all&companion=00000000-0000-7000-8000-000000000000&visitor=x&told=y")
+    assert "There is no companion" in html
+
+
+def test_the_page_as_a_file_needs_the_permission_of_its_dashboard(
+    app: FastAPI, session: Session, workspace: Workspace, analyst: Visitor
+) -> None:
+    assert analyst.client.get("/insights/export/operations.html").status_code == 403
+    assert analyst.client.get("/insights/export/nothing.html").status_code == 404
+    operator = visit(app, session, join(session, workspace, role="operator"))
+    assert "services are up" in page_of(operator, "", "operations")
+    analyst.client.cookies.clear()
+    assert analyst.client.get("/insights/export/overview.html").status_code == 401

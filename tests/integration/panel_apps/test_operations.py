@@ -13,6 +13,7 @@ from panel_apps.access import Visitor
 from panel_apps.operations import parts
 from panel_apps.operations.store import OperationsStore
 from panel_apps.operations.views import OperationsView
+from panel_apps.parts import tiles_html
 from tests.integration.panel_apps.test_store import sign_in
 from tests.people import join
 
@@ -88,12 +89,12 @@ def test_evidence_is_shown_in_full(operator: Visitor, evidence: None) -> None:
 
 def test_tiles_judge_by_the_targets(operator: Visitor, evidence: None, session: Session) -> None:
     snapshot = OperationsStore(operator).load()
-    html = parts.tiles(snapshot.evidence, "UTC")
+    html = tiles_html(parts.tiles(snapshot.evidence, "UTC"))
     assert html.count('class="good"') == 3  # proof, recovery point and time
     session.execute(update(Drill).values(rto_seconds=4000.0, rpo_seconds=300.0))
     session.execute(update(Backup).values(verified_at=NOW - timedelta(hours=27)))
     session.commit()
-    html = parts.tiles(OperationsStore(operator).load().evidence, "UTC")
+    html = tiles_html(parts.tiles(OperationsStore(operator).load().evidence, "UTC"))
     assert 'class="good"' not in html
     # three judged figures, and two kinds without any backup
     assert html.count('class="bad"') == 5

@@ -103,7 +103,7 @@ def test_nothing_of_another_workspace(analyst: Visitor, log: Log, session: Sessi
 def test_an_answer_is_not_shared_beyond_its_workspace_and_permissions(
     analyst: Visitor, log: Log, session: Session, workspace: Workspace
 ) -> None:
-    from panel_apps.overview.store import ANSWERS
+    from panel_apps.scoped import ANSWERS
 
     OverviewStore(analyst).load()
     OverviewStore(analyst).load()

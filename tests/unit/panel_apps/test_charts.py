@@ -9,7 +9,7 @@ import pytest
 
 from leitstand.settings import REPOSITORY
 from panel_apps import charts
-from panel_apps.charts import Series, TargetChart, TimeChart
+from panel_apps.charts import Mark, Series, TargetChart, TimeChart
 
 COLOURS = {name: getattr(charts, name) for name in ("GREY", "TEAL", "ORANGE", "BLUE", "VIOLET", "RED")}
 TOKENS = (REPOSITORY / "serving" / "static" / "css" / "tokens.css").read_text()
@@ -104,3 +104,25 @@ def test_the_target_stays_in_sight_and_so_does_what_exceeds_it() -> None:
     assert made.figure.y_range.end > 120
     made.show(at, [900.0], [False], ["a"], "", start=at[0], end=datetime(2026, 1, 2))
     assert made.figure.y_range.end > 900
+
+
+def test_what_happened_is_drawn_by_kind_and_taken_away_again() -> None:
+    chart = TimeChart([Series("runs", "Runs", charts.TEAL)])
+    at = datetime(2026, 1, 5, 9)
+    chart.mark([Mark(at, "release"), Mark(at, "incident")])
+    assert list(chart.marks.data["dash"]) == ["solid", "dashed"]
+    assert len(set(chart.marks.data["colour"])) == 2
+    chart.clear()
+    assert list(chart.marks.data["at"]) == []
+
+
+def test_linked_charts_share_the_line_under_the_pointer_and_each_has_a_band() -> None:
+    linked = [TimeChart([Series("runs", "Runs", charts.TEAL)]).figure for _ in range(3)]
+    charts.link(linked)
+    tools = [
+        [tool for tool in plot.toolbar.tools if type(tool).__name__ == "CrosshairTool"] for plot in linked
+    ]
+    assert len({found[0].overlay.id for found in tools}) == 1
+    bands = [[one for one in plot.center if type(one).__name__ == "BoxAnnotation"] for plot in linked]
+    assert len({band.id for found in bands for band in found if not band.visible}) == 3
+    assert all(plot.js_event_callbacks["selectiongeometry"] for plot in linked)

@@ -20,7 +20,7 @@ def test_html_escapes_names() -> None:
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
     assert "1,234" in html
-    assert 'title="Who &lt;it&gt; is"' in html
+    assert '<span class="definition">Who &lt;it&gt; is</span>' in html
     assert "<b>" not in html
 
 

@@ -1,12 +1,14 @@
 """Key figures, their change, and the sentences beside the charts."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 
 import pandas as pd
 
 from leitstand.insights.completion import Completion
-from panel_apps.overview import parts, words
-from panel_apps.overview.answers import Answers, Figures
+from panel_apps import parts, words
+from panel_apps.key_figures import Figures, tiles
+from panel_apps.parts import Tile
+from panel_apps.retention_grid import retention_grid
 from serving.shell.formats import number
 
 
@@ -26,15 +28,8 @@ def figures(viewed: int, started: int, completed: int, users: int) -> Figures:
     return Figures(runs, users, users + 1, viewed * 3)
 
 
-def answers(now: Figures, before: Figures | None) -> Answers:
-    empty = pd.DataFrame()
-    return Answers(
-        now, before, empty, empty, empty, empty, empty, empty, empty, datetime(2026, 1, 1, tzinfo=UTC)
-    )
-
-
-def tile(title: str, now: Figures, before: Figures | None) -> words.Tile:
-    return next(one for one in words.tiles(answers(now, before)) if one.title == title)
+def tile(title: str, now: Figures, before: Figures | None) -> Tile:
+    return next(one for one in tiles(now, before) if one.title == title)
 
 
 def test_a_tile_says_figure_note_and_change() -> None:
@@ -65,14 +60,14 @@ def test_from_nothing_is_new() -> None:
 
 
 def test_nothing_at_all_is_told_without_shares() -> None:
-    for one in words.tiles(answers(figures(0, 0, 0, 0), figures(0, 0, 0, 0))):
+    for one in tiles(figures(0, 0, 0, 0), figures(0, 0, 0, 0)):
         assert "nan" not in one.value + one.note + one.change
         assert "None" not in one.value + one.note + one.change
     assert tile("Completion rate", figures(0, 0, 0, 0), None).value == "–"
 
 
 def test_without_a_comparison_there_is_no_change() -> None:
-    assert {one.change for one in words.tiles(answers(figures(5, 4, 3, 2), None))} == {""}
+    assert {one.change for one in tiles(figures(5, 4, 3, 2), None)} == {""}
 
 
 def test_a_longer_duration_is_neither_good_nor_bad() -> None:
@@ -114,9 +109,7 @@ def retention(cells: list[tuple[date, int, int | None]]) -> pd.DataFrame:
 
 def test_retention_is_a_share_of_the_weeks_newcomers() -> None:
     monday = date(2026, 1, 5)
-    html = parts.retention_grid(
-        retention([(monday, 0, 10), (monday, 2, 3)]), start=monday, end=date(2026, 1, 26)
-    )
+    html = retention_grid(retention([(monday, 0, 10), (monday, 2, 3)]), start=monday, end=date(2026, 1, 26))
     assert "100%" in html
     assert "30%" in html
     assert ">0%<" in html  # the week in which nobody came back has ended
@@ -125,7 +118,7 @@ def test_retention_is_a_share_of_the_weeks_newcomers() -> None:
 
 def test_a_week_that_has_not_ended_is_blank() -> None:
     monday = date(2026, 1, 5)
-    html = parts.retention_grid(
+    html = retention_grid(
         retention([(monday, 0, 10), (monday, 1, None)]), start=monday, end=date(2026, 1, 19)
     )
     assert html.count("100%") == 1
@@ -133,7 +126,5 @@ def test_a_week_that_has_not_ended_is_blank() -> None:
 
 
 def test_cohorts_from_before_the_range_are_left_out() -> None:
-    html = parts.retention_grid(
-        retention([(date(2026, 1, 5), 1, 4)]), start=date(2026, 1, 7), end=date(2026, 2, 1)
-    )
+    html = retention_grid(retention([(date(2026, 1, 5), 1, 4)]), start=date(2026, 1, 7), end=date(2026, 2, 1))
     assert "No week’s newcomers" in html

@@ -1,11 +1,11 @@
-"""What a person can choose at the top of the overview."""
+"""What a person can choose at the top of a dashboard of figures."""
 
 from dataclasses import dataclass
 from functools import lru_cache
 from zoneinfo import available_timezones
 
-from panel_apps.overview.ranges import PRESETS
-from panel_apps.overview.store import ALL, OverviewStore
+from panel_apps.ranges import PRESETS
+from panel_apps.scoped import ALL, ANY, COMPARISONS, ChosenStore, ScopedStore
 
 # Areas of the IANA database with zones where people live.
 AREAS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
@@ -18,36 +18,51 @@ class Choices:
     Args:
         ranges: title by preset.
         zones: IANA zones by area; the first group holds the workspace's and UTC.
-        companions: name by id.
+        companions: name by id; with `all` first where all of them can be chosen, empty where none can.
+        tags: title by tag, the first for all of them; empty where nothing can be filtered by.
+        comparisons: title by comparison.
         range: the chosen preset, or empty for days of one's own.
-        zone: the chosen zone.
-        companion: id of the chosen companion, or `all`.
-        comparing: whether the period before is shown beside.
+        zone, companion, tag, compare: the chosen ones.
+        hidden: further choices of the dashboard, made in its parts, with what each is without one.
+        own: these as they are chosen.
     """
 
     ranges: dict[str, str]
     zones: dict[str, tuple[str, ...]]
     companions: dict[str, str]
+    tags: dict[str, str]
+    comparisons: dict[str, str]
     range: str
     zone: str
     companion: str
-    comparing: bool
+    tag: str
+    compare: str
+    hidden: dict[str, str]
+    own: dict[str, str]
 
 
-def choices(store: OverviewStore) -> Choices:
+def choices(store: ScopedStore) -> Choices:
     """The choices of a store after its first load."""
     own = store.visitor.principal.zone
     named = store.companions()
     if store.companion != ALL and store.companion not in named:
         named = {store.companion: store.companion, **named}
+    whole = {} if isinstance(store, ChosenStore) and named else {ALL: "All companions"}
+    further = [name for name in store.CHOICES if name not in ScopedStore.CHOICES]
+    tags = store.tags() if "tag" in store.CHOICES else []
     return Choices(
         ranges=PRESETS,
         zones={"Often": tuple(dict.fromkeys([store.zone, own, "UTC"])), **zones_by_area()},
-        companions=named,
+        companions=whole | named if "companion" in store.CHOICES else {},
+        tags={ANY: "All tags", **{tag: tag for tag in tags}} if tags else {},
+        comparisons=COMPARISONS if "compare" in store.CHOICES else {},
         range=store.range if store.range in PRESETS else "",
         zone=store.zone,
         companion=store.companion,
-        comparing=store.comparing,
+        tag=store.tag,
+        compare=store.compare,
+        hidden={name: str(store.param[name].default) for name in further},
+        own={name: str(getattr(store, name)) for name in further},
     )
 
 

@@ -1,0 +1,38 @@
+"""Columns of tables that several dashboards have."""
+
+from panel_apps.tables import Column, count, day, text
+from serving.shell.formats import percent
+
+RUNS = (count("viewed", "Viewed"), count("started", "Started"), count("completed", "Completed"))
+TRAFFIC = (day("day", "Day"), *RUNS)
+ACTIVE_USERS = (
+    day("day", "Day"),
+    count("dau", "That day", "Different people active on the local day (DAU)"),
+    count("wau", "7 days", "Different people active in the 7 days ending with it (WAU)"),
+    count("mau", "30 days", "Different people active in the 30 days ending with it (MAU)"),
+)
+STEPS = (
+    text("step", "Step"),
+    count("reached", "Reached"),
+    count("dropped", "Went no further"),
+    Column("drop_off", "Drop-off", percent),
+)
+RETENTION = (
+    day("cohort", "First seen in the week of"),
+    count("weeks_later", "Weeks later"),
+    count("actors", "Active"),
+)
+
+
+def going(value: object) -> str:
+    """Whether some runs may still be going."""
+    return "yes" if value else "no"
+
+
+COMPLETION = (
+    day("day", "Day"),
+    count("started", "Started"),
+    count("completed", "Completed"),
+    Column("rate", "Completed of started", percent),
+    Column("immature", "Still going", going, False, "Some of that day's runs may still be going"),
+)

@@ -1,0 +1,32 @@
+"""The tables of the companion dashboard: what the page shows and the files hold."""
+
+from typing import Any
+
+from panel_apps.common_tables import ACTIVE_USERS, COMPLETION, RUNS, STEPS, TRAFFIC, going
+from panel_apps.companion.answers import Answers
+from panel_apps.definitions import DEFINITIONS
+from panel_apps.tables import Column, Table, day
+from serving.shell.formats import duration, percent
+
+
+def version(number: Any) -> str:
+    """A version's number as a name."""
+    return f"Version {number}"
+
+
+VERSIONS = (
+    Column("version", "Version", version, False, "The version of the flow that the runs began on"),
+    day("first_day", "First run"),
+    day("last_day", "Last run"),
+    *RUNS,
+    Column("rate", "Completed of started", percent, True, DEFINITIONS["rate"]),
+    Column("median", "Median duration", duration, True, DEFINITIONS["duration"]),
+    Column("immature", "Still going", going, False, "Some of the version's runs may still be going"),
+)
+TABLES: dict[str, Table[Answers]] = {
+    "traffic": Table("Runs by day", TRAFFIC, lambda answers: answers.traffic),
+    "active-users": Table("Active users by day", ACTIVE_USERS, lambda answers: answers.active),
+    "completion": Table("Completion by day of the start", COMPLETION, lambda answers: answers.completion),
+    "steps": Table("Steps", STEPS, lambda answers: answers.steps),
+    "versions": Table("Versions compared", VERSIONS, lambda answers: answers.versions),
+}

@@ -1,0 +1,15 @@
+"""The flow dashboard as it is served, once for every page that is opened."""
+
+import panel as pn
+
+from panel_apps.flow.store import FlowStore
+from panel_apps.flow.views import FlowView
+from panel_apps.opening import open_scoped
+
+TITLE, PERMISSION = "Insights · Flow", "insights:read"
+STORE, VIEW, TEMPLATE = FlowStore, FlowView, "flow.html"
+
+
+def app() -> pn.Template:
+    """The page of the person who opened it, with the choices that its address names."""
+    return open_scoped(FlowStore, FlowView(), TEMPLATE)

@@ -1,0 +1,88 @@
+"""How the ingestion dashboard looks: its components by name, and what a load puts into them."""
+
+from typing import TYPE_CHECKING
+
+from panel_apps.charts import ORANGE, RED, TEAL, Series, TimeChart
+from panel_apps.ingestion.answers import Answers
+from panel_apps.ingestion.tables import FLOWS, JOBS, TABLES
+from panel_apps.ingestion.words import documents_words, events_words, tiles
+from panel_apps.parts import nothing, tiles_html
+from panel_apps.scoped import Snapshot
+from panel_apps.series import Unit, every_day, labels, summed, unit_of
+from panel_apps.tables import to_html
+from panel_apps.view import ScopedView
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+EVENTS = (Series("accepted", "Accepted", TEAL, filled=True), Series("refused", "Refused", RED, dash="dashed"))
+DOCUMENTS = (
+    Series("ready", "Ready", TEAL, filled=True),
+    Series("waiting", "Not read yet", ORANGE, dash="dotdash"),
+    Series("failed", "Failed", RED, dash="dashed"),
+)
+FOR_OPERATORS = "Jobs and flows of the whole installation are shown to whoever may see operations."
+
+
+class IngestionView(ScopedView):
+    """The components of the ingestion dashboard."""
+
+    APP, TABLES = "ingestion", TABLES
+    PANES = (
+        "figures", "events_words", "events_table", "documents_words", "documents_table", "files", "refusals",
+        "failures", "jobs", "flows",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        super().__init__({"events": TimeChart(EVENTS), "documents": TimeChart(DOCUMENTS)})
+
+    def show(self, snapshot: Snapshot[Answers]) -> None:
+        """Put the data of a load into the components."""
+        self.say_what_is_shown(snapshot)
+        answers, unit = snapshot.answers, unit_of(snapshot.scope.days)
+        self.put("figures", tiles_html(tiles(answers)))
+        self._chart("events", answers.events, EVENTS, events_words(answers.events), snapshot, unit)
+        self._chart(
+            "documents", answers.documents, DOCUMENTS, documents_words(answers.documents), snapshot, unit
+        )
+        self._rows("files", answers.files, snapshot, "No event file was imported in this range.")
+        self._rows("refusals", answers.refusals, snapshot, "No event was refused in this range.")
+        self._rows(
+            "failures",
+            answers.failures,
+            snapshot,
+            "Every document of this range that was read could be read.",
+        )
+        self._work(answers)
+
+    def _chart(
+        self,
+        name: str,
+        daily: "pd.DataFrame",
+        keys: tuple[Series, ...],
+        said: str,
+        snapshot: Snapshot[Answers],
+        unit: Unit,
+    ) -> None:
+        days = every_day(daily, snapshot.scope.start, snapshot.scope.end)
+        rows = summed(days, [key.column for key in keys], unit)
+        self.draw(name, rows, labels(rows["at"], unit), said, snapshot, keys=keys)
+        self.tabulate(f"{name}_table", name, snapshot, newest_last=True)
+
+    def _rows(self, name: str, rows: "pd.DataFrame", snapshot: Snapshot[Answers], none: str) -> None:
+        if rows.empty:
+            self.put(name, nothing(none))
+        else:
+            self.tabulate(name, name, snapshot)
+
+    def _work(self, answers: Answers) -> None:
+        for name, rows, columns, caption in (
+            ("jobs", answers.jobs, JOBS, "Jobs of the queue"),
+            ("flows", answers.flows, FLOWS, "Executions of flows"),
+        ):
+            if rows is None:
+                self.put(name, nothing(FOR_OPERATORS))
+            elif rows.empty:
+                self.put(name, nothing("None in this range."))
+            else:
+                self.put(name, to_html(rows, columns, caption=caption))

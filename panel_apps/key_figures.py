@@ -1,0 +1,58 @@
+"""The key figures of runs and people that several dashboards begin with: asked, and said as tiles."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from leitstand.insights import activity, completion, sessions, traffic
+from leitstand.insights.completion import Completion
+from leitstand.insights.scope import Scope
+from leitstand.insights.sources import Source
+from panel_apps.definitions import DEFINITIONS
+from panel_apps.parts import Tile
+from panel_apps.words import delta, rate_delta
+from serving.shell.formats import duration, number, percent
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The key figures of one range."""
+
+    runs: Completion
+    active_users: int
+    sessions: int
+    events: int
+
+
+def figures(source: Source, scope: Scope) -> Figures:
+    """The key figures of a scope."""
+    return Figures(
+        runs=completion.completion(source, scope),
+        active_users=activity.active_users(source, scope),
+        sessions=sessions.sessions(source, scope),
+        events=traffic.events(source, scope),
+    )
+
+
+def tiles(now: Figures, before: Figures | None) -> list[Tile]:
+    """The key figures of the range, compared with the period before where that was asked."""
+    runs = now.runs
+    rate_note = (
+        f"{number(runs.completed)} of {number(runs.started)}; {percent(runs.rate_of_viewed)} of viewed"
+    )
+    p95 = f"95% within {duration(runs.p95)}" if runs.p95 is not None else "no completed run"
+
+    def change(figure: Callable[[Figures], float | None]) -> str:
+        return delta(figure(now), figure(before), number) if before else ""
+
+    return [
+        Tile("Active users", number(now.active_users), f"{number(now.sessions)} sessions", change(lambda one: one.active_users), DEFINITIONS["active"]),
+        Tile("Viewed runs", number(runs.viewed), f"{number(now.events)} events", change(lambda one: one.runs.viewed), DEFINITIONS["viewed"]),
+        Tile("Started runs", number(runs.started), f"{percent(_share(runs.started, runs.viewed))} of viewed", change(lambda one: one.runs.started), DEFINITIONS["started"]),
+        Tile("Completed runs", number(runs.completed), "some may still be going" if runs.immature else "of those that began", change(lambda one: one.runs.completed), DEFINITIONS["completed"]),
+        Tile("Completion rate", percent(runs.rate), rate_note, rate_delta(now.runs.rate, before.runs.rate) if before else "", DEFINITIONS["rate"]),
+        Tile("Median duration", duration(runs.median), p95, delta(runs.median, before.runs.median, duration, judged=False) if before else "", DEFINITIONS["duration"]),
+    ]  # fmt: skip
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None

@@ -1,0 +1,31 @@
+"""The usage dashboard's choices and data."""
+
+from datetime import date
+from typing import ClassVar
+
+from sqlalchemy.orm import Session
+
+from leitstand.insights.scope import Scope
+from panel_apps.ranges import PRESETS, Suggestion
+from panel_apps.scoped import ScopedStore
+from panel_apps.usage.answers import Answers, ask
+
+USUAL = "last-365"
+
+
+class UsageStore(ScopedStore):
+    """What a person chose to see of what was used."""
+
+    CHOICES: ClassVar[tuple[str, ...]] = ("range", "zone", "companion", "tag")
+
+    def ask(self, session: Session, scope: Scope, before: Scope | None) -> Answers:
+        """Every question of the usage dashboard."""
+        return ask(session, scope)
+
+    def nothing_in(self, answers: Answers) -> bool:
+        """Whether no event occurred and no run began."""
+        return not answers.months[["events", "runs"]].to_numpy().any()
+
+    def suggest(self, session: Session, scope: Scope, today: date) -> Suggestion:
+        """A year: usage is looked at by month."""
+        return Suggestion(USUAL, f"{PRESETS[USUAL]}: usage is counted by month.")

@@ -1,0 +1,39 @@
+"""How the usage dashboard looks: its components by name, and what a load puts into them."""
+
+from panel_apps.charts import BLUE, ORANGE, TEAL, Series, TimeChart
+from panel_apps.parts import tiles_html
+from panel_apps.scoped import Snapshot
+from panel_apps.series import labels
+from panel_apps.usage.answers import Answers
+from panel_apps.usage.tables import TABLES
+from panel_apps.usage.words import months_words, people_words, tiles
+from panel_apps.view import ScopedView
+
+EVENTS = (Series("events", "Events", TEAL, filled=True),)
+RUNS = (Series("runs", "Runs", ORANGE, filled=True),)
+PEOPLE = (Series("active_users", "Active users of the month", BLUE, filled=True),)
+
+
+class UsageView(ScopedView):
+    """The components of the usage dashboard."""
+
+    APP, TABLES = "usage", TABLES
+    PANES = ("figures", "events_words", "runs_words", "people_words", "months")
+
+    def __init__(self) -> None:
+        super().__init__({"events": TimeChart(EVENTS), "runs": TimeChart(RUNS), "people": TimeChart(PEOPLE)})
+
+    def show(self, snapshot: Snapshot[Answers]) -> None:
+        """Put the data of a load into the components."""
+        self.say_what_is_shown(snapshot)
+        answers = snapshot.answers
+        self.put("figures", tiles_html(tiles(answers)))
+        rows = answers.months.rename(columns={"month": "at"})
+        # The first month may begin before the range; its point stands at the range's first day.
+        rows["at"] = [max(at, snapshot.scope.start) for at in rows["at"]]
+        times = labels(answers.months["month"], "month")
+        said = {name: months_words(answers.months, name, name) for name in ("events", "runs")}
+        self.draw("events", rows, times, said["events"], snapshot, keys=EVENTS)
+        self.draw("runs", rows, times, said["runs"], snapshot, keys=RUNS)
+        self.draw("people", rows, times, people_words(answers.months), snapshot, keys=PEOPLE)
+        self.tabulate("months", "months", snapshot, newest_last=True)

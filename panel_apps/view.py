@@ -1,0 +1,130 @@
+"""How a dashboard is put together: named components that a load fills and an ended session empties."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any, ClassVar
+
+from panel_apps import parts, words
+from panel_apps.charts import Series, TimeChart, link
+from panel_apps.happened import Happened, list_html, said_with
+from panel_apps.page import chart_pane, html_pane, styles
+from panel_apps.scoped import Snapshot
+from panel_apps.tables import Table, to_html
+
+STATUS, NOTES = "status", "notes"
+
+
+class View:
+    """The components of a dashboard by name.
+
+    Args:
+        charts: its charts by name; each has `figure` and `clear`.
+    """
+
+    APP: ClassVar[str] = ""
+    PANES: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, charts: Mapping[str, Any]) -> None:
+        sheets = styles()
+        self.panes = {name: html_pane(sheets) for name in (STATUS, NOTES, *self.PANES)}
+        self.charts = dict(charts)
+
+    def show(self, snapshot: Any) -> None:
+        """Put the data of a load into the components."""
+        raise NotImplementedError
+
+    def fill(self, store: Any) -> Any:
+        """Load and show everything at once, for a file; the snapshot."""
+        snapshot = store.load()
+        self.show(snapshot)
+        return snapshot
+
+    @property
+    def status(self) -> Any:
+        """Where the page says what it shows."""
+        return self.panes[STATUS]
+
+    def components(self) -> dict[str, Any]:
+        """Every component by the name under which the template embeds it."""
+        return {**self.panes, **{name: chart_pane(chart.figure) for name, chart in self.charts.items()}}
+
+    def clear(self) -> None:
+        """Take everything off the page."""
+        for pane in self.panes.values():
+            pane.object = ""
+        for chart in self.charts.values():
+            chart.clear()
+
+    def put(self, name: str, html: str) -> None:
+        """Show other HTML in a pane."""
+        self.panes[name].object = html
+
+    def say(self, line: str, notices: Sequence[str], state: dict[str, str], more: str = "") -> None:
+        """Say what is shown, and tell it to the page's script, which waits for it.
+
+        Args:
+            line: HTML.
+            notices: what was corrected, as text.
+            state: what the script puts into the choices.
+            more: HTML below.
+        """
+        told = "".join(
+            f'<div class="callout warn" role="status"><p>{escape(notice)}</p></div>' for notice in notices
+        )
+        self.put(STATUS, f'<p class="shown">{line}</p>{told}{more}')
+        self.status.tags = [state]
+
+    def annotate(self, notes: Sequence[Happened]) -> None:
+        """Show what happened: a line in every chart, and a list."""
+        for chart in self.charts.values():
+            chart.mark([note.mark for note in notes])
+        self.put(NOTES, list_html(notes))
+
+
+class ScopedView(View):
+    """A dashboard of figures: it says its scope, and has a table and a file beside each chart.
+
+    Args:
+        charts: its charts over time, which show the same days together.
+    """
+
+    TABLES: ClassVar[Mapping[str, Table[Any]]] = {}
+
+    def __init__(self, charts: Mapping[str, TimeChart]) -> None:
+        super().__init__(charts)
+        link([chart.figure for chart in charts.values()])
+
+    def say_what_is_shown(self, snapshot: Snapshot[Any]) -> None:
+        """The line on top: days, zone, comparison, freshness; what was corrected; what to do where there is nothing."""
+        last = snapshot.range.end - parts.DAY
+        state = snapshot.choices | {"first": snapshot.range.start.isoformat(), "last": last.isoformat()}
+        self.say(words.range_line(snapshot), snapshot.notices, state, words.empty_range(snapshot))
+        self.annotate(snapshot.notes)
+
+    def draw(
+        self,
+        name: str,
+        rows: Any,
+        times: Sequence[str],
+        said: str,
+        snapshot: Snapshot[Any],
+        *,
+        keys: Sequence[Series],
+    ) -> None:
+        """Rows in a chart, with its legend and its words."""
+        scope = snapshot.scope
+        labels = said_with(times, list(rows["at"]), snapshot.notes, scope.end)
+        self.charts[name].show(rows, labels, said, start=scope.start, end=scope.end)
+        self.put(f"{name}_words", parts.legend(keys, said))
+
+    def tabulate(self, name: str, table: str, snapshot: Snapshot[Any], *, newest_last: bool = False) -> None:
+        """A table as a whole, with the link to its file."""
+        shown = self.TABLES[table]
+        rows = shown.rows(snapshot.answers)
+        whole = to_html(rows, shown.columns, caption=shown.caption, newest_last=newest_last)
+        html = parts.nothing("There is nothing in this range.") if rows.empty else whole
+        self.put(name, html + self.file(table, snapshot))
+
+    def file(self, table: str, snapshot: Snapshot[Any]) -> str:
+        """The link to a table's CSV with the choices that are shown."""
+        return parts.csv_link(self.APP, table, snapshot.choices)
