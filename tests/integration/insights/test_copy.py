@@ -379,6 +379,17 @@ def test_a_store_that_is_away_leaves_the_answers_to_postgresql(
     assert answered_by(session, load_settings(), scope) is PostgresFacts
 
 
+def test_a_copy_that_is_far_behind_leaves_the_answers_to_postgresql(
+    session: Session, settings: Settings, send: Send, copy: Copy, scope: Scope
+) -> None:
+    send(("a", 0))
+    copy()
+    send(*((f"b{day}", day) for day in range(12)))
+    assert answered_by(session, settings, scope) is PostgresFacts
+    copy()
+    assert answered_by(session, settings, scope) is not PostgresFacts
+
+
 def test_a_part_that_goes_while_it_is_asked_leaves_the_answers_to_postgresql(
     session: Session, elsewhere: Settings, send: Send, copy: Copy, scope: Scope
 ) -> None:
