@@ -62,10 +62,12 @@ def processor_ms() -> float:
     return (used.ru_utime + used.ru_stime) * 1000
 
 
-def asked(ask: Callable[[Source, Scope], object], source: Source, scope: Scope) -> tuple[float, float]:
+def asked(
+    ask: Callable[[Source, Scope], object], source: Source, scope: Scope, repeats: int
+) -> tuple[float, float]:
     """Milliseconds of the slowest, and of processor time of the fastest, of the repeats."""
     slowest, least = 0.0, float("inf")
-    for _ in range(REPEATS):
+    for _ in range(repeats):
         begun, used = time.monotonic(), processor_ms()
         ask(source, scope)
         slowest = max(slowest, (time.monotonic() - begun) * 1000)
@@ -73,7 +75,7 @@ def asked(ask: Callable[[Source, Scope], object], source: Source, scope: Scope) 
     return slowest, least
 
 
-def compare(session: Session, settings: Settings, scope: Scope, title: str) -> None:
+def compare(session: Session, settings: Settings, scope: Scope, repeats: int) -> None:
     """Print a line for each question of a scope."""
     begun = time.monotonic()
     with snapshot(settings, timeout_ms=0) as view:
@@ -81,15 +83,15 @@ def compare(session: Session, settings: Settings, scope: Scope, title: str) -> N
         if state is None:
             raise SystemExit("there is no copy")
         with columnar_facts(settings, view, state) as facts:
-            print(f"{title}: opened in {(time.monotonic() - begun) * 1000:,.0f} ms")
+            print(f"{scope.days} days: opened in {(time.monotonic() - begun) * 1000:,.0f} ms")
             print(f"  {'':<20}{'PostgreSQL':>12}{'copy':>10}{'processor':>12}")
             for name, ask in QUESTIONS.items():
-                slowest, used = asked(ask, facts, scope)
-                known, _ = asked(ask, session, scope)
+                slowest, used = asked(ask, facts, scope, repeats)
+                known, _ = asked(ask, session, scope, repeats)
                 print(f"  {name:<20}{known:>12,.0f}{slowest:>10,.0f}{used:>12,.0f}", flush=True)
 
 
-def run(engine: Engine, settings: Settings) -> None:
+def run(engine: Engine, settings: Settings, repeats: int) -> None:
     """Copy the facts and compare every range."""
     begun = time.monotonic()
     for copied in copy_facts(engine, settings, workspace="benchmark"):
@@ -98,7 +100,8 @@ def run(engine: Engine, settings: Settings) -> None:
     with Session(engine) as session:
         whole = resolve(session, workspace_id=find_workspace(session, "benchmark").id)
         for days in (2, 7, 30, whole.days):
-            compare(session, settings, replace(whole, start=whole.end - timedelta(days=days)), f"{days} days")
+            scope = replace(whole, start=whole.end - timedelta(days=days))
+            compare(session, settings, scope, repeats)
 
 
 def main() -> None:
@@ -108,12 +111,13 @@ def main() -> None:
     )
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--port", type=int, default=31_400)
+    parser.add_argument("--repeats", type=int, default=REPEATS)
     options = parser.parse_args()
     cluster, engine = prepare(options.folder, options.port)
     os.environ |= {"LEITSTAND_S3_ACCESS_KEY": "benchmark", "LEITSTAND_S3_SECRET_KEY": "benchmark"}
     store = ObjectStore(options.folder / "objects", options.port, "benchmark", "benchmark").start()
     try:
-        run(engine, load_settings())
+        run(engine, load_settings(), options.repeats)
     finally:
         store.kill()
         store.wait()

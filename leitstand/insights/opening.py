@@ -20,6 +20,8 @@ from leitstand.telemetry.logs import get_logger
 
 # On fewer days PostgreSQL is as fast (measured: benchmarks/insights_engines.py).
 WIDE_DAYS = 7
+# Rows of more changed days than these are not loaded for a question: the next copy has them.
+MOST_CHANGED_DAYS = 10
 # A store that does not answer is asked again after a while, not by every question.
 PAUSE_SECONDS = 30.0
 log = get_logger("insights")
@@ -83,7 +85,7 @@ def _opened(held: ExitStack, settings: Settings, scope: Scope) -> Facts | None:
     with ExitStack() as opening:
         view = opening.enter_context(snapshot(settings, timeout_ms=STATEMENT_TIMEOUT_MS))
         state = read_state(view, scope.workspace_id)
-        if state is None:
+        if state is None or len(state.changed_days()) > MOST_CHANGED_DAYS:
             return None
         facts = opening.enter_context(columnar_facts(settings, view, state))
         held.push(opening.pop_all())

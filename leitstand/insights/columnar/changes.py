@@ -4,18 +4,19 @@ import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from leitstand.insights.columnar import engine
-from leitstand.insights.copy.facts import FACTS, stretches
+from leitstand.insights.copy.facts import FACTS, Fact, stretches
 from leitstand.insights.copy.snapshots import Snapshot
 from leitstand.insights.copy.state import CopyState
 from leitstand.settings import Settings
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
 # Workspaces whose changes are kept; one that is not among them is loaded again.
 KEPT = 16
@@ -33,22 +34,30 @@ class Changes:
     cursor: "duckdb.DuckDBPyConnection"
     users: int = 0
     outdated: bool = False
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def release(self) -> None:
         """One user less."""
         with _lock:
             self.users -= 1
             if self.outdated and not self.users:
-                self._drop()
+                self.drop()
 
     def outdate(self) -> None:
         """Nobody new will use them; under the module's lock."""
         self.outdated = True
         if not self.users:
-            self._drop()
+            self.drop()
 
-    def _drop(self) -> None:
+    def add(self, fact: Fact, rows: "pa.Table") -> None:
+        """Load the rows of a fact."""
+        name = f"changed_{fact.name}_{next(_numbers)}"
+        self.cursor.register("incoming", fact.plain(rows))
+        self.cursor.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")  # noqa: S608 - our own names
+        self.cursor.unregister("incoming")
+        self.tables[fact.name] = name
+
+    def drop(self) -> None:
+        """Let go of the tables."""
         import duckdb
 
         with suppress(duckdb.Error):
@@ -92,12 +101,12 @@ def _keep(state: CopyState, fresh: Changes) -> Changes:
 
 
 def _load(settings: Settings, snapshot: Snapshot, state: CopyState) -> Changes:
-    cursor, tables = engine.cursor(settings), {}
-    for fact in FACTS:
-        rows = snapshot.table(fact.select(state.workspace_id, stretches(state.days(fact)), ordered=False))
-        name = f"changed_{fact.name}_{next(_numbers)}"
-        cursor.register("incoming", fact.plain(rows))
-        cursor.execute(f"CREATE TABLE {name} AS SELECT * FROM incoming")  # noqa: S608 - our own names
-        cursor.unregister("incoming")
-        tables[fact.name] = name
-    return Changes(state.version, tables, cursor)
+    loaded = Changes(state.version, {}, engine.cursor(settings))
+    try:
+        for fact in FACTS:
+            query = fact.select(state.workspace_id, stretches(state.days(fact)), ordered=False)
+            loaded.add(fact, snapshot.table(query))
+    except BaseException:
+        loaded.drop()
+        raise
+    return loaded

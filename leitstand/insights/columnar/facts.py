@@ -42,7 +42,7 @@ class ColumnarFacts(Facts):
         workspace_id: UUID,
         bounds: tuple[datetime, datetime],
     ) -> None:
-        self.as_of = datetime.now(UTC)
+        self.as_of = snapshot.at
         self.workspace_id = workspace_id
         self._cursor = cursor
         self._snapshot = snapshot

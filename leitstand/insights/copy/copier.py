@@ -157,5 +157,4 @@ class Copier:
 def worthwhile(state: CopyState) -> bool:
     """Whether a changed day has come to rest since the last look, or more of them change than questions should read."""
     changes = [last for days in state.changed.values() for last in days.values()]
-    warm = {day for days in state.changed.values() for day in days}
-    return any(last < state.seen for last in changes) or len(warm) > MOST_WARM_DAYS
+    return any(last < state.seen for last in changes) or len(state.changed_days()) > MOST_WARM_DAYS

@@ -6,11 +6,13 @@ are none of the application's pool: whoever holds one of those may wait for one 
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from psycopg.conninfo import make_conninfo
 from sqlalchemy import make_url
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from leitstand.settings import Settings
@@ -29,9 +31,10 @@ OPTIONS = {
 
 
 class Snapshot:
-    """The database as it was at one instant."""
+    """The database as it was at one instant: with all that was committed before `at`."""
 
     def __init__(self, cursor: Any) -> None:
+        self.at = datetime.now(UTC)
         self._cursor = cursor
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
@@ -59,10 +62,13 @@ def snapshot(settings: Settings, *, timeout_ms: int) -> Iterator[Snapshot]:
 
     Raises:
         adbc_driver_manager.Error: the database does not answer, or a query failed.
+        sqlalchemy.exc.TimeoutError: too many ask at once.
     """
     pool = _pool(settings.database_url)
     try:
         connection, cursor = _begun(pool, timeout_ms)
+    except PoolTimeout:
+        raise
     except Exception:
         # What the pool holds may have died with the server's last stop; a new one tells.
         pool.dispose()
@@ -96,8 +102,9 @@ def _pool(database_url: str) -> QueuePool:
     """Connections of this process: those of the last few databases (a process has one, its tests have many)."""
     url = make_url(database_url)
     address = make_conninfo(
-        host=url.host, port=url.port, user=url.username, password=url.password, dbname=url.database, **OPTIONS
-    )
+        host=url.host, port=url.port, user=url.username, password=url.password, dbname=url.database,
+        **{name: str(value) for name, value in url.query.items()} | OPTIONS,
+    )  # fmt: skip
 
     def connect() -> Any:
         from adbc_driver_postgresql import dbapi

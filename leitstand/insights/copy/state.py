@@ -9,7 +9,8 @@ from leitstand.insights.copy.snapshots import Snapshot
 
 COPY = """
 SELECT c.watermark::text::bigint, c.seen::text::bigint, c.generation,
-       c.cluster = control.system_identifier::text AND c.watermark <= pg_snapshot_xmax(pg_current_snapshot())
+       c.cluster = control.system_identifier::text AND c.watermark <= pg_snapshot_xmax(pg_current_snapshot()),
+       extract(epoch FROM pg_postmaster_start_time())::bigint
 FROM fact_copy AS c, pg_control_system() AS control WHERE c.workspace_id = '{workspace}'
 """
 PARTS = """
@@ -58,10 +59,14 @@ class CopyState:
         """The changed days of a fact, in order."""
         return sorted(self.changed.get(fact.name, {}))
 
+    def changed_days(self) -> set[date]:
+        """The changed days of any fact."""
+        return {day for days in self.changed.values() for day in days}
+
     def months(self) -> set[date]:
         """Every month that has rows, in the copy or since."""
         copied = {part.month for parts in self.parts.values() for part in parts}
-        return copied | {month_of(day) for days in self.changed.values() for day in days}
+        return copied | set(map(month_of, self.changed_days()))
 
 
 def read_state(snapshot: Snapshot, workspace_id: UUID) -> CopyState | None:
@@ -73,7 +78,7 @@ def read_state(snapshot: Snapshot, workspace_id: UUID) -> CopyState | None:
     found = snapshot.rows(COPY.format(workspace=workspace))
     if not found or not found[0][3]:
         return None
-    watermark, seen, generation, _ = found[0]
+    watermark, seen, generation, _, started = found[0]
     parts: dict[str, list[Part]] = {fact.name: [] for fact in FACTS}
     for row in snapshot.rows(PARTS.format(workspace=workspace)):
         parts[row[0]].append(Part(*row))
@@ -81,6 +86,7 @@ def read_state(snapshot: Snapshot, workspace_id: UUID) -> CopyState | None:
     changed: dict[str, dict[date, int]] = {fact.name: {} for fact in FACTS}
     for fact, day, _, last in changes:
         changed[fact][day] = last
-    # The log only grows until the next copy: as many entries of the same copy are the same entries.
-    version = (watermark, generation, sum(count for _, _, count, _ in changes))
+    # The log only grows until the next copy: as many entries of the same copy are the same entries. Unless the server was
+    # set back to an earlier point in time, for which it must be started again.
+    version = (started, watermark, generation, sum(count for _, _, count, _ in changes))
     return CopyState(workspace, watermark, seen, generation, parts, changed, version)
