@@ -43,6 +43,8 @@ from tests.integration.insights.engines import answers, differing
 BEGIN = datetime(2026, 1, 30, 22, tzinfo=UTC)
 RUNS = select(func.count(), func.coalesce(func.sum(RunFact.events), 0))
 ACTORS = select(func.count(), func.coalesce(func.sum(ActorBucket.events), 0))
+OLDEST = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+PATIENCE = 120
 Send = Callable[..., None]
 Copy = Callable[..., list[Copied]]
 
@@ -75,9 +77,22 @@ def send(session: Session, workspace: Workspace, companion: UUID) -> Send:
 @pytest.fixture
 def copy(engine: Engine, settings: Settings, workspace: Workspace) -> Copy:
     def copy(**more: Any) -> list[Copied]:
+        wait_for_older_transactions(engine)
         return copy_facts(engine, settings, workspace=workspace.slug, **more)
 
     return copy
+
+
+def wait_for_older_transactions(engine: Engine) -> None:
+    """Until what is committed lies behind the watermark: other tests' transactions on the same server hold it back."""
+    with engine.connect() as connection:
+        now = connection.scalar(text("SELECT pg_current_xact_id()::text::bigint"))
+        connection.commit()
+        end = time.monotonic() + PATIENCE
+        while connection.scalar(OLDEST) <= now:
+            assert time.monotonic() < end, "a transaction of another test does not end"
+            connection.rollback()
+            time.sleep(0.02)
 
 
 @pytest.fixture
