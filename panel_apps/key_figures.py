@@ -8,7 +8,7 @@ from leitstand.insights.completion import Completion
 from leitstand.insights.scope import Scope
 from leitstand.insights.sources import Source
 from panel_apps.definitions import DEFINITIONS
-from panel_apps.parts import Tile
+from panel_apps.parts import Tile, share_of
 from panel_apps.words import delta, rate_delta
 from serving.shell.formats import duration, number, percent
 
@@ -47,12 +47,8 @@ def tiles(now: Figures, before: Figures | None) -> list[Tile]:
     return [
         Tile("Active users", number(now.active_users), f"{number(now.sessions)} sessions", change(lambda one: one.active_users), DEFINITIONS["active"]),
         Tile("Viewed runs", number(runs.viewed), f"{number(now.events)} events", change(lambda one: one.runs.viewed), DEFINITIONS["viewed"]),
-        Tile("Started runs", number(runs.started), f"{percent(_share(runs.started, runs.viewed))} of viewed", change(lambda one: one.runs.started), DEFINITIONS["started"]),
+        Tile("Started runs", number(runs.started), f"{percent(share_of(runs.started, runs.viewed))} of viewed", change(lambda one: one.runs.started), DEFINITIONS["started"]),
         Tile("Completed runs", number(runs.completed), "some may still be going" if runs.immature else "of those that began", change(lambda one: one.runs.completed), DEFINITIONS["completed"]),
         Tile("Completion rate", percent(runs.rate), rate_note, rate_delta(now.runs.rate, before.runs.rate) if before else "", DEFINITIONS["rate"]),
         Tile("Median duration", duration(runs.median), p95, delta(runs.median, before.runs.median, duration, judged=False) if before else "", DEFINITIONS["duration"]),
     ]  # fmt: skip
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None

@@ -106,9 +106,14 @@ def funnel(rows: "pd.DataFrame") -> str:
     return bars(("Step", "Reached", "Went no further"), body, "Steps") + more
 
 
+def share_of(part: int, whole: int) -> float | None:
+    """The share that a count is of another one; None of nothing."""
+    return part / whole if whole else None
+
+
 def with_share(part: int, whole: int, digits: int = 0) -> str:
     """A count with the share it is of another one."""
-    return f'{number(part)} <span class="muted">({percent(part / whole if whole else None, digits)})</span>'
+    return f'{number(part)} <span class="muted">({percent(share_of(part, whole), digits)})</span>'
 
 
 def table(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from panel_apps.audience.answers import Answers, People
 from panel_apps.definitions import DEFINITIONS
-from panel_apps.parts import Tile
+from panel_apps.parts import Tile, share_of
 from panel_apps.words import BY, delta, on
 from serving.shell.formats import day, number, percent
 
@@ -22,7 +22,7 @@ def tiles(answers: Answers) -> list[Tile]:
         return delta(figure(now), figure(before), number) if before else ""
 
     def share(part: int) -> str:
-        return f"{percent(part / active if active else None)} of {number(active)} active"
+        return f"{percent(share_of(part, active))} of {number(active)} active"
 
     return [
         Tile("Active users", number(active), "in the range", change(lambda one: one.active_users), DEFINITIONS["active"]),

@@ -6,6 +6,7 @@ from html import escape
 from urllib.parse import urlencode
 
 from panel_apps.flow.graph import Graph, Node, Way
+from panel_apps.parts import share_of
 from serving.shell.formats import duration, number, percent
 
 WIDTH, HEIGHT = 208, 78
@@ -101,7 +102,7 @@ def said(node: Node) -> str:
     )
     return (
         f"{KINDS[node.kind]} {node.name}: {number(node.reached)} runs reached it, {number(node.dropped)} "
-        f"({percent(_share(node.dropped, node.reached))}) no later step{stay}."
+        f"({percent(share_of(node.dropped, node.reached))}) no later step{stay}."
     )
 
 
@@ -157,7 +158,7 @@ def _box(node: Node, place: Place, widest: int, chosen: bool) -> str:
     query = escape(urlencode({"step": node.name, "page": "1"}))
     stay = f"½ on within {duration(node.median)}" if node.median is not None else KINDS[node.kind]
     fill = node.reached / widest * WIDTH
-    dropped = f"−{number(node.dropped)} ({percent(_share(node.dropped, node.reached), 0)})"
+    dropped = f"−{number(node.dropped)} ({percent(share_of(node.dropped, node.reached), 0)})"
     name = node.name if len(node.name) <= LONGEST_NAME else f"{node.name[: LONGEST_NAME - 1]}…"
     look = f"step {node.kind}{' chosen' if chosen else ''}"
     current = ' aria-current="true"' if chosen else ""
@@ -171,7 +172,3 @@ def _box(node: Node, place: Place, widest: int, chosen: bool) -> str:
         f'<text class="drop" x="{WIDTH - 12}" y="44" text-anchor="end">{"" if node.kind == "end" else dropped}</text>'
         f'<text class="stay" x="12" y="62">{escape(stay)}</text></a>'
     )
-
-
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from panel_apps.definitions import DEFINITIONS
 from panel_apps.ingestion.answers import Answers, Totals
-from panel_apps.parts import Tile
+from panel_apps.parts import Tile, share_of
 from panel_apps.words import delta
 from serving.shell.formats import duration, number, percent
 
@@ -21,8 +21,8 @@ def tiles(answers: Answers) -> list[Tile]:
     def change(figure: Callable[[Totals], float], *, judged: bool = False) -> str:
         return delta(figure(now), figure(before), number, judged=judged) if before else ""
 
-    lost = f"{percent(now.refused / sent if sent else None)} of {number(sent)} sent"
-    failed = f"{percent(now.failed / read if read else None)} of {number(read)} read"
+    lost = f"{percent(share_of(now.refused, sent))} of {number(sent)} sent"
+    failed = f"{percent(share_of(now.failed, read))} of {number(read)} read"
     slow = f"95% within {duration(now.latency.p95)}; of {number(now.latency.documents)} ready"
     return [
         Tile("Event files", number(now.files), "imported", change(lambda one: one.files), DEFINITIONS["files"]),

@@ -30,6 +30,7 @@ KEPT_BY_PANEL = (
 )
 WAIT_SECONDS = 30
 MEGABYTE = 1_000_000
+FIFTY, MOST_MEGABYTES_EACH = 50, 6
 
 
 @pytest.fixture
@@ -90,15 +91,21 @@ def test_nothing_is_left_of_visits(browser: Browser, visits: int) -> None:
 
 
 @pytest.mark.slow
-def test_ten_pages_at_once_are_ten_documents_and_then_none(browser: Browser) -> None:
+@pytest.mark.timeout(600)
+def test_fifty_pages_at_once_are_fifty_documents_and_then_none(browser: Browser) -> None:
     from contextlib import ExitStack
 
+    visit(browser, len(PAGES))
+    before = psutil.Process().memory_info().rss
     with ExitStack() as stack:
-        for _ in range(10):
-            stack.enter_context(browser.visit(PAGES[0]))
-        assert browser.server.documents("/overview") == 10
+        for number in range(FIFTY):
+            stack.enter_context(browser.visit(PAGES[number % len(PAGES)]))
+        assert left(browser.server)["open"] == FIFTY
+        each = (psutil.Process().memory_info().rss - before) / MEGABYTE / FIFTY
+        print(f"{each:.1f} MB for each open dashboard")
+        assert each < MOST_MEGABYTES_EACH
     wait_until_closed(browser.server)
-    assert browser.server.documents("/overview") == 0
+    assert left(browser.server)["open"] == 0
 
 
 @pytest.mark.slow
