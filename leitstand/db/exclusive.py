@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from leitstand.errors import Conflict, Unavailable
 
@@ -33,7 +33,7 @@ def exclusive(engine: Engine, name: str) -> Iterator[Connection]:
             yield connection
         finally:
             # The next one need not wait until the server notices that the connection is gone.
-            with suppress(DBAPIError):
+            with suppress(SQLAlchemyError):
                 connection.execute(text("SELECT pg_advisory_unlock(:class, :key)"), _arguments(name))
             # The connection goes back to the pool with the server's limits as they were, or not at all.
             connection.invalidate()

@@ -151,7 +151,8 @@ def test_a_flow_started_by_hand_carries_the_request_of_who_started_it(
     result = CliRunner().invoke(group, ["run", "data-checks", "--wait", "--json"])
     document = json.loads(result.stdout)
     assert (result.exit_code, document["state"]) == (0, "Completed")
-    assert count(CheckRun) == 1
+    # Of facts with events, and of copies with facts.
+    assert count(CheckRun) == 2
     assert [row.status for row in executions("data-checks", trigger="manual")] == ["complete"]
     lines = [json.loads(line) for line in prefect.log("worker").splitlines() if line.startswith("{")]
     ours = [line["event"] for line in lines if line.get("request_id") == document["request_id"]]
