@@ -127,6 +127,16 @@ def test_tests_bring_the_developers_packages_and_up_leaves_them(checkout: Checko
     assert checkout.notes[before:] == "leitstand -P -m leitstand up\n"
 
 
+def test_a_benchmark_is_run_by_its_name_and_one_without_a_name_is_refused(checkout: Checkout) -> None:
+    checkout.give_python()
+    checkout.stamp("requirements.lock")
+    checkout.run("bench", "insights", "--folder", "here")
+    assert "leitstand -P -m benchmarks.insights --folder here" in checkout.notes
+    refused = checkout.run("bench")
+    assert refused.returncode == 3
+    assert "Which benchmark?" in refused.stderr
+
+
 def test_a_lock_of_a_dead_process_is_taken_over(checkout: Checkout) -> None:
     checkout.give_python()
     (checkout.folder / ".venv.lock").mkdir()
