@@ -69,8 +69,8 @@ def ask(session: Session, scope: Scope, before: Scope | None, *, step: str, page
     as_of = datetime.now(UTC)
     published = passages.published_flow(session, scope)
     flow = published.flow if published else None
-    reached = _steps(session, scope, list(flow.funnel) if flow else [])
     times, ways = passages.times(session, scope), passages.ways(session, scope)
+    reached = _steps(session, scope, list(flow.funnel) if flow else [], list(times["step"]))
     timed = times.set_index("step")[["went_on", "median", "p95"]]
     whole = reached.join(timed.reindex(reached["step"]).reset_index(drop=True))
     found = graph(flow, reached, times, ways, ends=passages.end_steps(session, scope))
@@ -87,11 +87,16 @@ def ask(session: Session, scope: Scope, before: Scope | None, *, step: str, page
     )
 
 
-def _steps(session: Session, scope: Scope, funnel: list[str]) -> "pd.DataFrame":
-    """Drop-off along the flow; steps that only runs know come after it."""
-    if not funnel:
-        return steps.steps(session, scope)
+def _steps(session: Session, scope: Scope, funnel: list[str], taken: list[str]) -> "pd.DataFrame":
+    """Drop-off along the flow; steps that only runs know come after it.
+
+    Args:
+        funnel: the published flow's steps; none: drop-off is along all steps, in the order in which runs took them.
+        taken: steps in that order, as far as it is known.
+    """
+    place = {name: at for at, name in enumerate(taken)}
     others = [name for name in steps.common_steps(session, scope) if name not in funnel]
+    others.sort(key=lambda name: place.get(name, len(place)))
     return steps.reached(session, scope, [*funnel, *others])
 
 

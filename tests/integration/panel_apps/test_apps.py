@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from leitstand.db.models import Document, Item, Workspace
+from leitstand.db.models import Companion, Document, Item, Workspace
 from panel_apps.access import Visitor
 from panel_apps.audience.store import AudienceStore
 from panel_apps.companion.store import CompanionStore
@@ -172,6 +172,16 @@ def test_the_diagram_has_every_step_and_marks_the_chosen_one(person: Visitor, lo
     assert 'class="step end chosen"' in diagram
     assert "reached done" not in diagram
     assert "Runs that reached done" in str(view.panes["runs"].object)
+
+
+def test_a_funnel_that_names_some_steps_hides_none_of_the_others(
+    session: Session, person: Visitor, log: Log
+) -> None:
+    session.execute(update(Companion).values(funnel=["done"]))
+    session.commit()
+    graph = FlowStore(person, range="all", companion="triage").load().answers.graph
+    assert (len(graph.nodes), graph.nodes[0].name, graph.steps_left_out) == (3, "ask", 0)
+    assert {way.start for way in graph.ways} == {"ask"}
 
 
 def test_documents_of_a_private_space_are_in_its_owner_s_figures_alone(
