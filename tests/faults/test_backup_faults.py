@@ -1,5 +1,6 @@
 """What goes wrong around backups: lost buckets, cut archives, lost locks, a store that is down."""
 
+import itertools
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +21,8 @@ from tests.integration.storage.proxy import CuttingProxy
 from tests.source import Source
 
 pytestmark = pytest.mark.slow
+# Segments of the log that the archiver has still to take.
+WAITING = "pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
 
 
 def rows(source: Source, kind: str = "postgres") -> list[Backup]:
@@ -151,16 +154,13 @@ def test_postgresql_goes_on_while_the_archive_is_down_and_catches_up(source: Sou
     backup = run_backup(source.engine, source.settings, "postgres")
     _set_archive_command(source, archive_command(through))
     failed_before = source.one("SELECT failed_count FROM pg_stat_archiver")
-    for number in range(3):
-        source.add_workspace(f"while-down-{number}")
-        source.execute("SELECT pg_switch_wal()")
-    _until(source, f"SELECT failed_count > {failed_before} FROM pg_stat_archiver")
+    _fill_log_until(source, f"SELECT failed_count > {failed_before} FROM pg_stat_archiver")
     source.add_workspace("still-writing")
-    assert source.one("SELECT count(*) >= 2 FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'")
+    assert source.one(f"SELECT count(*) >= 2 FROM {WAITING}")
     _set_archive_command(source, archive_command(source.settings))
     source.archive_now()
     assert missing_log(source.storage, source.settings.bucket_backups, backup.manifest) == ""
-    assert source.one("SELECT count(*) = 0 FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'")
+    assert source.one(f"SELECT count(*) = 0 FROM {WAITING}")
     assert wal.SEGMENT.fullmatch(str(source.one("SELECT last_archived_wal FROM pg_stat_archiver")))
 
 
@@ -170,8 +170,14 @@ def _set_archive_command(source: Source, command: str) -> None:
     source.execute("SELECT pg_reload_conf()")
 
 
-def _until(source: Source, query: str) -> None:
+def _fill_log_until(source: Source, query: str) -> None:
+    """Keep three segments waiting: those before the archiver has taken up its new command are archived by the old one."""
     deadline = time.monotonic() + 120
-    while not source.one(query):
+    for number in itertools.count():
+        if source.one(query) and source.one(f"SELECT count(*) >= 2 FROM {WAITING}"):
+            return
         assert time.monotonic() < deadline, query
+        if source.one(f"SELECT count(*) < 3 FROM {WAITING}"):
+            source.add_workspace(f"while-down-{number}")
+            source.execute("SELECT pg_switch_wal()")
         time.sleep(0.2)
