@@ -225,7 +225,8 @@ def main() -> None:
         begun = time.monotonic()
         data = make(engine, options.folder, options.events)
         print(
-            f"{data.events:,} events, {data.largest:,} in the largest workspace; ready in {time.monotonic() - begun:,.0f} s"
+            f"{data.events:,} events, {data.largest:,} in the largest workspace; ready in {time.monotonic() - begun:,.0f} s",
+            flush=True,
         )
         settings = load_settings()
         for it in copy_facts(engine, settings, workspace="benchmark-0"):

@@ -138,6 +138,8 @@ def _load(engine: Engine, parquet: Path) -> None:
         with cursor.copy(sql.SQL("COPY event ({}) FROM STDIN (FORMAT csv)").format(names)) as copy:
             while block := file.read(CHUNK):
                 copy.write(block)
+        # A planner that knows nothing of so many rows joins each with each.
+        cursor.execute("ANALYZE event")
         connection.connection.commit()
     text_file.unlink()
 
