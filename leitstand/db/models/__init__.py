@@ -16,7 +16,15 @@ from leitstand.db.models.identity import (
 )
 from leitstand.db.models.insights import Annotation, SavedView
 from leitstand.db.models.knowledge import Chunk, Document
-from leitstand.db.models.operations import Backup, CheckRun, Drill, FlowExecution, Heartbeat, JobFailure
+from leitstand.db.models.operations import (
+    Backup,
+    CheckRun,
+    Drill,
+    FlowExecution,
+    Heartbeat,
+    JobFailure,
+    PruneRun,
+)
 from leitstand.db.models.reports import Report, ReportMail, ReportSubscription
 from leitstand.db.models.runtime import FlowRun
 
@@ -24,6 +32,6 @@ __all__ = [
     "ActorBucket", "Annotation", "ApiToken", "AuditEntry", "Backup", "Base", "CheckRun", "Chunk", "Companion",
     "CompanionVersion", "Document", "Drill", "Event", "EventImport", "EventRefusal", "FactChange", "FactCopy", "FactPart",
     "Favorite", "FlowExecution", "FlowRun", "Heartbeat", "IdempotencyKey", "Item", "JobFailure", "Membership", "Person",
-    "Recent", "Report", "ReportMail", "ReportSubscription", "RunFact", "SavedView", "SignInAttempt", "UserSession",
+    "PruneRun", "Recent", "Report", "ReportMail", "ReportSubscription", "RunFact", "SavedView", "SignInAttempt", "UserSession",
     "Workspace",
 ]  # fmt: skip

@@ -11,12 +11,17 @@ from leitstand.db.models.base import Base, CreatedAt, Id
 
 
 class Backup(Base):
-    """One backup of PostgreSQL, the objects or the secrets, finished or not."""
+    """One backup of PostgreSQL, the objects or the secrets: finished or not, there, missing from the store, or removed.
+
+    `reason` says why retention removes or removed it.
+    """
 
     __tablename__ = "backup"
     __table_args__ = (
         CheckConstraint("kind IN ('postgres', 'objects', 'secrets')", name="kind"),
-        CheckConstraint("status IN ('running', 'complete', 'failed')", name="status"),
+        CheckConstraint(
+            "status IN ('running', 'complete', 'failed', 'missing', 'removing', 'removed')", name="status"
+        ),
         Index("ix_backup_kind_started", "kind", text("started_at DESC")),
     )
 
@@ -36,6 +41,30 @@ class Backup(Base):
     application_version: Mapped[str] = mapped_column(server_default="")
     verified_at: Mapped[datetime | None]
     kept: Mapped[bool] = mapped_column(server_default="false")
+    error: Mapped[str] = mapped_column(server_default="")
+    reason: Mapped[str] = mapped_column(server_default="")
+    removed_at: Mapped[datetime | None]
+
+
+class PruneRun(Base):
+    """One run of retention: the plan it had, what it removed, and why it ended before its end."""
+
+    __tablename__ = "prune_run"
+    __table_args__ = (
+        CheckConstraint("status IN ('running', 'complete', 'failed', 'refused')", name="status"),
+        Index("ix_prune_run_started", text("started_at DESC")),
+    )
+
+    id: Mapped[Id]
+    status: Mapped[str] = mapped_column(server_default="running")
+    requested_by: Mapped[str] = mapped_column(server_default="")
+    started_at: Mapped[CreatedAt]
+    finished_at: Mapped[datetime | None]
+    plan: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    plan_sha256: Mapped[str] = mapped_column(server_default="")
+    removed: Mapped[int] = mapped_column(server_default="0")
+    log_removed: Mapped[int] = mapped_column(server_default="0")
+    figures: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     error: Mapped[str] = mapped_column(server_default="")
 
 
