@@ -6,16 +6,30 @@ from uuid import UUID
 from sqlalchemy import Text, cast, func, select
 from sqlalchemy.orm import Session
 
+from leitstand.backups.retention import COMPLETE, MISSING, REMOVING, RUNNING
 from leitstand.db.models import Backup, Drill
 from leitstand.errors import NotFound
 
+__all__ = [
+    "COMPLETE", "FAILED", "KINDS", "MISSING", "REMOVED", "REMOVING", "RUNNING",
+    "get_backup", "last_proven", "list_backups", "list_drills", "newest_complete",
+]  # fmt: skip
+
 KINDS = ("postgres", "objects", "secrets")
-RUNNING, COMPLETE, FAILED = "running", "complete", "failed"
+FAILED, REMOVED = "failed", "removed"
 
 
-def list_backups(session: Session, *, kind: str | None = None, limit: int = 50) -> list[Backup]:
-    """Backups, newest first, finished or not; `kind` is postgres, objects or secrets."""
+def list_backups(
+    session: Session, *, kind: str | None = None, limit: int = 50, removed: bool = True
+) -> list[Backup]:
+    """Backups, newest first, finished or not; `kind` is postgres, objects or secrets.
+
+    Args:
+        removed: also those that retention has removed.
+    """
     query = select(Backup).order_by(Backup.started_at.desc(), Backup.id.desc()).limit(limit)
+    if not removed:
+        query = query.where(Backup.status != REMOVED)
     return list(session.scalars(query.where(Backup.kind == kind) if kind else query))
 
 

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from leitstand import __version__
-from leitstand.backups import fingerprint, keys, objects, postgres, secret_files, tidying
-from leitstand.backups.catalogue import COMPLETE, FAILED, KINDS, newest_complete
+from leitstand.backups import entries, fingerprint, keys, objects, postgres, secret_files, tidying
+from leitstand.backups.catalogue import FAILED, KINDS, newest_complete
+from leitstand.backups.reconciling import fill
 from leitstand.backups.verification import verify_backup
 from leitstand.backups.work import Job, Outcome, Progress
 from leitstand.db.engine import transaction
@@ -136,11 +137,8 @@ def _complete(job: Job, kind: str, outcome: Outcome) -> Backup:
     stored = job.storage.put_bytes(job.bucket, f"{job.prefix}manifest.json", body, JSON)
     with transaction(job.engine) as session:
         backup = session.get_one(Backup, job.backup_id)
-        backup.status, backup.finished_at = COMPLETE, datetime.now(UTC)
-        backup.manifest, backup.sha256, backup.bytes = manifest, stored.sha256, outcome.bytes
-        backup.postgres_version = str(manifest.get("postgres_version", ""))
-        backup.schema_revision = str(manifest.get("schema_revision", ""))
-    tidying.store_catalogue_entry(job.storage, job.bucket, manifest)
+        fill(backup, manifest, stored.sha256)
+    entries.store(job.storage, job.bucket, backup)
     log.info("backup complete", backup=str(job.backup_id), kind=kind, bytes=outcome.bytes)
     return backup
 
@@ -169,6 +167,10 @@ def public(backup: Backup) -> dict[str, Any]:
         "postgres_version": backup.postgres_version,
         "schema_revision": backup.schema_revision,
         "application_version": backup.application_version,
+        "parent_id": str(backup.parent_id) if backup.parent_id else None,
+        "kept": backup.kept,
+        "reason": backup.reason,
+        "removed_at": _iso(backup.removed_at),
         "verified_at": _iso(backup.verified_at),
         "verification": backup.manifest.get("verification"),
         "error": backup.error,

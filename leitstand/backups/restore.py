@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from leitstand.backups import keys
+from leitstand.backups.entries import usable_entries
+from leitstand.backups.pins import in_use
 from leitstand.backups.server_commands import restore_command
-from leitstand.backups.tidying import stored_entries
 from leitstand.backups.unpacking import unpack
 from leitstand.backups.verification import pg_verifybackup
 from leitstand.backups.work import Progress
@@ -61,7 +62,7 @@ def choose(
     Raises:
         NotFound: there is none.
     """
-    entries = stored_entries(storage, bucket, "postgres")
+    entries = usable_entries(storage, bucket, "postgres")
     if backup_id:
         entries = [entry for entry in entries if str(entry["id"]).startswith(backup_id.lower())]
     if to_time:
@@ -119,7 +120,8 @@ def _prepare(settings: Settings, manifest: dict[str, Any], making: Path, say: Pr
     making.mkdir(parents=True, mode=0o700)
     storage, bucket = ObjectStorage(settings), settings.bucket_backups
     seen = _every(manifest["content"]["bytes"], say)
-    unpack(storage, bucket, manifest, making, keys.identities(settings), seen=seen)
+    with in_use(storage, bucket, "postgres", str(manifest["id"]), say=say, afterwards=True):
+        unpack(storage, bucket, manifest, making, keys.identities(settings), seen=seen)
     say("checking every file (pg_verifybackup)")
     pg_verifybackup(making)
 

@@ -7,6 +7,7 @@ import hashlib
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,17 @@ from sqlalchemy import Engine
 
 from leitstand.backups import keys, secret_files, wal
 from leitstand.backups.catalogue import COMPLETE, get_backup
+from leitstand.backups.entries import place_of, store
 from leitstand.backups.inventory import open_copy, read_inventory
 from leitstand.backups.parts import Part, PartsReader
+from leitstand.backups.pins import in_use
 from leitstand.backups.sealing import unseal
-from leitstand.backups.tidying import place_of
 from leitstand.backups.unpacking import unpack
 from leitstand.backups.work import Progress
 from leitstand.db.cluster import bin_dir
 from leitstand.db.engine import transaction
 from leitstand.db.models import Backup
-from leitstand.errors import Conflict, IntegrityFailed, NotFound
+from leitstand.errors import Conflict, IntegrityFailed, LeitstandError, NotFound
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 
@@ -51,24 +53,28 @@ def verify_backup(
             hint=backup.error or "Wait until it has ended.",
         )
     findings: list[Finding] = []
+    storage, say = ObjectStorage(settings), progress or (lambda _: None)
     try:
-        findings = CHECKS[backup.kind](
-            ObjectStorage(settings), settings, backup, progress or (lambda _: None)
-        )
+        with in_use(storage, settings.bucket_backups, backup.kind, str(backup.id), say=say, afterwards=False):
+            findings = CHECKS[backup.kind](storage, settings, backup, say)
     except (IntegrityFailed, NotFound) as error:
-        _record(engine, backup.id, findings, error.message)
+        _record(engine, settings, backup.id, findings, error.message)
         raise IntegrityFailed(
             f"Backup {backup.id} is not intact: {error.message}",
             hint="Take a new one: `leitstand backup run`.",
         ) from error
-    return _record(engine, backup.id, findings, "")
+    return _record(engine, settings, backup.id, findings, "")
 
 
-def _record(engine: Engine, backup_id: UUID, findings: list[Finding], error: str) -> Backup:
+def _record(
+    engine: Engine, settings: Settings, backup_id: UUID, findings: list[Finding], error: str
+) -> Backup:
     with transaction(engine) as session:
         backup = session.get_one(Backup, backup_id)
         verdict = {"at": datetime.now(UTC).isoformat(), "ok": not error, "findings": findings, "error": error}
         backup.manifest = {**backup.manifest, "verification": verdict}
+    with suppress(LeitstandError):  # the next backup of the kind brings both catalogues together
+        store(ObjectStorage(settings), settings.bucket_backups, backup)
     return backup
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from leitstand.backups import entries
 from leitstand.backups.work import Progress
 from leitstand.db.engine import transaction
 from leitstand.db.exclusive import check_held, exclusive
@@ -238,8 +239,12 @@ class _Run:
             drill.notebook, drill.html = result.notebook, result.html
             drill.notebook_sha256, drill.chain_sha256 = result.notebook_sha256, result.chain_sha256
             drill.figures = {**result.figures, "checks": result.checks, "html_sha256": result.html_sha256}
-            if result.ok and self.backup_id:
-                session.get_one(Backup, self.backup_id).verified_at = now
+            proven = session.get_one(Backup, self.backup_id) if result.ok and self.backup_id else None
+            if proven is not None:
+                proven.verified_at = now
+        if proven is not None:
+            with suppress(LeitstandError):  # the next backup brings both catalogues together
+                entries.store(ObjectStorage(self.settings), self.settings.bucket_backups, proven)
 
     def _fail(self, error: BaseException) -> None:
         reason = error.message if isinstance(error, LeitstandError) else type(error).__name__

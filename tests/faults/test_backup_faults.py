@@ -38,7 +38,7 @@ def test_a_deleted_bucket_is_noticed_and_the_next_backup_is_whole(source: Source
     _delete_bucket(source, bucket)
     whole = run_backup(source.engine, source.settings, "postgres")
     by_id = {row.id: row for row in rows(source)}
-    assert by_id[lost.id].status == "failed" and "gone" in by_id[lost.id].error
+    assert by_id[lost.id].status == "missing" and "gone" in by_id[lost.id].error
     assert verify_backup(source.engine, source.settings, whole.id).manifest["verification"]["ok"]
     with transaction(source.engine) as session:
         assert last_proven(session) is None, "what is gone proves nothing"
@@ -81,7 +81,7 @@ def test_a_changed_manifest_is_no_backup_any_more_and_nothing_of_it_is_deleted(s
     bucket, prefix = source.settings.bucket_backups, urlsplit(backup.location).path.lstrip("/")
     source.storage.put_bytes(bucket, f"{prefix}manifest.json", b"{}")
     run_backup(source.engine, source.settings, "postgres")
-    assert {row.id: row.status for row in rows(source)}[backup.id] == "failed"
+    assert {row.id: row.status for row in rows(source)}[backup.id] == "missing"
     assert len(list(source.storage.list(bucket, prefix))) == len(backup.manifest["parts"]) + 1
 
 

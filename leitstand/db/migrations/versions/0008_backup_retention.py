@@ -17,6 +17,7 @@ def upgrade() -> None:
     op.add_column('backup', sa.Column('removed_at', sa.DateTime(timezone=True), nullable=True))
     op.drop_constraint(op.f(STATUS), 'backup', type_='check')
     op.create_check_constraint(op.f(STATUS), 'backup', "status IN ('running', 'complete', 'failed', 'missing', 'removing', 'removed')")
+    op.execute("UPDATE backup SET status = 'missing' WHERE status = 'failed' AND sha256 <> ''")  # gone from the store
     op.create_table('prune_run',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('status', sa.Text(), server_default='running', nullable=False),

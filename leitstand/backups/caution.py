@@ -1,0 +1,90 @@
+"""What makes a plan of retention suspicious: nobody but a person who has seen it may carry it out then. Pure.
+
+The usual reason is a clock. One that jumps ahead makes every backup old, and the backup that is taken next makes the
+jump look true; but it leaves a hole before that backup, and the plan wants to remove much at once. A steady schedule
+does neither: it removes a few backups a day.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby, pairwise
+
+from leitstand.backups.retention import COMPLETE, MISSING, Entry, Plan, Policy
+
+AHEAD = timedelta(minutes=5)
+LONGEST_HOLE = timedelta(days=3)
+FEW = 3
+MOST_SHARE = 1 / 3
+
+
+@dataclass(frozen=True)
+class Caution:
+    """One suspicion: its name, and a sentence for people."""
+
+    name: str
+    says: str
+
+
+def cautions(plan: Plan, entries: Iterable[Entry], policy: Policy | None = None) -> tuple[Caution, ...]:
+    """What is suspicious about a plan for these entries; empty when it may be carried out unattended."""
+    found: list[Caution] = []
+    ordered = sorted(entries, key=lambda entry: (entry.kind, entry.at, entry.id))
+    for kind, group in groupby(ordered, key=lambda entry: entry.kind):
+        known = [entry for entry in group if entry.status in (COMPLETE, MISSING)]
+        judged = (
+            _ahead(known, plan.now),
+            _hole(kind, known, plan.now, (policy or Policy()).window),
+            _much(kind, known, plan),
+            _missing(kind, known, plan.now - (policy or Policy()).window),
+        )
+        found += [caution for caution in judged if caution]
+    return tuple(found)
+
+
+def _ahead(known: list[Entry], now: datetime) -> Caution | None:
+    newest = max((entry.at for entry in known), default=now)
+    if newest <= now + AHEAD:
+        return None
+    says = f"The newest backup of {known[0].kind} is dated {_written(newest)}, and the clock says {_written(now)}."
+    return Caution("clock-behind", says)
+
+
+def _hole(kind: str, known: list[Entry], now: datetime, window: timedelta) -> Caution | None:
+    """A hole in the window, where something lies before it; without that nothing could be lost."""
+    instants = [entry.at for entry in known if entry.at <= now]
+    before = [at for at in instants if at <= now - window]
+    if not before:
+        return None
+    marks = [max(before), *(at for at in instants if at > now - window), now]
+    for sooner, later in pairwise(marks):
+        if later - sooner > LONGEST_HOLE:
+            says = (
+                f"There is no backup of {kind} between {_written(sooner)} and {_written(later)}:"
+                " either backups were blocked, or the clock has jumped."
+            )
+            return Caution("hole", says)
+    return None
+
+
+def _much(kind: str, known: list[Entry], plan: Plan) -> Caution | None:
+    going = [
+        verdict for verdict in plan.removed if verdict.kind == kind and "removing" not in verdict.classes
+    ]
+    if len(going) <= max(FEW, len(known) * MOST_SHARE):
+        return None
+    return Caution("much", f"{len(going)} of {len(known)} backups of {kind} would go at once.")
+
+
+def _missing(kind: str, known: list[Entry], since: datetime) -> Caution | None:
+    missing = [entry for entry in known if entry.status == MISSING and entry.at > since]
+    if not missing:
+        return None
+    says = (
+        f"{len(missing)} newer backups of {kind} are missing from the store: find out why before more goes."
+    )
+    return Caution("missing", says)
+
+
+def _written(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,77 @@
+"""Removes the archived log that nothing needs any more: oldest first, so that a kill leaves no hole behind it."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import PurePosixPath
+
+from leitstand.backups import wal
+from leitstand.backups.removing import locked_words
+from leitstand.backups.retention import LogNeed
+from leitstand.storage.objects import ObjectStorage
+from leitstand.storage.removal import Locked, everything, is_versioned, remove_version
+from leitstand.telemetry.logs import get_logger
+
+CHECKED_EVERY = 100
+
+log = get_logger("backups")
+
+
+@dataclass
+class LogRemoval:
+    """What became of the log of one cluster.
+
+    Args:
+        archive: its system identifier.
+        removed, bytes: files, and what was freed.
+        locked, why: files that the store keeps, and until when, in words.
+        left: files that are still there.
+        gap: the first segment that is missing in what stays; empty when none is.
+        archived_at: when the newest was archived.
+    """
+
+    archive: str
+    removed: int = 0
+    bytes: int = 0
+    locked: int = 0
+    why: str = ""
+    left: int = 0
+    gap: str = ""
+    archived_at: datetime | None = None
+
+    def to_dict(self) -> dict[str, object]:
+        """JSON values."""
+        return {**asdict(self), "archived_at": self.archived_at.isoformat() if self.archived_at else None}
+
+
+def remove_log(
+    storage: ObjectStorage, bucket: str, need: LogNeed, *, segment_bytes: int, check: Callable[[], None]
+) -> LogRemoval:
+    """Remove what `need` does not name of its cluster's archive; what is no file of the log is not touched.
+
+    Args:
+        check: called now and then; raises where another may have taken over this work.
+
+    Raises:
+        Unavailable, PreconditionFailed, NotFound: as the store says; the next run goes on.
+    """
+    done, stays = LogRemoval(need.archive), dict[str, list[str]]()
+    prefix, versioned = wal.prefix(need.archive), is_versioned(storage, bucket)
+    for number, info in enumerate(list(everything(storage, bucket, prefix, versioned=versioned))):
+        name = PurePosixPath(info.key).name.removesuffix(wal.SUFFIX)
+        if info.key != wal.key(need.archive, name) or not wal.is_archived_name(name) or need.needs(name):
+            done.left += 1
+            done.archived_at = max(done.archived_at or info.modified, info.modified)
+            if wal.SEGMENT.fullmatch(name) and need.keep_from and name[8:] >= need.keep_from:
+                stays.setdefault(name[:8], []).append(name)
+            continue
+        if number % CHECKED_EVERY == 0:
+            check()
+        try:
+            remove_version(storage, bucket, info)
+            done.removed, done.bytes = done.removed + 1, done.bytes + info.bytes
+        except Locked as error:
+            done.locked, done.why = done.locked + 1, locked_words(error.until)
+    done.gap = next(filter(None, (wal.first_gap(names, segment_bytes) for names in stays.values())), "")
+    log.info("log removed", **done.to_dict())
+    return done
