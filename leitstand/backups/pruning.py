@@ -217,7 +217,7 @@ class _Run:
             run.plan, run.plan_sha256 = proposal.to_dict(), proposal.plan.sha256
 
     def _refuse_doubtful(self, proposal: Proposal, confirmed: str) -> None:
-        if confirmed and confirmed != proposal.plan.sha256:
+        if confirmed and not self._is_confirmed(proposal.plan, confirmed):
             self.status = RUN_REFUSED
             raise Conflict(
                 "The plan has changed since it was confirmed.", hint="Look at it again and confirm it again."
@@ -228,6 +228,20 @@ class _Run:
                 "Nothing is removed: " + " ".join(caution.says for caution in proposal.cautions),
                 hint="Look at the plan with `leitstand backup prune --dry-run`; when it is right, `leitstand backup prune` carries it out.",
             )
+
+    def _is_confirmed(self, current: Plan, confirmed: str) -> bool:
+        """Also what is left of a confirmed plan whose run was killed."""
+        if confirmed == current.sha256:
+            return True
+        earlier = select(PruneRun.plan).where(
+            PruneRun.plan_sha256 == confirmed, PruneRun.status == RUN_FAILED
+        )
+        with transaction(self.engine) as session:
+            known = list(session.scalars(earlier))
+        wanted = {verdict.id for verdict in current.removed}
+        return any(
+            wanted <= {backup["id"] for backup in one["backups"] if not backup["keep"]} for one in known
+        )
 
     def _remove(self, backup_id: str, kind: str, reason: str) -> None:
         check_held(self.lock, LOCK)

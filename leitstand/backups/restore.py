@@ -146,10 +146,30 @@ def refuse_occupied(target: Path) -> None:
     Raises:
         PreconditionFailed: `target` is a file, or a folder with something in it.
     """
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    if occupied(target):
         raise PreconditionFailed(
             f"{target} is not empty.", hint="Restore into an empty folder; move what is there away first."
         )
+
+
+def occupied(target: Path) -> bool:
+    """Whether something is where a restore would write."""
+    return target.exists() and (not target.is_dir() or any(target.iterdir()))
+
+
+def move_aside(target: Path) -> Path:
+    """Rename what is at `target`, whole, and give its new place.
+
+    Raises:
+        PreconditionFailed: a server runs on it.
+    """
+    if (target / "postmaster.pid").exists():
+        raise PreconditionFailed(
+            f"A PostgreSQL server runs on {target}, or was killed.",
+            hint="Stop it first; when none runs, remove its postmaster.pid.",
+        )
+    aside = target.with_name(f"{target.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
+    return target.rename(aside)
 
 
 def check_space(target: Path, manifest: dict[str, Any]) -> dict[str, int]:

@@ -14,6 +14,7 @@ PERMISSIONS: dict[str, str] = {
     "events:write": "send and import events",
     "operations:read": "see services, backups and drills",
     "backup:run": "run and verify backups",
+    "backup:prune": "remove backups that retention no longer keeps",
     "drill:run": "run restore drills and runbooks",
     "member:manage": "manage members and roles",
     "workspace:manage": "change the workspace's settings",
@@ -29,7 +30,15 @@ ROLES: dict[str, frozenset[str]] = {
     "agent builder": _MEMBER | {"item:publish"},
     "analyst": frozenset({"item:read", "insights:read", "insights:write"}),
     "operator": frozenset(
-        {"item:read", "insights:read", "insights:write", "operations:read", "backup:run", "drill:run"}
+        {
+            "item:read",
+            "insights:read",
+            "insights:write",
+            "operations:read",
+            "backup:run",
+            "backup:prune",
+            "drill:run",
+        }
     ),
     "member": _MEMBER,
 }
