@@ -6,6 +6,7 @@ from starlette.middleware import Middleware
 from api import (
     annotations,
     audit,
+    backups,
     companions,
     events,
     favorites,
@@ -33,6 +34,7 @@ MODULES = (
     views,
     reports,
     operations,
+    backups,
     audit,
 )
 # What is sent here is JSON; files go to the object store.

@@ -149,7 +149,37 @@ class BackupOut(Answer):
     schema_revision: str
     verified_at: datetime | None
     kept: bool
+    reason: str = Field(description="Why retention removes or removed it; empty for the others.")
+    removed_at: datetime | None
     error: str
+
+
+class BackupShown(BackupOut):
+    retention: dict[str, Any] | None = Field(
+        description="Whether it stays and why; null where it is not judged."
+    )
+    recovery_window: dict[str, str | None] = Field(description="`from`, and `to`: an instant or `now`.")
+
+
+class KeepIn(Request):
+    kept: bool
+
+
+class PruneIn(Request):
+    """The hash of the plan that was seen, and the bucket's name, typed."""
+
+    plan: str
+    name: str
+
+
+class RetentionOut(Answer):
+    now: datetime
+    sha256: str
+    backups: list[dict[str, Any]]
+    log: list[dict[str, Any]]
+    cautions: list[str] = Field(description="Why only a person may have it carried out; empty otherwise.")
+    window_from: datetime | None = Field(description="Any second since then can be restored.")
+    window_promised: datetime
 
 
 class DrillOut(Answer):

@@ -1,12 +1,13 @@
-"""Services, backups, restore drills and what else an operator looks at."""
+"""Services, restore drills and what else an operator looks at."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, status
 
-from api.models import BackupIn, BackupOut, CheckOut, DrillIn, DrillOut, JobOut
-from leitstand.backups.catalogue import last_proven, list_backups, list_drills
+from api.models import CheckOut, DrillIn, DrillOut, JobOut
+from leitstand.backups.catalogue import last_proven, list_drills
+from leitstand.backups.conditions import conditions
 from leitstand.catalogue import operations
 from leitstand.db.engine import get_engine
 from leitstand.health.overview import overview
@@ -30,34 +31,17 @@ def health(principal: CurrentPrincipal) -> list[dict[str, object]]:
 
 @router.get("/operations")
 def summary(session: Db, principal: CurrentPrincipal) -> dict[str, Any]:
-    """When a restore was last proven, how the queue stands, the last jobs and data checks."""
+    """When a restore was last proven, what is wrong with the backups, how the queue stands, the last jobs and data checks."""
     require(principal, "operations:read")
     proven: datetime | None = last_proven(session)
     checks = operations.list_check_runs(session, principal=principal)
     return {
         "last_proven_at": proven,
+        "conditions": [condition.to_dict() for condition in conditions(session, get_settings())],
         "queue": queue_figures(session),
         "jobs": [job.to_dict() for job in list_jobs(session, limit=20)],
         "checks": [CheckOut.model_validate(check) for check in checks],
     }
-
-
-@router.get("/backups")
-def backups(
-    session: Db,
-    principal: CurrentPrincipal,
-    kind: Literal["postgres", "objects", "secrets"] | None = None,
-    limit: Limit = 50,
-) -> list[BackupOut]:
-    """Backups, newest first."""
-    require(principal, "operations:read")
-    return [BackupOut.model_validate(backup) for backup in list_backups(session, kind=kind, limit=limit)]
-
-
-@router.post("/backups", status_code=status.HTTP_202_ACCEPTED, dependencies=CSRF)
-def start_backup(session: Db, principal: CurrentPrincipal, wanted: BackupIn) -> JobOut:
-    """Have the queue worker make a backup."""
-    return JobOut(job=operations.start_backup(session, principal=principal, kind=wanted.kind))
 
 
 @router.get("/drills")

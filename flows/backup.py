@@ -1,4 +1,4 @@
-"""Back up one kind of data."""
+"""Back up one kind of data; verify what no drill restores; carry out retention."""
 
 from typing import Any, Literal
 
@@ -31,3 +31,44 @@ def run_backup_of(kind: Kind) -> dict[str, Any]:
 def back_up(kind: Kind = "postgres") -> Any:
     """Back up the database, the objects or the secrets."""
     return once("backup", lambda: run_backup_of(kind))
+
+
+@task(name="prune-backups", retries=2, retry_delay_seconds=[300, 900], retry_condition_fn=worth_retrying)
+def prune_once() -> dict[str, Any]:
+    """Remove what retention does not keep; a plan that only a person may carry out fails the task and says so."""
+    from leitstand.backups.pruning import prune
+
+    result = prune(get_engine(), get_settings(), requested_by="")
+    say(f"{len(result.removed)} backups and {result.log_removed} files of the log removed")
+    for removal in result.left:
+        say(f"{removal.id} stays: {removal.left}")
+    return result.to_dict()
+
+
+@flow(name="prune-backups")
+def prune_backups() -> Any:
+    """Carry out retention, after the nightly backup and its drill."""
+    return once("prune-backups", prune_once)
+
+
+@task(name="verify-backup")
+def verify_newest(kind: Kind) -> str:
+    """Check the newest backup of a kind against what was stored; a damaged one fails the task."""
+    from leitstand.backups.catalogue import newest_complete
+    from leitstand.backups.verification import verify_backup
+    from leitstand.db.engine import transaction
+
+    with transaction(get_engine()) as session:
+        newest = newest_complete(session, kind)
+    if newest is None:
+        say(f"There is no backup of {kind} yet.")
+        return ""
+    verify_backup(get_engine(), get_settings(), newest.id)
+    say(f"Backup {newest.id} of {kind} is what was stored.")
+    return str(newest.id)
+
+
+@flow(name="verify-backups")
+def verify_backups() -> Any:
+    """Verify what no drill restores: without a proof, retention removes nothing of a kind."""
+    return once("verify-backups", lambda: [verify_newest("objects"), verify_newest("secrets")])

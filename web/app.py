@@ -10,6 +10,7 @@ from web.routes import (
     areas,
     assets,
     audit,
+    backups,
     companions,
     favorites,
     flows,
@@ -40,6 +41,7 @@ MODULES = (
     reports,
     operations,
     audit,
+    backups,
     profile,
     areas,
 )

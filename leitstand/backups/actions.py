@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from leitstand.backups import entries
@@ -13,7 +13,6 @@ from leitstand.backups.catalogue import COMPLETE, MISSING, get_backup
 from leitstand.backups.conditions import Window, current_window
 from leitstand.backups.pruning import Proposal, propose
 from leitstand.backups.retention import Verdict
-from leitstand.db.engine import transaction
 from leitstand.db.models import Backup, PruneRun
 from leitstand.errors import Conflict, InvalidInput, LeitstandError
 from leitstand.identity import audit
@@ -99,42 +98,38 @@ def show(session: Session, settings: Settings, backup_id: UUID | str, *, princip
 
 
 def keep(
-    engine: Engine, settings: Settings, backup_id: UUID | str, *, kept: bool, principal: Principal
+    session: Session, settings: Settings, backup_id: UUID | str, *, kept: bool, principal: Principal
 ) -> Backup:
-    """Mark a backup as kept, or not any more. Kept in both catalogues: giving up the mark must not be half done.
+    """Mark a backup as kept, or not any more, in both catalogues: where they differ the mark counts.
 
     Raises:
         Forbidden: without `backup:run`; to give up a mark, without `backup:prune`.
         NotFound: there is none.
         Conflict: it is not there, or is being removed.
-        Unavailable, PreconditionFailed: the store does not take it; a mark that was set stands all the same.
+        Unavailable, PreconditionFailed: the store does not take it that the mark is given up; one that is set stands.
     """
     require(principal, "backup:run" if kept else "backup:prune")
-    storage = ObjectStorage(settings)
-    with transaction(engine) as session:
-        backup = get_backup(session, backup_id)
-        session.refresh(backup, with_for_update=True)
-        if backup.status not in (COMPLETE, MISSING):
-            raise Conflict(
-                f"Backup {backup.id} is {backup.status}.", hint="Only a complete backup can be kept."
-            )
-        before, backup.kept = backup.kept, kept
-        if before != kept:
-            audit.record(
-                session,
-                principal=principal,
-                action="backup.keep" if kept else "backup.unkeep",
-                target=f"backup:{backup.id}",
-                before={"kept": before},
-                after={"kept": kept},
-            )
+    backup = get_backup(session, backup_id)
+    session.refresh(backup, with_for_update=True)
+    if backup.status not in (COMPLETE, MISSING):
+        raise Conflict(f"Backup {backup.id} is {backup.status}.", hint="Only a complete backup can be kept.")
+    if backup.kept == kept:
+        return backup
+    backup.kept = kept
+    audit.record(
+        session,
+        principal=principal,
+        action="backup.keep" if kept else "backup.unkeep",
+        target=f"backup:{backup.id}",
+        before={"kept": not kept},
+        after={"kept": kept},
+    )
+    try:
+        entries.store(ObjectStorage(settings), settings.bucket_backups, backup)
+    except LeitstandError as error:
         if not kept:
-            entries.store(storage, settings.bucket_backups, backup)
-    if kept:
-        try:
-            entries.store(storage, settings.bucket_backups, backup)
-        except LeitstandError as error:
-            log.warning("mark not yet beside the backups", backup=str(backup.id), reason=error.message)
+            raise
+        log.warning("mark not yet beside the backups", backup=str(backup.id), reason=error.message)
     return backup
 
 

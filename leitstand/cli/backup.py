@@ -137,10 +137,9 @@ def keep_command(backup_id: str, undo: bool, as_json: bool) -> None:
     from leitstand.db.engine import transaction
     from leitstand.settings import get_settings
 
-    with database() as engine:
-        with transaction(engine) as session:
-            principal = operator(session)
-        backup = public(keep(engine, get_settings(), backup_id, kept=not undo, principal=principal))
+    with database() as engine, transaction(engine) as session:
+        principal = operator(session)
+        backup = public(keep(session, get_settings(), backup_id, kept=not undo, principal=principal))
     click.echo(
         json.dumps(backup)
         if as_json

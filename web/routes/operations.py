@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Form, Request, Response
 
 from leitstand.backups.catalogue import last_proven, list_backups, list_drills
+from leitstand.backups.conditions import conditions
 from leitstand.catalogue import operations
 from leitstand.errors import Conflict
 from leitstand.identity.access import Principal, require
@@ -113,7 +114,8 @@ def _page(request: Request, session: Db, principal: Principal, *, error: Conflic
         code=error.status if error else 200,
         error=error,
         proven={"at": proven, "good": proven is not None and datetime.now(UTC) - proven < PROVEN_WITHIN},
-        backups=list_backups(session, limit=SHOWN),
+        backups=list_backups(session, limit=SHOWN, removed=False),
+        conditions=conditions(session, get_settings()),
         drills=list_drills(session, limit=SHOWN),
         schedules=planned,
         executions=operations.last_executions(
