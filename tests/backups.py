@@ -38,6 +38,7 @@ class Shelf:
 
     def __post_init__(self) -> None:
         self.storage = ObjectStorage(self.settings)
+        self.ids: list[UUID] = []
 
     @property
     def bucket(self) -> str:

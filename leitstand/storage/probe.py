@@ -1,4 +1,4 @@
-"""What a store really does: put, get, range, multipart, versions, conditional put, checksums, on throw-away objects."""
+"""What a store really does: put, get, range, multipart, versions, conditional put, checksums, lifecycle, lock, on throw-away objects."""
 
 import os
 import secrets
@@ -144,6 +144,33 @@ class _Probe:
             raise IntegrityFailed(f"an unsigned read was answered with {answer.status_code}")
         return f"refused with {answer.status_code}"
 
+    def lifecycle(self) -> str:
+        """No rule of the bucket may expire what retention decides about."""
+        from botocore.exceptions import ClientError
+
+        from leitstand.storage.retries import code_of
+
+        try:
+            answer = self.storage.client.get_bucket_lifecycle_configuration(Bucket=self.bucket)
+        except ClientError as error:
+            if code_of(error) == "NoSuchLifecycleConfiguration":
+                return "no rule"
+            raise
+        expiring = [
+            str(rule.get("ID") or "without a name")
+            for rule in answer.get("Rules", [])
+            if rule["Status"] == "Enabled" and "Expiration" in rule
+        ]
+        if expiring:
+            raise IntegrityFailed(f"objects expire by the rule {', '.join(expiring)}: take it away")
+        return "no rule expires objects"
+
+    def object_lock(self) -> str:
+        """Whether objects of the bucket can be locked; asked, not tried, because a lock could not be taken back."""
+        answer = self.storage.client.get_object_lock_configuration(Bucket=self.bucket)
+        rule = answer["ObjectLockConfiguration"].get("Rule", {}).get("DefaultRetention", {})
+        return f"on, by default {rule.get('Mode', 'nothing')} {rule.get('Days', '')}".strip()
+
     def delete(self) -> str:
         self.storage.delete(self.bucket, self.key)
         try:
@@ -184,8 +211,9 @@ def probe(storage: "ObjectStorage", bucket: str) -> ProbeResult:
         tries.multipart,
         tries.versions,
         tries.anonymous,
+        tries.lifecycle,
     )
-    optional = (tries.conditional_put, tries.checksums)
+    optional = (tries.conditional_put, tries.checksums, tries.object_lock)
     findings = [_try(work, needed=True) for work in needed] + [_try(work, needed=False) for work in optional]
     return ProbeResult(storage.settings.s3_url, bucket, (*findings, _try(tries.delete, needed=True)))
 
