@@ -92,9 +92,8 @@ def show(session: Session, settings: Settings, backup_id: UUID | str, *, princip
     entry = next((entry for entry in proposal.entries if entry.id == str(backup.id)), None)
     if entry is None or backup.status != COMPLETE:
         return Shown(backup, verdicts.get(str(backup.id)), None, False)
-    starts = {need.archive: need.keep_from for need in proposal.plan.logs}
-    keep_from = starts.get(entry.archive, "")
-    return Shown(backup, verdicts[entry.id], entry.at, bool(keep_from) and entry.first_position >= keep_from)
+    open_end = proposal.plan.has_log_since(entry)
+    return Shown(backup, verdicts[entry.id], entry.at, open_end)
 
 
 def keep(

@@ -44,15 +44,9 @@ class Window:
 def window(entries: list[Entry], now: datetime, policy: Policy | None = None) -> Window:
     """Since when every second can be restored: since the oldest sound backup all of whose log stays."""
     policy = policy or Policy()
-    needs = {need.archive: need.keep_from for need in plan(entries, now, policy).logs}
+    made = plan(entries, now, policy)
     sound = (entry for entry in entries if entry.kind == "postgres" and entry.status == COMPLETE)
-    starts = [
-        entry.at
-        for entry in sound
-        if entry.verified is not False
-        and needs.get(entry.archive)
-        and entry.first_position >= needs[entry.archive]
-    ]
+    starts = [entry.at for entry in sound if entry.verified is not False and made.has_log_since(entry)]
     return Window(min(starts, default=None), now - policy.window)
 
 

@@ -110,6 +110,14 @@ def propose(session: Session, settings: Settings, *, now: datetime | None = None
     return Proposal(made, found, cautions(made, found))
 
 
+def log_stays_since(session: Session, settings: Settings, backup: Backup) -> bool:
+    """Whether all of the archived log since a backup stays, so that any second after it can be restored; asks no store."""
+    bucket = settings.bucket_backups
+    judged = select(Backup).where(Backup.kind == backup.kind, Backup.status.in_((COMPLETE, MISSING, RUNNING)))
+    found = [entry_of(row, bucket) for row in session.scalars(judged)]
+    return plan(found, datetime.now(UTC)).has_log_since(entry_of(backup, bucket))
+
+
 def entry_of(backup: Backup, bucket: str, used: Iterable[str] = ()) -> Entry:
     """A row as retention judges it."""
     manifest = backup.manifest

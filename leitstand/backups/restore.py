@@ -8,10 +8,10 @@ import shlex
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from leitstand.backups import keys
+from leitstand.backups import keys, wal
 from leitstand.backups.entries import usable_entries
 from leitstand.backups.pins import in_use
 from leitstand.backups.server_commands import restore_command
@@ -88,7 +88,8 @@ def restore_postgres(
     The folder appears only when everything is in it.
 
     Raises:
-        PreconditionFailed: `target` is not empty, the disk is too small, or no key opens the backup.
+        PreconditionFailed: `target` is not empty, the disk is too small, no key opens the backup, or the log up to
+            `to_time` is gone.
         InvalidInput: `to_time` lies in the future.
         IntegrityFailed: the backup is not what was stored.
     """
@@ -99,6 +100,8 @@ def restore_postgres(
         )
     refuse_occupied(target)
     check_space(target, manifest)
+    if to_time:
+        refuse_removed_log(ObjectStorage(settings), settings.bucket_backups, manifest, to_time)
     making, access = target.with_name(f"{target.name}.restoring"), target.with_name(f"{target.name}.access")
     try:
         _prepare(settings, manifest, making, say)
@@ -112,6 +115,30 @@ def restore_postgres(
         raise
     give_away(target)
     return Restored(target, access, manifest, to_time)
+
+
+def refuse_removed_log(
+    storage: ObjectStorage, bucket: str, manifest: dict[str, Any], to_time: datetime
+) -> None:
+    """Say at once what recovery would say after an hour: older backups keep their own log only.
+
+    Raises:
+        PreconditionFailed: the archived log since the backup has a hole before `to_time`.
+    """
+    start, size = str(manifest["start_segment"]), int(manifest["segment_bytes"])
+    expected, reached = start, datetime.fromisoformat(manifest["finished_at"])
+    for info in storage.list(bucket, f"{wal.prefix(manifest['system_identifier'])}{start[:8]}/"):
+        name = PurePosixPath(info.key).name.removesuffix(wal.SUFFIX)
+        if not wal.SEGMENT.fullmatch(name) or name < start:
+            continue
+        if name != expected:
+            if to_time <= reached:
+                return
+            raise PreconditionFailed(
+                f"{to_time:%Y-%m-%d %H:%M:%S %Z} can't be reached: the archived log lacks {expected}.",
+                hint=f"Without --to-time, --to-backup {manifest['id']} restores the state of {manifest['finished_at']}.",
+            )
+        expected, reached = wal.next_segment(name, size), max(reached, info.modified)
 
 
 def _prepare(settings: Settings, manifest: dict[str, Any], making: Path, say: Progress) -> None:

@@ -161,6 +161,11 @@ class Plan:
         """The backups that go, increments before their parents."""
         return tuple(verdict for verdict in self.verdicts if not verdict.keep)
 
+    def has_log_since(self, entry: Entry) -> bool:
+        """Whether everything that was archived since a backup began stays."""
+        since = next((need.keep_from for need in self.logs if need.archive == entry.archive), "")
+        return bool(since and entry.first_position) and entry.first_position >= since
+
     @property
     def sha256(self) -> str:
         """Hash of what would be done; equal plans of different moments have the same."""

@@ -21,6 +21,7 @@ from leitstand.backups.entries import place_of, store
 from leitstand.backups.inventory import open_copy, read_inventory
 from leitstand.backups.parts import Part, PartsReader
 from leitstand.backups.pins import in_use
+from leitstand.backups.pruning import log_stays_since
 from leitstand.backups.sealing import unseal
 from leitstand.backups.unpacking import unpack
 from leitstand.backups.work import Progress
@@ -47,6 +48,7 @@ def verify_backup(
     """
     with transaction(engine) as session:
         backup = get_backup(session, backup_id)
+        with_log = log_stays_since(session, settings, backup)
     if backup.status != COMPLETE:
         raise Conflict(
             f"Backup {backup.id} is {backup.status}, not complete.",
@@ -56,7 +58,7 @@ def verify_backup(
     storage, say = ObjectStorage(settings), progress or (lambda _: None)
     try:
         with in_use(storage, settings.bucket_backups, backup.kind, str(backup.id), say=say, afterwards=False):
-            findings = CHECKS[backup.kind](storage, settings, backup, say)
+            findings = CHECKS[backup.kind](storage, settings, backup, say, with_log)
     except (IntegrityFailed, NotFound) as error:
         _record(engine, settings, backup.id, findings, error.message)
         raise IntegrityFailed(
@@ -79,7 +81,7 @@ def _record(
 
 
 def _postgres(
-    storage: ObjectStorage, settings: Settings, backup: Backup, progress: Progress
+    storage: ObjectStorage, settings: Settings, backup: Backup, progress: Progress, with_log: bool
 ) -> list[Finding]:
     """Unpack it beside the data and have pg_verifybackup compare every file with PostgreSQL's own manifest."""
     bucket, _ = place_of(backup)
@@ -93,7 +95,7 @@ def _postgres(
         said = pg_verifybackup(target)
     finally:
         shutil.rmtree(target, ignore_errors=True)
-    gap = missing_log(storage, bucket, backup.manifest)
+    gap = missing_log(storage, bucket, backup.manifest, own_only=not with_log)
     if gap:
         raise IntegrityFailed(f"The archived log lacks {gap}: nothing after it can be restored.")
     return [
@@ -125,15 +127,23 @@ def archived_segments(storage: ObjectStorage, bucket: str, system_id: str, timel
     return sorted(name for name in names if wal.SEGMENT.fullmatch(name))
 
 
-def missing_log(storage: ObjectStorage, bucket: str, manifest: dict[str, Any]) -> str:
-    """The first archived segment that is missing from the backup's start on; empty when none is, or nothing is archived."""
+def missing_log(
+    storage: ObjectStorage, bucket: str, manifest: dict[str, Any], *, own_only: bool = False
+) -> str:
+    """The first archived segment that is missing from the backup's start on; empty when none is, or nothing is archived.
+
+    Args:
+        own_only: look as far as the backup's own end; what came later, retention has removed.
+    """
     names = archived_segments(storage, bucket, manifest["system_identifier"], int(manifest["timeline"]))
-    start = str(manifest["start_segment"])
-    needed = [name for name in names if name >= start]
-    return wal.first_gap(needed, int(manifest["segment_bytes"]))
+    start, size = str(manifest["start_segment"]), int(manifest["segment_bytes"])
+    last = wal.segment_of(wal.lsn_number(manifest["stop_lsn"]), int(manifest["timeline"]), size)
+    return wal.first_gap([name for name in names if name >= start and not (own_only and name > last)], size)
 
 
-def _objects(storage: ObjectStorage, settings: Settings, backup: Backup, progress: Progress) -> list[Finding]:
+def _objects(
+    storage: ObjectStorage, settings: Settings, backup: Backup, progress: Progress, _: bool
+) -> list[Finding]:
     """Decrypt every copy and compare its hash."""
     entries, identities = read_inventory(storage, settings, backup.manifest), keys.identities(settings)
     for number, entry in enumerate(entries, 1):
@@ -146,9 +156,11 @@ def _objects(storage: ObjectStorage, settings: Settings, backup: Backup, progres
     ]
 
 
-def _secrets(storage: ObjectStorage, settings: Settings, backup: Backup, progress: Progress) -> list[Finding]:
+def _secrets(
+    storage: ObjectStorage, settings: Settings, backup: Backup, progress: Progress, _: bool
+) -> list[Finding]:
     """Decrypt it, and compare the names with its inventory."""
-    bucket, _ = place_of(backup)
+    bucket = place_of(backup)[0]
     progress("decrypting")
     with PartsReader(storage, bucket, [Part.of(entry) for entry in backup.manifest["parts"]]) as stream:
         body = unseal(stream.read(), keys.identities(settings), most=SECRETS_LIMIT)
@@ -163,7 +175,8 @@ def _finding(name: str, value: object) -> Finding:
     return {"check": name, "found": value}
 
 
-CHECKS: dict[str, Callable[[ObjectStorage, Settings, Backup, Progress], list[Finding]]] = {
+Check = Callable[[ObjectStorage, Settings, Backup, Progress, bool], list[Finding]]
+CHECKS: dict[str, Check] = {
     "postgres": _postgres,
     "objects": _objects,
     "secrets": _secrets,
