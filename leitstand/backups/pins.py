@@ -79,16 +79,18 @@ def _refuse_removed(storage: ObjectStorage, bucket: str, kind: str, backup_id: s
 
 
 def used(storage: ObjectStorage, bucket: str, now: datetime) -> set[str]:
-    """Ids of the backups that are in use; marks that have worn off are taken away."""
-    found = set()
+    """Ids of the backups that are in use."""
+    marks = (info.key.removeprefix(PINS) for info in storage.list(bucket, PINS))
+    return {mark.partition("/")[0] for mark in marks if _until(mark) > now}
+
+
+def clear_worn_off(storage: ObjectStorage, bucket: str, now: datetime) -> None:
+    """Take away the marks that no longer count."""
     for info in list(storage.list(bucket, PINS)):
-        backup_id, _, mark = info.key.removeprefix(PINS).partition("/")
-        if _until(mark) > now:
-            found.add(backup_id)
-        else:
+        if _until(info.key.removeprefix(PINS)) <= now:
             storage.delete(bucket, info.key)
-    return found
 
 
 def _until(mark: str) -> datetime:
-    return datetime.strptime(mark.partition("-")[0], WRITTEN).replace(tzinfo=UTC)
+    written = mark.rpartition("/")[2].partition("-")[0]
+    return datetime.strptime(written, WRITTEN).replace(tzinfo=UTC)

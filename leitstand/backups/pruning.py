@@ -187,6 +187,7 @@ class _Run:
 
     def go(self, confirmed: str) -> None:
         refuse_skewed_clock(self.storage, self.bucket)
+        pins.clear_worn_off(self.storage, self.bucket, datetime.now(UTC))
         self._reconcile()
         self._finish_begun()
         proposal = self._proposal()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 
@@ -112,8 +113,10 @@ def clock_difference(storage: ObjectStorage, bucket: str) -> float:
     Raises:
         NotFound: there is no such bucket.
     """
-    from email.utils import parsedate_to_datetime
-
     answer = attempt(lambda: storage.client.head_bucket(Bucket=bucket), f"s3://{bucket}")
     date = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
-    return (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds() if date else 0.0
+    if not date:
+        return 0.0
+    said = parsedate_to_datetime(date)
+    said = said if said.tzinfo else said.replace(tzinfo=UTC)  # "-0000" and nothing at all mean UTC as well
+    return (datetime.now(UTC) - said).total_seconds()

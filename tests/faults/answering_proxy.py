@@ -67,7 +67,7 @@ class AnsweringProxy:
             def reply(
                 self, status: int, headers: list[tuple[str, str]], body: bytes, size: str | None = None
             ) -> None:
-                self.send_response(status)
+                self.send_response_only(status)  # the store's own Date comes through
                 for name, value in headers:
                     self.send_header(name, value)
                 self.send_header("Content-Length", size or str(len(body)))

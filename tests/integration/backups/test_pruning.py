@@ -126,7 +126,11 @@ def test_a_restore_refuses_what_is_being_removed(shelf: Shelf) -> None:
 def test_marks_wear_off(shelf: Shelf) -> None:
     with pins.in_use(shelf.storage, shelf.bucket, "postgres", "one", say=print, afterwards=True):
         assert pins.used(shelf.storage, shelf.bucket, datetime.now(UTC)) == {"one"}
-    assert pins.used(shelf.storage, shelf.bucket, datetime.now(UTC) + timedelta(hours=25)) == set()
+    tomorrow = datetime.now(UTC) + timedelta(hours=25)
+    assert pins.used(shelf.storage, shelf.bucket, tomorrow) == set()
+    pins.clear_worn_off(shelf.storage, shelf.bucket, datetime.now(UTC))
+    assert pins.used(shelf.storage, shelf.bucket, datetime.now(UTC)) == {"one"}
+    pins.clear_worn_off(shelf.storage, shelf.bucket, tomorrow)
     assert list(shelf.storage.list(shelf.bucket, pins.PINS)) == []
 
 
