@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 
 from leitstand.db.models import EventRefusal
 from leitstand.events import facts, imports
+from leitstand.events.archive.known import archived_of
 from leitstand.events.companions import configure, ensure_companions
 from leitstand.events.imports import Claim, Counts
-from leitstand.events.partitions import ensure_partitions
+from leitstand.events.partitions import ensure_partitions, ensure_partitions_within
 from leitstand.events.readers import Record
 from leitstand.events.rows import Builder, Refused, Row
 from leitstand.events.writer import IMPORT_COLUMNS, Origin, Repeated, escaped, take
@@ -125,9 +126,11 @@ class BatchWriter:
             session.execute(text(PATIENCE))
             accepted, repeated = 0, dict[int, Repeated]()
             if batch.rows:
-                accepted, repeated = take(
-                    facts.driver_cursor(session), self._origin, IMPORT_COLUMNS, lines, companions
-                )
+                cursor = facts.driver_cursor(session)
+                archived = archived_of(cursor, self._origin.workspace_id, batch.rows)
+                # Once more: a month may have been archived since, and what is new of it needs its partition.
+                ensure_partitions_within(session, batch.rows)
+                accepted, repeated = take(cursor, self._origin, IMPORT_COLUMNS, lines, companions, archived)
             counts = self._count(batch, accepted, repeated)
             self._keep(session, batch)
             imports.advance(session, import_id=self._claim.import_id, lines_done=batch.last_line, more=counts)

@@ -33,7 +33,7 @@ from leitstand.insights.copy import copier, parts, tidying
 from leitstand.insights.copy.copier import Copied, copy_facts
 from leitstand.insights.copy.snapshots import snapshot
 from leitstand.insights.copy.state import read_state
-from leitstand.insights.copy.store import store_of
+from leitstand.storage.store import store_of
 from leitstand.insights.opening import SurvivingFacts, open_facts
 from leitstand.insights.scope import Scope
 from leitstand.insights.sources import PostgresFacts, row
