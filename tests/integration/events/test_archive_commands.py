@@ -10,9 +10,11 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from flows import archive_events
+from leitstand.checks.metrics import ChecksCollector
 from leitstand.cli.events import group
 from leitstand.db.models import CheckRun, Workspace
 from leitstand.errors import InvalidInput, NotFound
+from leitstand.events.archive.metrics import ArchiveCollector
 from leitstand.settings import Settings
 from tests.integration.events.archiving import NEW, OLD, made
 from tests.integration.events.support import count
@@ -86,7 +88,26 @@ def test_the_check_names_a_run_that_the_archive_contradicts(session: Session, se
     assert [(it.suite, it.success) for it in session.query(CheckRun)] == [("event-archive", False)]
 
 
-def test_the_flow_archives_and_checks(engine: Engine, workspace: Workspace) -> None:
+def figures(engine: Engine) -> dict[str, float]:
+    return {
+        sample.name: sample.value
+        for collector in (ArchiveCollector(engine), ChecksCollector(engine))
+        for family in collector.collect()
+        for sample in family.samples
+        if "archive" in sample.name or "overdue" in sample.name
+    }
+
+
+def test_the_flow_archives_and_checks_and_metrics_say_what_is_due(
+    engine: Engine, workspace: Workspace
+) -> None:
+    assert figures(engine)["leitstand_events_overdue_months"] == 2
     assert [it["events"] for it in archive_events.archive_months.fn()] == [2, 1]
     assert count(engine, "event", workspace.id) == 0
     assert archive_events.check_archived.fn()["success"]
+    found = figures(engine)
+    assert (found["leitstand_events_overdue_months"], found["leitstand_events_archived"]) == (0, 3)
+    assert found["leitstand_events_archive_bytes"] > 1000
+    assert found["leitstand_events_archive_differing_facts"] == 0
+    run("restore", "2023-01", "--yes", "2023-01")
+    assert figures(engine)["leitstand_events_overdue_months"] == 0
