@@ -3,7 +3,7 @@
     python -m benchmarks.events_api --folder /tmp/benchmark
 
 Starts a PostgreSQL of its own (as `./run up` configures it) and the API with some worker processes on 127.0.0.1, and
-sends realistic events (those of `benchmarks.insights_import`) in batches from several connections. Each answer comes
+sends realistic events (those of `benchmarks.event_files`) in batches from several connections. Each answer comes
 after its events are durable and in the facts. Then everything is sent again, which must add nothing. On a machine that
 others use too, the processor time an event says more than the rate.
 """
@@ -23,7 +23,9 @@ import numpy as np
 import psutil
 from sqlalchemy import Engine
 
-from benchmarks.insights_import import BEGIN, STEPS, columns, copy_rate, prepare
+from benchmarks.environment import prepare, verdict
+from benchmarks.event_files import BEGIN, STEPS, columns
+from benchmarks.events_import import copy_rate
 from leitstand.catalogue.companions import ensure_companion
 from leitstand.db.engine import transaction
 from leitstand.db.ids import derived_uuid7
@@ -33,6 +35,8 @@ from leitstand.identity.workspaces import ensure_workspace
 from leitstand.services import API
 
 PASSWORD = "benchmark of events"
+# Events a second that come in through the API.
+TARGET = 10_000
 
 
 def batches(events: int, size: int) -> list[bytes]:
@@ -133,18 +137,21 @@ def processor_seconds(*pids: int) -> list[float]:
     return found
 
 
-def measure(name: str, port: int, secret: str, bodies: list[bytes], connections: int, pids: list[int]) -> str:
-    """Send it all and say how fast it went."""
+def measure(
+    name: str, port: int, secret: str, bodies: list[bytes], connections: int, pids: list[int]
+) -> float:
+    """Send it all, say how fast it went, and give the events a second."""
     before = processor_seconds(*pids)
     counts, seconds, times = send(port, secret, bodies, connections)
     total, p95 = sum(counts.values()), times[int(len(times) * 0.95)]
     api, postgres = (
         (after - begun) / total * 1e6 for begun, after in zip(before, processor_seconds(*pids), strict=True)
     )
-    return (
+    print(
         f"{name}: {total / seconds:,.0f} events/s, p95 of a batch {p95 * 1000:,.0f} ms, {counts};"
         f" processor time an event: API {api:.0f} µs, PostgreSQL {postgres:.0f} µs"
     )
+    return total / seconds
 
 
 def options() -> argparse.Namespace:
@@ -173,12 +180,18 @@ def main() -> None:
         process = serve(port, given.workers)
         try:
             pids = [process.pid, int((cluster.data / "postmaster.pid").read_text().split()[0])]
-            for name in ("sent", "sent again"):
-                print(measure(name, port, secret, bodies, given.connections, pids))
+            rates = [
+                measure(name, port, secret, bodies, given.connections, pids)
+                for name in ("sent", "sent again")
+            ]
         finally:
             process.terminate()
             process.wait()
-        print(f"PostgreSQL's own COPY into the table: {copy_rate(engine):,.0f} events/s")
+        copied = copy_rate(engine, "benchmark")
+        print(
+            f"PostgreSQL's own COPY into the table: {copied:,.0f} events/s; the API: {rates[0] / copied:.0%} of it"
+        )
+        print(verdict("ingestion by the API", rates[0], TARGET, "events/s"))
     finally:
         engine.dispose()
         cluster.stop()

@@ -1,4 +1,4 @@
-"""How fast event files come in, in how much memory, and how fast the figures are afterwards.
+"""In how much memory event files come in, and how fast the figures are afterwards; how fast they do: events_import.
 
     python -m benchmarks.insights_import --events 5000000 --folder /tmp/benchmark
 
@@ -10,7 +10,6 @@ for the whole range and for its last 30 days, for the workspace and for its larg
 import argparse
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -20,14 +19,12 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-import numpy as np
 import psutil
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from leitstand.db import migrate
-from leitstand.db.cluster import Cluster
-from leitstand.db.engine import make_engine
+from benchmarks.environment import prepare
+from benchmarks.event_files import write_files
 from leitstand.identity.workspaces import find_workspace
 from leitstand.insights import (
     activity,
@@ -41,83 +38,8 @@ from leitstand.insights import (
     traffic,
 )
 from leitstand.insights.scope import Scope, resolve
-from leitstand.services import POSTGRES
-from leitstand.settings import load_settings
 
-SEED, DAYS, COMPANIONS, EVENTS_A_RUN = 7, 180, 200, 5
-BEGIN = np.datetime64("2026-01-05T00:00:00", "s")
-STEPS = np.array(["welcome", "goal", "details", "upload", "review", "feedback", "done"])
-COLUMNS = ("session_id", "actor_id", "activity", "timestamp", "seq", "flow_id", "item")
-CHUNK = 250_000
 REPEATS = 3
-
-
-def columns(events: int) -> dict[str, np.ndarray]:
-    """The columns of so many events, ordered by time."""
-    random = np.random.default_rng(SEED)
-    runs = max(events // EVENTS_A_RUN, 1)
-    length = np.minimum(random.geometric(1 / EVENTS_A_RUN, runs), len(STEPS))
-    length = np.resize(length, runs)
-    week = np.array([1.2, 1.2, 1.1, 1.1, 1.0, 0.5, 0.4])
-    weights = np.resize(week, DAYS) / np.resize(week, DAYS).sum()
-    start = random.choice(DAYS, runs, p=weights) * 86_400 + (random.beta(3, 3, runs) * 86_400).astype(
-        np.int64
-    )
-    companion = np.minimum(random.zipf(1.3, runs), COMPANIONS)
-    actor = random.zipf(1.2, runs) % (runs // 4 + 1)
-    run = np.repeat(np.arange(runs), length)
-    place = np.arange(len(run)) - np.repeat(np.cumsum(length) - length, length)
-    at = start[run] + place * random.integers(5, 240, len(run))
-    order = np.argsort(at, kind="stable")
-    run, place, at = run[order], place[order], at[order]
-    return {"run": run, "place": place, "at": at, "companion": companion[run], "actor": actor[run]}
-
-
-def lines(made: dict[str, np.ndarray], begin: int, end: int) -> list[tuple[str, ...]]:
-    """Some of the events as rows of text."""
-    part = {name: values[begin:end] for name, values in made.items()}
-    stamps = np.datetime_as_string(BEGIN + part["at"].astype("timedelta64[s]"))
-    steps_ = STEPS[part["place"]]
-    return [
-        (
-            f"run-{run}",
-            f"visitor-{actor}",
-            step,
-            f"{stamp}.000+00:00",
-            str(place + 1),
-            f"companion-{companion}",
-            f"page-{place}",
-        )
-        for run, actor, step, stamp, place, companion in zip(
-            part["run"].tolist(),
-            part["actor"].tolist(),
-            steps_.tolist(),
-            stamps.tolist(),
-            part["place"].tolist(),
-            part["companion"].tolist(),
-            strict=True,
-        )
-    ]
-
-
-def write_files(folder: Path, events: int) -> tuple[Path, Path, int]:
-    """The same events as CSV and as Parquet, and how many they are."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    csv_path, parquet_path = folder / f"events-{events}.csv", folder / f"events-{events}.parquet"
-    made = columns(events)
-    total = len(made["run"])
-    if csv_path.exists() and parquet_path.exists():
-        return csv_path, parquet_path, total
-    schema = pa.schema([(name, pa.string()) for name in COLUMNS])
-    with csv_path.open("w") as file, pq.ParquetWriter(parquet_path, schema) as writer:
-        file.write(",".join(COLUMNS) + "\n")
-        for begin in range(0, total, CHUNK):
-            rows = lines(made, begin, begin + CHUNK)
-            file.writelines(",".join(row) + "\n" for row in rows)
-            writer.write_table(pa.table(list(map(list, zip(*rows, strict=True))), schema=schema))
-    return csv_path, parquet_path, total
 
 
 def run_import(path: Path, *arguments: str) -> tuple[dict[str, object], float, float]:
@@ -185,38 +107,6 @@ def ask_all(engine: Engine) -> dict[str, dict[str, float]]:
         return {name: questions(session, scope) for name, scope in scopes.items()}
 
 
-def copy_rate(engine: Engine) -> float:
-    """Events a second of PostgreSQL's own COPY into the same table, with its keys (no facts, nothing checked)."""
-    names = "workspace_id, event_id, kind, companion_id, run_key, step, seq, actor_key, touched, occurred_at, source, content_hash, props"
-    read = f"COPY (SELECT gen_random_uuid(), {names.split(', ', 1)[1]} FROM event LIMIT 500000) TO STDOUT"
-    with engine.connect() as connection:
-        cursor = connection.connection.cursor()
-        with cursor.copy(read) as copy:
-            blocks = [bytes(block) for block in copy]
-        begun = time.monotonic()
-        with cursor.copy(f"COPY event ({names}) FROM STDIN") as copy:
-            for block in blocks:
-                copy.write(block)
-        connection.connection.commit()
-        return len(blocks) / (time.monotonic() - begun)
-
-
-def prepare(folder: Path, port: int) -> tuple[Cluster, Engine]:
-    """A PostgreSQL as `./run up` configures it, migrated and empty but for what an earlier run left."""
-    os.environ |= {
-        "LEITSTAND_DATA_DIR": str(folder / "data"),
-        "LEITSTAND_PORT": str(port),
-        "LEITSTAND_DATABASE_PASSWORD": "benchmark",
-    }
-    cluster = Cluster(folder / "data" / "postgres", port + POSTGRES.offset, "benchmark")
-    cluster.create()
-    cluster.start()
-    cluster.prepare("leitstand")
-    engine = make_engine(load_settings(), statement_timeout_ms=0)
-    migrate.upgrade(engine)
-    return cluster, engine
-
-
 def main() -> None:
     """Run it all and print what came out."""
     parser = argparse.ArgumentParser(
@@ -235,7 +125,6 @@ def main() -> None:
             print(
                 f"{path.name}: {total:,} lines, {document['accepted']:,} new, {total / seconds:,.0f}/s, {memory:,.0f} MB"
             )
-        print(f"PostgreSQL's own COPY into the table: {copy_rate(engine):,.0f} events/s")
         for scope, figures in ask_all(engine).items():
             print(f"{scope}: " + ", ".join(f"{name} {value:,.0f} ms" for name, value in figures.items()))
         with engine.connect() as connection:

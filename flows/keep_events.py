@@ -1,4 +1,4 @@
-"""Keep the ledger ready: the coming months have their partitions, and kept answers end after a day."""
+"""Keep the ledger ready: months ahead, no answer kept for over a day, and statistics that plans can rest on."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -30,7 +30,20 @@ def forget_answers() -> int:
     return forgotten
 
 
+@task(name="renew-statistics", retries=3, retry_delay_seconds=60, retry_condition_fn=worth_retrying)
+def renew() -> list[str]:
+    """Analyse events and facts where the planner knows too little of them."""
+    from leitstand.events.rebuilding import renew_statistics
+
+    done = renew_statistics(get_engine())
+    say(f"analysed: {', '.join(done)}" if done else "statistics are fresh")
+    return done
+
+
 @flow(name="keep-events")
 def keep_events() -> Any:
-    """Make months ahead and forget what has been kept long enough."""
-    return once("keep-events", lambda: {"made": make_months(), "forgotten": forget_answers()})
+    """Make months ahead, forget what has been kept long enough, and keep the planner's statistics fresh."""
+    return once(
+        "keep-events",
+        lambda: {"made": make_months(), "forgotten": forget_answers(), "analysed": renew()},
+    )

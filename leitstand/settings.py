@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from pydantic import Field, SecretStr, computed_field
+from pydantic import Field, SecretStr, computed_field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from leitstand.services import OBJECTS, POSTGRES, Service
@@ -63,7 +63,9 @@ class Settings(BaseSettings):
     s3_region: str = Field("us-east-1", description="S3 region; Hetzner: fsn1, nbg1 or hel1.")
     s3_access_key: SecretStr = Field(SecretStr(""), description="S3 access key id.")
     s3_secret_key: SecretStr = Field(SecretStr(""), description="S3 secret access key.")
-    bucket_media: str = Field("leitstand-media", description="Bucket of documents and media (versioned).")
+    bucket_media: str = Field(
+        "leitstand-media", description="Bucket of documents, media and archived events (versioned)."
+    )
     bucket_backups: str = Field("leitstand-backups", description="Bucket of backups.")
     bucket_evidence: str = Field(
         "leitstand-evidence", description="Bucket of executed runbooks, drills and reports."
@@ -89,6 +91,12 @@ class Settings(BaseSettings):
         20_000,
         ge=0,
         description="Runs from which on a workspace's facts are copied; PostgreSQL is as fast on fewer.",
+    )
+
+    events_kept_months: int = Field(
+        24,
+        ge=0,
+        description="Whole months of events that stay in the database beside the running one, at least 3; older ones are archived on object storage. 0: none is.",
     )
 
     session_secret: SecretStr = Field(
@@ -154,6 +162,13 @@ class Settings(BaseSettings):
     schedules_file: Path = Field(
         REPOSITORY / "flows" / "schedules.toml", description="Cron schedules of the flows."
     )
+
+    @field_validator("events_kept_months")
+    @classmethod
+    def _months_are_none_or_enough(cls, value: int) -> int:
+        if value in (1, 2):
+            raise ValueError("at least 3 months of events stay in the database; 0 archives none")
+        return value
 
     @computed_field(description="SQLAlchemy address of the database.")  # type: ignore[prop-decorator]
     @property

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from leitstand.checks import metrics as check_metrics
 from leitstand.db.engine import get_engine, make_engine
 from leitstand.errors import Unavailable
+from leitstand.events.archive import metrics as archive_metrics
 from leitstand.jobs import metrics
 from leitstand.jobs.worker import CONCURRENCY, QueueWorker
 from leitstand.services import WORKER
@@ -33,6 +34,7 @@ def create(concurrency: int = CONCURRENCY) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         metrics.install()
         check_metrics.install()
+        archive_metrics.install()
         app.state.worker = worker = QueueWorker(
             make_engine(get_settings(), application="leitstand-worker-records"),
             get_settings(),

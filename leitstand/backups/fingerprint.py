@@ -9,7 +9,7 @@ from leitstand.db.models import Base
 # Tables whose rows are kept; sessions, heartbeats and attempts come and go by themselves and prove nothing.
 KEY_TABLES = (
     "actor_bucket", "audit_entry", "backup", "chunk", "companion", "companion_version", "document", "event",
-    "event_import", "flow_run", "item", "membership", "person", "run_fact", "workspace",
+    "event_archive", "event_import", "flow_run", "item", "membership", "person", "run_fact", "workspace",
 )  # fmt: skip
 
 

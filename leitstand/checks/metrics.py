@@ -1,4 +1,4 @@
-"""Prometheus metrics of the checks: on how many days facts or copies differ, as the last check found."""
+"""Prometheus metrics of the checks: on how many days facts or copies differ, and how many facts from archived events."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -13,8 +13,10 @@ from leitstand.db.engine import get_engine, transaction
 
 # The checks whose violations are days of a workspace.
 DAILY = ("runs-equal-events", "actors-equal-events", "copy-equals-facts")
+# Those whose violations are facts of logs with archived events.
+ARCHIVED = ("archived-runs-equal-events", "archived-actors-equal-events")
 LATEST = text("""
-SELECT outcome ->> 'name' AS name, coalesce((outcome ->> 'unexpected')::int, 0) AS days,
+SELECT outcome ->> 'name' AS name, coalesce((outcome ->> 'unexpected')::int, 0) AS differing,
        extract(epoch FROM run.at) AS at
 FROM (SELECT DISTINCT ON (suite) suite, at, result FROM check_run WHERE target = 'live' ORDER BY suite, at DESC) AS run,
      jsonb_array_elements(run.result -> 'results') AS outcome
@@ -36,7 +38,7 @@ class ChecksCollector(Collector):
         """The figures of the last checks; none while the database does not answer."""
         try:
             with transaction(self.engine or get_engine()) as session:
-                found = session.execute(LATEST, {"names": list(DAILY)}).all()
+                found = session.execute(LATEST, {"names": [*DAILY, *ARCHIVED]}).all()
         except SQLAlchemyError:
             return
         days = GaugeMetricFamily(
@@ -47,10 +49,16 @@ class ChecksCollector(Collector):
         at = GaugeMetricFamily(
             "leitstand_insights_checked_timestamp_seconds", "When that was last checked.", labels=["check"]
         )
+        archived = GaugeMetricFamily(
+            "leitstand_events_archive_differing_facts",
+            "Facts that differ from the events of table and archive; alert on any.",
+            labels=["check"],
+        )
         for name, differing, checked in found:
-            days.add_metric([name], differing)
+            (days if name in DAILY else archived).add_metric([name], differing)
             at.add_metric([name], float(checked))
         yield days
+        yield archived
         yield at
 
 

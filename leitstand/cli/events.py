@@ -11,6 +11,7 @@ from uuid import UUID
 import click
 from sqlalchemy import Engine
 
+from leitstand.cli import _event_archive
 from leitstand.cli._options import SeveralValues, database
 from leitstand.db.engine import transaction
 from leitstand.errors import NotFound
@@ -25,7 +26,10 @@ from leitstand.identity.workspaces import checked_zone, ensure_workspace, find_w
 
 @click.group("events")
 def group() -> None:
-    """Import events from files, see those that were refused, send them once more."""
+    """Import events from files, see those that were refused, send them once more; archive old months."""
+
+
+group.add_command(_event_archive.group)
 
 
 @group.command("import", cls=SeveralValues)

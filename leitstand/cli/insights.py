@@ -70,20 +70,17 @@ def report(
 @click.option("--workspace", required=True, metavar="W", help="The workspace.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def rebuild(workspace: str, as_json: bool) -> None:
-    """Compute the facts anew from the raw events; the figures stay what they were, unless a fact was damaged."""
-    from leitstand.events import facts
+    """Compute the facts anew from the raw events, archived ones too; the figures stay what they were, unless a fact was damaged."""
+    from leitstand.events.rebuilding import rebuild_workspace
 
     with database(statement_timeout_ms=0) as engine:
         with transaction(engine) as session:
             workspace_id = find_workspace(session, workspace).id
-            logs = facts.logs(session, workspace_id=workspace_id)
-        for log_id in logs:
-            with transaction(engine) as session:
-                facts.rebuild(session, workspace_id=workspace_id, log_id=log_id)
+        logs = rebuild_workspace(engine, workspace_id=workspace_id)
     click.echo(
-        json.dumps({"workspace": workspace, "logs": len(logs)})
+        json.dumps({"workspace": workspace, "logs": logs})
         if as_json
-        else f"Made the facts of {workspace} anew ({len(logs):,} logs)."
+        else f"Made the facts of {workspace} anew ({logs:,} logs)."
     )
 
 

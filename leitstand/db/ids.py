@@ -1,12 +1,12 @@
 """UUIDv7: fresh ones, and those derived from a time and a content."""
 
-import hashlib
 from datetime import datetime
+from hashlib import blake2b
 from uuid import UUID
 
-MICROSECONDS = 1_000_000
-RANDOM_BITS_HIGH = 12
-RANDOM_BITS_LOW = 62
+# Of an id's 80 lowest bits, 12 and 62 are random; version and variant stand before them.
+HIGH, LOW = (1 << 12) - 1, (1 << 62) - 1
+VERSION_AND_VARIANT = 7 << 76 | 2 << 62
 
 
 def derived_uuid7(at: datetime, content: bytes) -> UUID:
@@ -16,11 +16,9 @@ def derived_uuid7(at: datetime, content: bytes) -> UUID:
         at: an aware datetime from 1970 on.
         content: whatever tells this thing from every other of that millisecond.
     """
-    digest = hashlib.blake2b(content, digest_size=10).digest()
-    random = int.from_bytes(digest, "big")
-    high = random & ((1 << RANDOM_BITS_HIGH) - 1)
-    low = (random >> RANDOM_BITS_HIGH) & ((1 << RANDOM_BITS_LOW) - 1)
-    return UUID(int=(milliseconds_of(at) << 80) | (7 << 76) | (high << 64) | (2 << 62) | low)
+    random = int.from_bytes(blake2b(content, digest_size=10).digest())
+    bits = (random & HIGH) << 64 | (random >> 12) & LOW
+    return UUID(int=int(at.timestamp() * 1000) << 80 | VERSION_AND_VARIANT | bits)
 
 
 def lowest_uuid7(at: datetime) -> UUID:

@@ -3,7 +3,7 @@
 import random
 import time
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 import orjson
@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 
 from leitstand.db.models import EventRefusal
 from leitstand.events import facts, imports
+from leitstand.events.archive.known import archived_of
 from leitstand.events.companions import configure, ensure_companions
 from leitstand.events.imports import Claim, Counts
-from leitstand.events.partitions import ensure_partitions
+from leitstand.events.partitions import ensure_partitions, ensure_partitions_within
 from leitstand.events.readers import Record
 from leitstand.events.rows import Builder, Refused, Row
 from leitstand.events.writer import IMPORT_COLUMNS, Origin, Repeated, escaped, take
@@ -119,15 +120,19 @@ class BatchWriter:
 
     def _write(self, batch: Batch) -> Counts:
         ids = self.companions
-        lines = [import_line(line, row, ids[row.companion]) for line, row in batch.rows.values()]
-        companions = {ids[row.companion] for _, row in batch.rows.values()}
+        named = {row.companion for _, row in batch.rows.values()}
+        written = {name: ids[name].hex for name in named}
+        lines = [import_line(line, row, written[row.companion]) for line, row in batch.rows.values()]
+        companions = {ids[name] for name in named}
         with Session(self._engine) as session, session.begin():
             session.execute(text(PATIENCE))
             accepted, repeated = 0, dict[int, Repeated]()
             if batch.rows:
-                accepted, repeated = take(
-                    facts.driver_cursor(session), self._origin, IMPORT_COLUMNS, lines, companions
-                )
+                cursor = facts.driver_cursor(session)
+                archived = archived_of(cursor, self._origin.workspace_id, batch.rows)
+                # Once more: a month may have been archived since, and what is new of it needs its partition.
+                ensure_partitions_within(session, batch.rows)
+                accepted, repeated = take(cursor, self._origin, IMPORT_COLUMNS, lines, companions, archived)
             counts = self._count(batch, accepted, repeated)
             self._keep(session, batch)
             imports.advance(session, import_id=self._claim.import_id, lines_done=batch.last_line, more=counts)
@@ -151,20 +156,21 @@ class BatchWriter:
         )
 
 
-def import_line(place: int, row: Row, companion_id: UUID) -> str:
-    """A row in the order of `IMPORT_COLUMNS` and the text format of COPY: `copy_line`, three times as fast."""
-    run, step, actor, touched, props = row.run_key, row.step, row.actor_key, row.touched, row.props.decode()
-    seq = "\\N" if row.seq is None else row.seq
+def import_line(place: int, row: Row, companion_id: str) -> str:
+    """A row in the order of `IMPORT_COLUMNS` and the text format of COPY: `copy_line`, several times as fast."""
+    event_id, _, run, step, seq, actor, touched, at, content_hash, said_props = row
+    props = said_props.decode()
     said = f"{run}{step}{actor}{touched}{props}"
     if "\\" in said or "\t" in said or "\n" in said or "\r" in said:
         run, step, props = escaped(run), escaped(step), escaped(props)
         actor = actor and escaped(actor)
         touched = touched and escaped(touched)
-    actor = "\\N" if actor is None else actor
-    touched = "\\N" if touched is None else touched
+    # An instant of UTC is written twice as fast without its offset.
+    moment = f"{at.replace(tzinfo=None).isoformat()}Z" if at.tzinfo is UTC else at.isoformat()
     return (
-        f"{place}\t{row.event_id.hex}\t{companion_id}\t{run}\t{step}\t{seq}\t{actor}\t{touched}"
-        f"\t{row.occurred_at.isoformat()}\t{row.content_hash}\t{props}\n"
+        f"{place}\t{event_id.hex}\t{companion_id}\t{run}\t{step}\t{'\\N' if seq is None else seq}"
+        f"\t{'\\N' if actor is None else actor}\t{'\\N' if touched is None else touched}"
+        f"\t{moment}\t{content_hash}\t{props}\n"
     )
 
 

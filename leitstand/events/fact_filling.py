@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
 from leitstand.db.engine import transaction
-from leitstand.db.models.events import HUMANS
 from leitstand.events import facts
 from leitstand.identity.workspaces import list_workspaces
 
@@ -59,11 +58,13 @@ def fill_log(engine: Engine, *, workspace_id: UUID, log_id: UUID, size: int = RU
 
 def _read(connection: Connection, workspace_id: UUID, log_id: UUID, size: int) -> int:
     """Compute the log's runs from its events; in how many turns they are mended."""
-    values = {"workspace": workspace_id, "log": log_id, "humans": list(HUMANS)}
+    values = facts.of_log(workspace_id=workspace_id, log_id=log_id)
     with Session(connection) as session, session.begin():
         session.execute(text(PATIENCE))
-        read = READ.format(size=sql.Literal(size), runs=facts.runs_of(facts.OF_LOG))
-        facts.driver_cursor(session).execute(read, values)
+        cursor = facts.driver_cursor(session)
+        _, events = facts.events_of_log(cursor, workspace_id=workspace_id, log_id=log_id)
+        with facts.many_rows(cursor):
+            cursor.execute(READ.format(size=sql.Literal(size), runs=facts.runs_of(events)), values)
         session.execute(text("CREATE INDEX ON filling (turn)"))
         session.execute(text("ANALYZE filling"))
         return int(session.execute(text("SELECT coalesce(max(turn) + 1, 0) FROM filling")).scalar_one())

@@ -4,7 +4,8 @@ Every merge is commutative (least, greatest, sum, union, and the least first eve
 repetition do not matter. See docs/decisions/0004-facts-by-quarter-of-an-hour.md.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -12,13 +13,15 @@ from psycopg import Cursor, sql
 from sqlalchemy.orm import Session
 
 from leitstand.db.models.events import HUMANS
+from leitstand.events.archive import holding, log_events
 
 # What the merges read of each event; bots, tests and previews are in no figure.
 COLUMNS = "event_id, kind, companion_id, flow_version, run_key, step, seq, actor_key, occurred_at"
-OF_LOG = sql.SQL(
-    "(SELECT {columns} FROM event WHERE workspace_id = %(workspace)s AND NOT is_test AND actor_kind = ANY(%(humans)s)"
-    " AND companion_id IN (SELECT item_id FROM companion WHERE coalesce(log_id, item_id) = %(log)s))"
-).format(columns=sql.SQL(COLUMNS))
+OF_LOG = (
+    f"SELECT {COLUMNS} FROM event WHERE workspace_id = %(workspace)s AND NOT is_test AND actor_kind = ANY(%(humans)s)"  # noqa: S608
+    " AND companion_id IN (SELECT item_id FROM companion WHERE coalesce(log_id, item_id) = %(log)s)"
+)
+OF_ARCHIVE = f"SELECT {COLUMNS} FROM {log_events.TABLE}"  # noqa: S608
 
 # An answered step that is an end step of its companion completes the run, and so does the runtime's word.
 COMPLETES = "(e.kind = 'completed' OR (e.kind = 'answered' AND e.step = ANY (c.end_steps)))"
@@ -126,8 +129,10 @@ def lock_for_merge(cursor: Cursor[Any], companions: list[UUID]) -> None:
 
 
 def lock_logs(session: Session, logs: Collection[UUID]) -> None:
-    """Keep anybody from merging into these logs' facts until the transaction ends."""
-    driver_cursor(session).execute(LOCK_LOGS, {"logs": list(logs)})
+    """Keep anybody from merging into these logs' facts, and their events where they are, until the transaction ends."""
+    cursor = driver_cursor(session)
+    holding.hold_moves(cursor)
+    cursor.execute(LOCK_LOGS, {"logs": list(logs)})
 
 
 def merge(cursor: Cursor[Any], *, workspace_id: UUID, events: str) -> None:
@@ -146,29 +151,59 @@ def runs_of(source: sql.Composable) -> sql.Composed:
     return RUNS.format(events=source, completes=sql.SQL(COMPLETES), most=MOST_STEPS)
 
 
+def events_of_log(cursor: Cursor[Any], *, workspace_id: UUID, log_id: UUID) -> tuple[bool, sql.Composable]:
+    """Whether any of a log is archived, and the source of all that counts of it; its parameters: `of_log`.
+
+    Raises:
+        Unavailable: the archive can't be read now.
+    """
+    archived = log_events.bring(cursor, workspace_id=workspace_id, log_id=log_id)
+    return archived, sql.SQL(f"({OF_LOG} UNION ALL {OF_ARCHIVE})" if archived else f"({OF_LOG})")
+
+
+def of_log(*, workspace_id: UUID, log_id: UUID) -> dict[str, Any]:
+    """The parameters of statements about a log."""
+    return {"workspace": workspace_id, "log": log_id, "humans": list(HUMANS)}
+
+
+@contextmanager
+def many_rows(cursor: Cursor[Any]) -> Iterator[None]:
+    """Within this, no statement goes through rows of one side for each row of the other.
+
+    The planner does so where it has no statistics (after a bulk load or a restore), and then a log takes hours.
+    """
+    cursor.execute("SET LOCAL enable_nestloop = off")
+    yield
+    cursor.execute("SET LOCAL enable_nestloop TO DEFAULT")
+
+
 def rebuild(session: Session, *, workspace_id: UUID, log_id: UUID) -> None:
-    """Compute the facts of one log (a companion, or all of an imported log) afresh from its events.
+    """Compute the facts of one log (a companion, or all of an imported log) afresh from its events, archived ones too.
 
     What is being merged meanwhile waits for the end of the caller's transaction.
     """
-    values = {"workspace": workspace_id, "log": log_id, "humans": list(HUMANS)}
+    values = of_log(workspace_id=workspace_id, log_id=log_id)
     lock_logs(session, [log_id])
     cursor = driver_cursor(session)
+    _, events = events_of_log(cursor, workspace_id=workspace_id, log_id=log_id)
     cursor.execute("DELETE FROM run_fact WHERE workspace_id = %(workspace)s AND log_id = %(log)s", values)
     cursor.execute(
         "DELETE FROM actor_bucket WHERE workspace_id = %(workspace)s AND companion_id IN"
         " (SELECT item_id FROM companion WHERE coalesce(log_id, item_id) = %(log)s)",
         values,
     )
-    _merge(cursor, OF_LOG, values)
+    with many_rows(cursor):
+        _merge(cursor, events, values)
 
 
 def complete_again(session: Session, *, workspace_id: UUID, log_id: UUID) -> None:
     """Decide for every run of a log anew when it was completed, after its companions' end steps changed."""
-    values = {"workspace": workspace_id, "log": log_id, "humans": list(HUMANS)}
+    values = of_log(workspace_id=workspace_id, log_id=log_id)
     lock_logs(session, [log_id])
     cursor = driver_cursor(session)
-    cursor.execute(COMPLETE_AGAIN.format(events=OF_LOG, completes=sql.SQL(COMPLETES)), values)
+    _, events = events_of_log(cursor, workspace_id=workspace_id, log_id=log_id)
+    with many_rows(cursor):
+        cursor.execute(COMPLETE_AGAIN.format(events=events, completes=sql.SQL(COMPLETES)), values)
 
 
 def logs(session: Session, *, workspace_id: UUID) -> list[UUID]:

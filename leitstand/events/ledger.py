@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.db.models import Item
 from leitstand.events import facts, refusals
+from leitstand.events.archive.known import archived_of
 from leitstand.events.instants import EARLIEST, LATEST
 from leitstand.events.partitions import ensure_partitions_within
 from leitstand.events.rows import CLAMPED, LONGEST_KEY, NUL, content_hash
@@ -141,10 +142,12 @@ def _take(
     session: Session, origin: Origin, events: dict[int, IncomingEvent], hashes: dict[int, int]
 ) -> dict[int, Outcome]:
     """Write events whose ids differ; their outcomes by place."""
-    ensure_partitions_within(session, [event.event_id for event in events.values()])
+    ids, cursor = [event.event_id for event in events.values()], facts.driver_cursor(session)
+    archived = archived_of(cursor, origin.workspace_id, ids)
+    ensure_partitions_within(session, ids)
     lines = [_line(place, event, origin.received_at, hashes[place]) for place, event in events.items()]
     companions = {event.companion_id for event in events.values()}
-    _, repeated = take(facts.driver_cursor(session), origin, COLUMNS, lines, companions)
+    _, repeated = take(cursor, origin, COLUMNS, lines, companions, archived)
     outcomes = {}
     for place, event in events.items():
         stored = repeated.get(place)

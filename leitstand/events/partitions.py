@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from uuid import UUID
 
 from sqlalchemy import Engine, text
@@ -86,10 +87,20 @@ def ensure_partitions_within(session: Session, event_ids: Iterable[UUID]) -> lis
     return missing
 
 
+def month_of(event_id: UUID) -> date:
+    """The month (UTC, its first day) in whose partition an event stands."""
+    return _month((event_id.int >> 80) // DAY_MS).date()
+
+
+def name_of(month: date) -> str:
+    """The name of a month's partition."""
+    return month.strftime(NAME)
+
+
 def _needed(event_ids: Iterable[UUID]) -> dict[str, datetime]:
     """Name and month of the partitions of these events."""
     months = {_month(day) for day in {(event_id.int >> 80) // DAY_MS for event_id in event_ids}}
-    return {_name(month): month for month in months}
+    return {name_of(month): month for month in months}
 
 
 def _make(engine: Engine, name: str, month: datetime) -> None:
@@ -115,6 +126,7 @@ def _missing(session: Session, names: list[str]) -> list[str]:
     return list(session.execute(asked, {"names": names}).scalars())
 
 
+@lru_cache(maxsize=4096)
 def _month(day: int) -> datetime:
     at = datetime.fromtimestamp(day * DAY_MS / 1000, UTC)
     return at.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
@@ -122,7 +134,3 @@ def _month(day: int) -> datetime:
 
 def _following(month: datetime) -> datetime:
     return month.replace(year=month.year + month.month // 12, month=month.month % 12 + 1)
-
-
-def _name(month: datetime) -> str:
-    return month.strftime(NAME)

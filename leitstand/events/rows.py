@@ -1,10 +1,10 @@
 """From the fields of one line to an event: checked, named by its content, ready to be written."""
 
-import hashlib
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -21,6 +21,8 @@ LONGEST_KEY = 500
 LONGEST_ITEM = 4_000
 LARGEST_EVENT = 1_000_000
 LARGEST_SEQ = 2**31 - 1
+DIGITS = re.compile(r"[0-9]+").fullmatch
+NOTHING = b"{}"
 CLAMPED = "occurred_at_claimed"
 # A NUL as JSON writes it, which the same characters in a text (whose backslash is doubled) are not.
 NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -63,14 +65,25 @@ class Builder:
         Raises:
             Refused: something is missing, malformed or too long.
         """
-        session = _key(fields.pop("session_id", None), "session_id")
-        activity = _key(fields.pop("activity", None), "activity")
-        actor = _optional_key(fields.pop("actor_id", None), "actor_id")
-        at = _instant(fields.pop("timestamp", None))
-        seq = _whole(fields.pop("seq", None))
-        flow = _optional_key(fields.pop("flow_id", None), "flow_id")
-        item = fields.pop("item", None) or None
-        props = {name: value for name, value in fields.items() if value is not None and value != ""}
+        pop = fields.pop
+        session, activity, actor = pop("session_id", None), pop("activity", None), pop("actor_id", None)
+        flow, item, seq = pop("flow_id", None), pop("item", None) or None, pop("seq", None)
+        # Nearly every value is as it should be, and a call for each costs more than to see that.
+        if type(session) is not str or not 0 < len(session) <= LONGEST_KEY:
+            session = _key(session, "session_id")
+        if type(activity) is not str or not 0 < len(activity) <= LONGEST_KEY:
+            activity = _key(activity, "activity")
+        if type(actor) is not str or not 0 < len(actor) <= LONGEST_KEY:
+            actor = _optional_key(actor, "actor_id")
+        at = _instant(pop("timestamp", None))
+        seq = int(seq) if type(seq) is str and len(seq) < 10 and DIGITS(seq) else _whole(seq)
+        if type(flow) is not str or not 0 < len(flow) <= LONGEST_KEY:
+            flow = _optional_key(flow, "flow_id")
+        props = (
+            {name: value for name, value in fields.items() if value is not None and value != ""}
+            if fields
+            else {}
+        )
         instant = at if at.tzinfo is UTC else at.astimezone(UTC)
         content = _content([session, actor, activity, instant, seq, flow, item, props])
         if item is not None:
@@ -81,13 +94,13 @@ class Builder:
             at = self.received_at
         return Row(
             event_id, flow or item or self.fallback, session, activity, seq, actor, item, at,
-            content_hash(content), orjson.dumps(props),
+            content_hash(content), orjson.dumps(props) if props else NOTHING,
         )  # fmt: skip
 
 
 def content_hash(content: bytes) -> int:
     """A signed 64-bit hash that tells an event from another one of the same id."""
-    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest(), "big", signed=True)
+    return int.from_bytes(blake2b(content, digest_size=8).digest(), "big", signed=True)
 
 
 def _content(parts: list[object]) -> bytes:

@@ -10,6 +10,7 @@ from psycopg import Cursor, sql
 
 from leitstand.db.models.events import HUMANS
 from leitstand.events import facts
+from leitstand.events.archive.known import ArchivedEvent
 
 LINES_A_WRITE = 500
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
@@ -53,6 +54,14 @@ FROM incoming_event AS i CROSS JOIN LATERAL (
     WHERE workspace_id = %(workspace)s AND event_id = i.event_id OFFSET 0
 ) AS e
 WHERE NOT EXISTS (SELECT FROM fresh_event AS f WHERE f.event_id = i.event_id)
+"""
+# What the archive has is taken out again before the rest is written: see `archive.known`.
+ARCHIVED = """
+DELETE FROM incoming_event AS i
+USING unnest(%(ids)s::uuid[], %(hashes)s::bigint[], %(imports)s::uuid[], %(instants)s::timestamptz[])
+      AS a(event_id, content_hash, import_id, received_at)
+WHERE i.event_id = a.event_id
+RETURNING i.place, a.content_hash = i.content_hash, a.import_id IS NOT DISTINCT FROM %(import)s, a.received_at
 """
 
 
@@ -99,6 +108,7 @@ def take(
     columns: tuple[str, ...],
     lines: Sequence[str],
     companions: Iterable[UUID],
+    archived: Sequence[ArchivedEvent] = (),
 ) -> tuple[int, dict[int, Repeated]]:
     """Write a batch whose ids are unique, and merge what of it is new into the facts.
 
@@ -106,6 +116,7 @@ def take(
         columns: those of `COLUMNS` that the rows have.
         lines: one of `copy_line` an event; its month's partition exists.
         companions: those of the events.
+        archived: those of the events that the archive has; it stays so until the transaction ends.
 
     Returns:
         How many were new, and by `place` those that were not.
@@ -122,13 +133,25 @@ def take(
         "workspace": origin.workspace_id, "received": origin.received_at, "source": origin.source,
         "import": origin.import_id, "humans": list(HUMANS),
     }  # fmt: skip
+    repeated = _archived(cursor, values, archived) if archived else {}
     cursor.execute(TAKE, values)
     accepted = cursor.rowcount
-    repeated = _repeated(cursor, values) if accepted < len(lines) else {}
+    if accepted + len(repeated) < len(lines):
+        repeated |= _repeated(cursor, values)
     if accepted:
         cursor.execute("DELETE FROM fresh_event WHERE NOT counts")
         facts.merge(cursor, workspace_id=origin.workspace_id, events="fresh_event")
     return accepted, repeated
+
+
+def _archived(
+    cursor: Cursor[Any], values: dict[str, Any], archived: Sequence[ArchivedEvent]
+) -> dict[int, Repeated]:
+    """Take out what the archive has."""
+    ids, hashes, imports, instants = map(list, zip(*archived, strict=True))
+    columns = {"ids": ids, "hashes": hashes, "imports": imports, "instants": instants}
+    cursor.execute(ARCHIVED, values | columns)
+    return {place: Repeated(*rest) for place, *rest in cursor.fetchall()}
 
 
 def _repeated(cursor: Cursor[Any], values: dict[str, Any]) -> dict[int, Repeated]:

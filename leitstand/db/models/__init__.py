@@ -2,6 +2,7 @@
 
 from leitstand.db.models.base import Base
 from leitstand.db.models.catalogue import Companion, CompanionVersion, Favorite, Item, Recent
+from leitstand.db.models.event_archive import EventArchive
 from leitstand.db.models.events import ActorBucket, Event, EventImport, EventRefusal, RunFact
 from leitstand.db.models.fact_copy import FactChange, FactCopy, FactPart
 from leitstand.db.models.identity import (
@@ -30,7 +31,7 @@ from leitstand.db.models.runtime import FlowRun
 
 __all__ = [
     "ActorBucket", "Annotation", "ApiToken", "AuditEntry", "Backup", "Base", "CheckRun", "Chunk", "Companion",
-    "CompanionVersion", "Document", "Drill", "Event", "EventImport", "EventRefusal", "FactChange", "FactCopy", "FactPart",
+    "CompanionVersion", "Document", "Drill", "Event", "EventArchive", "EventImport", "EventRefusal", "FactChange", "FactCopy", "FactPart",
     "Favorite", "FlowExecution", "FlowRun", "Heartbeat", "IdempotencyKey", "Item", "JobFailure", "Membership", "Person",
     "PruneRun", "Recent", "Report", "ReportMail", "ReportSubscription", "RunFact", "SavedView", "SignInAttempt", "UserSession",
     "Workspace",

@@ -1,18 +1,13 @@
-"""The parts of copies that this machine has read: under their content's name, bounded, the least used go first."""
+"""The parts of copies that this machine has read."""
 
-import os
-import threading
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
 from leitstand.errors import Unavailable
 from leitstand.insights.copy.state import Part
-from leitstand.insights.copy.store import store_of
 from leitstand.settings import Settings
-
-SUFFIX = ".parquet"
-_lock = threading.Lock()
+from leitstand.storage import nearby
+from leitstand.storage.store import store_of
 
 
 def folder_of(settings: Settings) -> Path:
@@ -28,8 +23,8 @@ def fetch(settings: Settings, parts: Iterable[Part]) -> list[Path]:
     Raises:
         Unavailable, NotFound, IntegrityFailed: see `ObjectStorage`.
     """
-    folder = folder_of(settings)
-    return [_fetched(folder, settings, part) for part in parts]
+    folder, storage, most = folder_of(settings), store_of(settings), settings.insights_cache_mb * 1_000_000
+    return [nearby.fetch(storage, settings.bucket_insights, folder, part, most=most) for part in parts]
 
 
 def check_size(settings: Settings, parts: Iterable[Iterable[Part]]) -> None:
@@ -42,38 +37,3 @@ def check_size(settings: Settings, parts: Iterable[Iterable[Part]]) -> None:
         raise Unavailable(
             "The copy is larger than what may lie here of it.", hint="Raise LEITSTAND_INSIGHTS_CACHE_MB."
         )
-
-
-def _fetched(folder: Path, settings: Settings, part: Part) -> Path:
-    path = folder / f"{part.sha256}{SUFFIX}"
-    if not _there(path, part):
-        # One at a time in this process; two processes that fetch the same part write the same file.
-        with _lock:
-            if not _there(path, part):
-                make_room(folder, settings.insights_cache_mb * 1_000_000 - part.bytes)
-                store_of(settings).download(settings.bucket_insights, part.key, path, sha256=part.sha256)
-    return path
-
-
-def _there(path: Path, part: Part) -> bool:
-    """Whether the whole file is here; that it is used now keeps it longer."""
-    with suppress(OSError):
-        if path.stat().st_size == part.bytes:
-            os.utime(path)
-            return True
-    return False
-
-
-def make_room(folder: Path, most: int) -> None:
-    """Remove the files that were used longest ago until the rest is within `most` bytes."""
-    used = []
-    for path in folder.glob(f"*{SUFFIX}"):
-        with suppress(FileNotFoundError):
-            found = path.stat()
-            used.append((found.st_mtime_ns, found.st_size, path))
-    total = sum(size for _, size, _ in used)
-    for _, size, path in sorted(used):
-        if total <= most:
-            return
-        path.unlink(missing_ok=True)
-        total -= size

@@ -22,9 +22,9 @@ from leitstand.insights.copy import manifest, parts, tidying
 from leitstand.insights.copy.facts import FACTS, Fact, month_of, months_between
 from leitstand.insights.copy.snapshots import Snapshot, snapshot
 from leitstand.insights.copy.state import CopyState, Part, read_state
-from leitstand.insights.copy.store import store_of
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
+from leitstand.storage.store import store_of
 from leitstand.telemetry.logs import get_logger
 
 LOCK = "copy of the facts"

@@ -1,13 +1,22 @@
 """Copies of the objects: complete, incremental, and untouched by whatever happens to the source."""
 
 import os
+from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 
 from leitstand.backups.inventory import data_key, read_inventory
 from leitstand.backups.operations import run_backup, verify_backup
+from leitstand.catalogue.companions import ensure_companion
+from leitstand.db.engine import transaction
 from leitstand.db.models import Backup
 from leitstand.errors import IntegrityFailed
+from leitstand.events.archive.moving import archive
+from leitstand.events.archive.parts import list_parts
+from leitstand.events.ledger import record
+from leitstand.identity.workspaces import ensure_workspace
+from tests.integration.events.archiving import LATER, OLD, made
 from tests.source import Source
 
 CONTENTS = {
@@ -25,6 +34,17 @@ def first(source: Source) -> Backup:
     return run_backup(source.engine, source.settings, "objects")
 
 
+@pytest.fixture
+def workspace_with_old_events(source: Source) -> Iterator[UUID]:
+    with transaction(source.engine) as session:
+        found = ensure_workspace(session, slug="old").id
+        companion = ensure_companion(session, workspace_id=found, key="helper")
+        record(session, workspace_id=found, events=[made(companion, OLD)])
+    yield found
+    for info in source.storage.list(source.settings.bucket_media, f"events/{found}/"):
+        source.storage.delete(source.settings.bucket_media, info.key)
+
+
 def entries(source: Source, backup: Backup) -> dict[str, dict[str, object]]:
     return {entry["key"]: entry for entry in read_inventory(source.storage, source.settings, backup.manifest)}
 
@@ -35,6 +55,16 @@ def test_every_object_is_in_the_inventory_and_intact(source: Source, first: Back
     assert all(entry["version"] for entry in inventory.values())
     verified = verify_backup(source.engine, source.settings, first.id)
     assert verified.manifest["verification"]["ok"]
+
+
+def test_archived_events_are_among_them(source: Source, workspace_with_old_events: UUID) -> None:
+    (moved,) = archive(source.engine, source.settings, now=LATER)
+    assert moved.events == 1
+    with transaction(source.engine) as session:
+        (part,) = list_parts(session, workspace_id=workspace_with_old_events)
+    found = entries(source, run_backup(source.engine, source.settings, "objects"))
+    assert found[part.key]["sha256"] == part.sha256
+    assert part.key.replace(".parquet", ".manifest.json") in found
 
 
 def test_neither_names_nor_contents_can_be_read_in_the_store(source: Source, first: Backup) -> None:

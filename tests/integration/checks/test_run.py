@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,14 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from leitstand.checks import run as module
+from leitstand.checks.event_archive import check_archive
 from leitstand.checks.files import load
 from leitstand.checks.history import latest
 from leitstand.checks.run import run_checks
 from leitstand.cli.check import group
 from leitstand.db.models import CheckRun, Workspace
 from leitstand.errors import IntegrityFailed, Unavailable
+from leitstand.events.archive.moving import archive
 from leitstand.events.importer import import_file
 from leitstand.settings import Settings
 
@@ -73,6 +76,27 @@ def test_imported_events_pass_and_spoilt_facts_are_named(
     )
     assert (day["fact_events"], day["ledger_events"]) == ("3", "2")
     assert session.query(CheckRun).count() == 0
+
+
+@pytest.mark.slow
+def test_days_and_runs_with_archived_events_are_left_to_the_archive_s_own_check(
+    engine: Engine, session: Session, settings: Settings, workspace: Workspace, tmp_path: Path
+) -> None:
+    more = "s4,a,Cart,2023-02-28T23:59:00Z,shop\ns4,a,Paid,2023-03-01T00:01:00Z,shop\ns5,b,Cart,2023-03-02T00:01:00Z,shop\n"
+    (tmp_path / "events.csv").write_text(EVENTS + more)
+    import_file(engine, tmp_path / "events.csv", workspace_id=workspace.id, complete=["Paid"])
+    session.execute(text("UPDATE event SET received_at = occurred_at WHERE occurred_at < '2024-01-01Z'"))
+    session.commit()
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+    moved = archive(engine, settings.model_copy(update={"events_kept_months": 44}), now=now)
+    assert [f"{it.month:%Y-%m}" for it in moved] == ["2023-02"]
+    assert run_checks(settings.database_url, target="scratch").violated == []
+    session.execute(text("UPDATE run_fact SET events = events + 1 WHERE run_key IN ('s1', 's4')"))
+    session.commit()
+    found = {it["name"]: it for it in run_checks(settings.database_url, target="scratch").results}
+    assert [it["day"] for it in found["runs-equal-events"]["examples"]] == ["2026-03-01"]
+    assert "events archive check" in found["runs-equal-events"]["says"]
+    assert check_archive(engine).violated == ["archived-runs-equal-events"]
 
 
 @pytest.mark.slow

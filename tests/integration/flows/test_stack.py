@@ -49,6 +49,7 @@ def test_every_flow_is_scheduled_and_one_has_run_from_its_schedule(stack: Stack)
         "backup-postgres",
         "backup-objects",
         "backup-secrets",
+        "archive-events",
         "copy-facts",
         "data-checks",
         "drill-postgres-latest",

@@ -33,11 +33,11 @@ from leitstand.insights.copy import copier, parts, tidying
 from leitstand.insights.copy.copier import Copied, copy_facts
 from leitstand.insights.copy.snapshots import snapshot
 from leitstand.insights.copy.state import read_state
-from leitstand.insights.copy.store import store_of
 from leitstand.insights.opening import SurvivingFacts, open_facts
 from leitstand.insights.scope import Scope
 from leitstand.insights.sources import PostgresFacts, row
 from leitstand.settings import REPOSITORY, Settings, load_settings
+from leitstand.storage.store import store_of
 from tests.integration.insights.engines import answers, differing
 
 BEGIN = datetime(2026, 1, 30, 22, tzinfo=UTC)
@@ -488,5 +488,5 @@ def test_a_planted_difference_is_found_by_day_and_raises_the_gauge(
     assert (result.success, result.violated, line["unexpected"]) == (False, ["copy-equals-facts"], 1)
     assert (line["examples"][0]["fact"], line["examples"][0]["day"]) == ("run", "2026-01-31")
     assert session.query(CheckRun).count() == 2
-    days, _ = ChecksCollector(engine).collect()
+    days, *_ = ChecksCollector(engine).collect()
     assert [(it.labels["check"], it.value) for it in days.samples] == [("copy-equals-facts", 1)]

@@ -1,6 +1,5 @@
 """The process's DuckDB opens the parts' folder and nothing else; parts are bounded."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from leitstand.db.models import Item, RunFact
-from leitstand.insights.columnar import engine, files
+from leitstand.insights.columnar import engine
 from leitstand.insights.columnar.dialect import compiled
 from leitstand.insights.columnar.facts import EMPTY
 from leitstand.settings import Settings
@@ -49,15 +48,6 @@ def test_memory_and_threads_are_bounded(cursor: duckdb.DuckDBPyConnection) -> No
         cursor.execute(f"SELECT name, value FROM duckdb_settings() WHERE name IN ({names})").fetchall()
     )
     assert found == {"threads": "2", "memory_limit": "488.2 MiB", "TimeZone": "UTC"}
-
-
-def test_the_parts_used_longest_ago_go_first(tmp_path: Path) -> None:
-    for place, name in enumerate("abc"):
-        path = tmp_path / f"{name}.parquet"
-        path.write_bytes(b"x" * 10)
-        os.utime(path, ns=(place, place))
-    files.make_room(tmp_path, 20)
-    assert {path.stem for path in tmp_path.iterdir()} == {"b", "c"}
 
 
 def test_a_question_names_its_tables_and_whether_the_clock_decides() -> None:

@@ -1,4 +1,4 @@
-"""The object store of the copies: one client a process, because making one costs more than a small part's way."""
+"""The object store of a process: one client, because making one costs more than a small object's way."""
 
 from functools import lru_cache
 

@@ -1,0 +1,34 @@
+"""A PostgreSQL of a benchmark's own, and how a benchmark says what came out."""
+
+import os
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from leitstand.db import migrate
+from leitstand.db.cluster import Cluster
+from leitstand.db.engine import make_engine
+from leitstand.services import POSTGRES
+from leitstand.settings import load_settings
+
+
+def prepare(folder: Path, port: int) -> tuple[Cluster, Engine]:
+    """A PostgreSQL as `./run up` configures it, migrated and empty but for what an earlier run left."""
+    os.environ |= {
+        "LEITSTAND_DATA_DIR": str(folder / "data"),
+        "LEITSTAND_PORT": str(port),
+        "LEITSTAND_DATABASE_PASSWORD": "benchmark",
+    }
+    cluster = Cluster(folder / "data" / "postgres", port + POSTGRES.offset, "benchmark")
+    cluster.create()
+    cluster.start()
+    cluster.prepare("leitstand")
+    engine = make_engine(load_settings(), statement_timeout_ms=0)
+    migrate.upgrade(engine)
+    return cluster, engine
+
+
+def verdict(what: str, reached: float, target: float, unit: str) -> str:
+    """What was reached beside what is promised."""
+    says = "reached" if reached >= target else "MISSED"
+    return f"{what}: {reached:,.4g} {unit}; target at least {target:,.4g} {unit}: {says}"
