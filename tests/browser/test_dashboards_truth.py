@@ -148,16 +148,16 @@ def test_usage_shows_the_truth(opener: Opener) -> None:
         [f"{date.fromisoformat(row['period'] + '-01'):%B %Y}", *(int(row[name]) for name in ("events", "sessions_started", "active_actors"))]
         for row in truth.series("monthly_utc")
     ]  # fmt: skip
-    drawn = shown.drawn("active_users")
+    charts = {column: shown.drawn(column) for column in ("events", "runs", "active_users")}
     with comparing(truth, "usage") as compare:
         months = {row[0]: [plain(cell) for cell in row[1:]] for row in shown.table("Usage by month")}
         for name, *counts in wanted:
             if name in months:
                 compare.equal(name, months[name], counts)
-            at = drawn["label"].index(name)
-            ours = [int(drawn[column][at]) for column in ("events", "runs", "active_users")]
+            at = charts["events"]["label"].index(name)
+            ours = [int(drawn[column][at]) for column, drawn in charts.items()]
             compare.equal(f"{name}, chart", ours, counts)
-        compare.equal("events", int(sum(drawn["events"])), truth.figures["events"])
+        compare.equal("events", int(sum(charts["events"]["events"])), truth.figures["events"])
 
 
 # --- the parts of a page ---
@@ -188,7 +188,7 @@ def compare_traffic(compare: Comparison, truth: Truth, shown: Shown) -> None:
         for row in truth.series("by_start_day_local")
     }  # fmt: skip
     drawn = shown.drawn("viewed")
-    for at, points in grouped(known, drawn).items():
+    for at, points in grouped(known, len(truth.series("rolling_local"))).items():
         row = drawn["at"].index(stamp(at))
         ours = [int(drawn[name][row]) for name in ("viewed", "started", "completed")]
         compare.equal(f"traffic at {at}", ours, points)
@@ -315,9 +315,9 @@ def stamp(day: date) -> int:
     return int(datetime.combine(day, datetime.min.time(), UTC).timestamp() * 1000)
 
 
-def grouped(known: dict[date, tuple[int, int, int]], drawn: dict[str, list[Any]]) -> dict[date, list[int]]:
-    """Counts by the days, weeks or months that a chart draws: the first day of each, and its sums."""
-    unit = unit_of((max(known) - min(known)).days + 1)
+def grouped(known: dict[date, tuple[int, int, int]], days: int) -> dict[date, list[int]]:
+    """Counts by what a chart of so many days draws (days, weeks or months): the first day of each, and its sums."""
+    unit = unit_of(days)
     sums: dict[date, list[int]] = defaultdict(lambda: [0, 0, 0])
     for day, counts in known.items():
         at = {"day": day, "week": monday(day), "month": day.replace(day=1)}[unit]
