@@ -107,7 +107,7 @@ def test_without_a_companion_the_one_used_most_is_shown(person: Visitor, log: Lo
     store = CompanionStore(person, range="all")
     snapshot = store.load()
     assert snapshot.companion == most
-    assert snapshot.answers.figures.runs.viewed == runs[most]
+    assert snapshot.answers.now.figures.runs.viewed == runs[most]
     assert store.companion == str(snapshot.scope.companion_id)
     assert snapshot.answers.versions["viewed"].sum() == runs[most]
 
@@ -120,10 +120,10 @@ def test_a_tag_chooses_its_companions_and_an_unknown_one_is_told(
     expected = len(log.of(log.runs[-1][0], log.today, "triage"))
     store = OverviewStore(person, range="all", tag="health")
     assert store.tags() == ["health"]
-    assert store.load().answers.figures.runs.viewed == expected
+    assert store.load().answers.now.figures.runs.viewed == expected
     store = OverviewStore(person, range="all", tag="nobody's\x00")
     snapshot = store.load()
-    assert snapshot.answers.figures.runs.viewed == len(log.runs)
+    assert snapshot.answers.now.figures.runs.viewed == len(log.runs)
     assert "No companion has the tag" in snapshot.notices[0]
     assert store.tag == "*"
 
