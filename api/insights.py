@@ -29,7 +29,13 @@ def report(
     """Every figure of a range of local days (half-open), a zone and, where named, one companion."""
     require(principal, "insights:read")
     scope = resolve(
-        session, workspace_id=principal.workspace_id, companion=companion, start=start, end=end, zone=zone
+        session,
+        workspace_id=principal.workspace_id,
+        companion=companion,
+        start=start,
+        end=end,
+        zone=zone,
+        reader=principal,
     )
     with open_facts(session, scope) as facts:
         return build(facts, scope, steps=step)

@@ -6,6 +6,7 @@ and grid take theirs from the page's style sheet through Bokeh's CSS variables, 
 with the server.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -34,7 +35,8 @@ from bokeh.models.annotations import BoxAnnotation, Label, Span
 from bokeh.plotting import figure
 
 from panel_apps.assets import FOLDER
-from serving.shell.formats import duration
+from panel_apps.series import BEFORE
+from serving.shell.formats import EMPTY, duration
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +50,9 @@ MARKED_UP_TO = 45
 HALF_DAY = timedelta(hours=12)
 # Of the axis, left free at either side.
 MARGIN = 0.015
-COUNT, SHARE = ("0[.]0a", "{0,0}"), ("0%", "{0.0%}")
+COUNT, SHARE = "0[.]0a", "0%"
+# Columns of text for tooltips begin so.
+SAID = "said_"
 # How releases, incidents and notes are drawn: colour and dash.
 MARKS = {"release": (BLUE, "solid"), "incident": (RED, "dashed"), "note": (GREY, "dotted")}
 # Tells the page's script which days were chosen with the pointer, for it to offer them as a range.
@@ -102,25 +106,53 @@ class Mark:
     kind: str
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """The period before, for a chart.
+
+    Args:
+        rows: `at` (of the chart's rows) and `before_…` columns of its series, those that can be compared.
+        labels: which days each of the chart's rows is compared with.
+    """
+
+    rows: "pd.DataFrame"
+    labels: Sequence[str]
+
+
 class TimeChart(Chart):
     """Series over time: `figure` for the page, `show` for new rows.
 
     Args:
         series: what is drawn, from back to front.
         share: whether values are shares (0 to 1) and not counts.
+        lead: the column whose period before is drawn, thin and dashed; tooltips have it of every series.
     """
 
-    def __init__(self, series: Sequence[Series], *, share: bool = False) -> None:
+    def __init__(self, series: Sequence[Series], *, share: bool = False, lead: str = "") -> None:
         self.series = tuple(series)
-        self.source = ColumnDataSource({name: [] for name in ("at", "label", *self._columns())})
+        self.lead = next((one for one in self.series if one.column == lead), self.series[-1])
+        self._form = _share if share else _count
+        self.source = ColumnDataSource({name: [] for name in self._columns()})
         super().__init__(_time_figure(share))
         self._marks: list[Any] = []
+        self._quiet = self._draw_before()
         for one in self.series:
             self._draw(one)
-        self._add_hover(share)
+        anchor = [drawn for drawn in self.figure.renderers if drawn.name == self.series[0].column]
+        self._hover = HoverTool(
+            mode="vline", renderers=anchor, tooltips=self._tooltip(compared=False), attachment="horizontal"
+        )
+        self.figure.add_tools(self._hover)
 
     def show(
-        self, rows: "pd.DataFrame", labels: Sequence[str], description: str, *, start: date, end: date
+        self,
+        rows: "pd.DataFrame",
+        labels: Sequence[str],
+        description: str,
+        *,
+        start: date,
+        end: date,
+        before: Earlier | None = None,
     ) -> None:
         """Draw other rows.
 
@@ -130,15 +162,29 @@ class TimeChart(Chart):
             description: the chart in a sentence, for those who can't see it.
             start: the first day of the axis.
             end: the day after its last one.
+            before: the period before; None without a comparison.
         """
         import pandas as pd
 
-        data: dict[str, Any] = {name: rows[name].to_numpy(dtype="float64") for name in self._columns()}
-        data["at"] = pd.to_datetime(rows["at"]).to_numpy(dtype="datetime64[ms]")
-        data["label"] = list(labels)
+        data: dict[str, Any] = {"at": pd.to_datetime(rows["at"]).to_numpy(dtype="datetime64[ms]")}
+        data["label"], data["label_before"] = (
+            list(labels),
+            list(before.labels) if before else [""] * len(rows),
+        )
+        earlier = (
+            before.rows.set_index("at").reindex(list(rows["at"]))
+            if before
+            else pd.DataFrame(index=rows.index)
+        )
+        for one in self.series:
+            self._put(data, one.column, rows)
+            self._put(data, f"{BEFORE}{one.column}", earlier)
         for mark in self._marks:
             mark.visible = len(rows) <= MARKED_UP_TO
         self.source.data = data
+        if self._quiet.visible != (before is not None):
+            self._quiet.visible = before is not None
+            self._hover.tooltips = self._tooltip(compared=before is not None)
         margin = (end - start) * MARGIN
         # A half day on either side of a range of one day.
         self.figure.x_range.update(
@@ -149,12 +195,35 @@ class TimeChart(Chart):
 
     def clear(self) -> None:
         """Take everything out of the chart."""
-        self.source.data = {name: [] for name in ("at", "label", *self._columns())}
+        self.source.data = {name: [] for name in self._columns()}
         self.mark([])
         describe(self.figure, "")
 
+    def _put(self, data: dict[str, Any], column: str, rows: "pd.DataFrame") -> None:
+        """A column to draw, and how its values are said; nothing where the rows don't have it."""
+        import pandas as pd
+
+        found = rows[column] if column in rows else pd.Series([math.nan] * len(rows), dtype="Float64")
+        values = data[column] = found.astype("Float64").to_numpy(dtype="float64", na_value=math.nan)
+        data[f"{SAID}{column}"] = [
+            EMPTY if math.isnan(value) else self._form(value) for value in values.tolist()
+        ]
+
     def _columns(self) -> list[str]:
-        return [one.column for one in self.series]
+        drawn = [name for one in self.series for name in (one.column, f"{BEFORE}{one.column}")]
+        return ["at", "label", "label_before", *drawn, *(f"{SAID}{name}" for name in drawn)]
+
+    def _draw_before(self) -> Any:
+        """The line of the period before, behind all others."""
+        line = Line(
+            x="at",
+            y=f"{BEFORE}{self.lead.column}",
+            line_color=self.lead.colour,
+            line_width=1.5,
+            line_alpha=0.8,
+            line_dash=[4, 3],
+        )
+        return self.figure.add_glyph(self.source, line, visible=False, **PLAIN)
 
     def _draw(self, one: Series) -> None:
         """Glyphs one by one: a figure's own methods make four more of each, for selections that nobody makes."""
@@ -168,18 +237,18 @@ class TimeChart(Chart):
         mark = Scatter(x="at", y=one.column, fill_color=one.colour, line_color=one.colour, size=5)
         self._marks.append(self.figure.add_glyph(self.source, mark, **PLAIN))
 
-    def _add_hover(self, share: bool) -> None:
-        """One tooltip for all the series at the day under the pointer."""
-        form = (SHARE if share else COUNT)[1]
+    def _tooltip(self, *, compared: bool) -> str:
+        """One tooltip for all the series at the day under the pointer, with the figures of the period before."""
         rows = [
-            tooltip_row(one.title, f"@{{{one.column}}}{form}", one.colour) for one in reversed(self.series)
-        ]
-        anchor = [drawn for drawn in self.figure.renderers if drawn.name == self.series[0].column]
-        self.figure.add_tools(
-            HoverTool(
-                mode="vline", renderers=anchor, tooltips=tooltip("@label", rows), attachment="horizontal"
+            tooltip_row(
+                one.title,
+                f"@{{{SAID}{one.column}}}",
+                one.colour,
+                f"@{{{SAID}{BEFORE}{one.column}}}" if compared else "",
             )
-        )
+            for one in reversed(self.series)
+        ]
+        return tooltip("@label", rows, "compared with @label_before" if compared else "")
 
 
 class TargetChart(Chart):
@@ -303,14 +372,16 @@ def describe(plot: Any, description: str) -> None:
     plot.html_attributes = {"role": "img", "aria-label": description}
 
 
-def tooltip(title: str, rows: Sequence[str]) -> str:
+def tooltip(title: str, rows: Sequence[str], compared_with: str = "") -> str:
     """The inside of a tooltip: a title over rows, all of them fields or text of Bokeh's own syntax."""
-    return f'<div class="tip"><style>{tooltip_styles()}</style><strong>{title}</strong>{"".join(rows)}</div>'
+    other = f'<span class="with">{compared_with}</span>' if compared_with else ""
+    return f'<div class="tip"><style>{tooltip_styles()}</style><strong>{title}</strong>{other}{"".join(rows)}</div>'
 
 
-def tooltip_row(title: str, value: str, colour: str) -> str:
-    """One row of a tooltip: a mark of the line's colour, what it is, its value."""
-    return f'<div><i style="background:{colour}"></i><span>{escape(title)}</span><b>{value}</b></div>'
+def tooltip_row(title: str, value: str, colour: str, before: str = "") -> str:
+    """One row of a tooltip: a mark of the line's colour, what it is, its value, and the one of the period before."""
+    other = f"<em>{before}</em>" if before else ""
+    return f'<div><i style="background:{colour}"></i><span>{escape(title)}</span><b>{value}</b>{other}</div>'
 
 
 @lru_cache(maxsize=1)
@@ -337,6 +408,14 @@ def _measured(rows: Sequence[tuple[datetime, float, str]], unit: float) -> dict[
     }
 
 
+def _count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _share(value: float) -> str:
+    return f"{value:.1%}"
+
+
 def _instant(day: date) -> datetime:
     return datetime.combine(day, time())
 
@@ -351,7 +430,7 @@ def _time_figure(share: bool) -> Any:
     )
     made.xaxis.ticker.desired_num_ticks = 6
     made.xaxis.major_label_policy = NoOverlap(min_distance=10)
-    made.yaxis.formatter = NumeralTickFormatter(format=(SHARE if share else COUNT)[0])
+    made.yaxis.formatter = NumeralTickFormatter(format=SHARE if share else COUNT)
     made.yaxis.ticker = BasicTicker(min_interval=0.05 if share else 1, desired_num_ticks=4, num_minor_ticks=0)
     made.y_range.start = 0
     if share:

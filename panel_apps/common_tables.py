@@ -1,6 +1,9 @@
 """Columns of tables that several dashboards have."""
 
-from panel_apps.tables import Column, count, day, text
+from typing import Protocol
+
+from panel_apps.periods import Before, Period
+from panel_apps.tables import Column, Table, count, day, text
 from serving.shell.formats import percent
 
 RUNS = (count("viewed", "Viewed"), count("started", "Started"), count("completed", "Completed"))
@@ -36,3 +39,35 @@ COMPLETION = (
     Column("rate", "Completed of started", percent),
     Column("immature", "Still going", going, False, "Some of that day's runs may still be going"),
 )
+
+
+class OfPeriod(Protocol):
+    """The answers of a dashboard that shows a period of runs and people."""
+
+    @property
+    def now(self) -> Period: ...
+
+    @property
+    def before(self) -> Before | None: ...
+
+
+PERIOD: dict[str, Table[OfPeriod]] = {
+    "traffic": Table(
+        "Runs by day",
+        TRAFFIC,
+        lambda answers: answers.now.traffic,
+        lambda answers: answers.before.traffic if answers.before else None,
+    ),
+    "active-users": Table(
+        "Active users by day",
+        ACTIVE_USERS,
+        lambda answers: answers.now.active,
+        lambda answers: answers.before.active if answers.before else None,
+    ),
+    "completion": Table(
+        "Completion by day of the start",
+        COMPLETION,
+        lambda answers: answers.now.completion,
+        lambda answers: answers.before.completion if answers.before else None,
+    ),
+}

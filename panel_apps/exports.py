@@ -38,7 +38,7 @@ def router_of(applications: Mapping[str, ModuleType]) -> APIRouter:
         if table not in tables:
             raise NotFound("There is no such table.", hint=f"There are: {', '.join(tables) or 'none'}.")
         snapshot = _store(module, principal, request).load()
-        text = to_csv(tables[table].rows(snapshot.answers), tables[table].columns)
+        text = to_csv(*tables[table].of(snapshot.answers))
         first, last = snapshot.scope.start, snapshot.scope.end - DAY
         return _file(text, "text/csv; charset=utf-8", f"{table}_{first}_{last}.csv")
 

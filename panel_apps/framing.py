@@ -15,9 +15,9 @@ from panel_apps.ranges import DAY, TRIED, Suggestion, suggest
 MOST_COMPANIONS = 500
 
 
-def companion_names(session: Session, workspace_id: UUID) -> dict[str, str]:
-    """Names of the companions with runs by id, the most used ones first (at most 500)."""
-    whole = Scope(workspace_id, None, EARLIEST, LATEST, "UTC")
+def companion_names(session: Session, workspace_id: UUID, unnamed: tuple[UUID, ...]) -> dict[str, str]:
+    """Names of the companions with runs by id, the most used ones first (at most 500), without the `unnamed`."""
+    whole = Scope(workspace_id, None, EARLIEST, LATEST, "UTC", unnamed=unnamed)
     found = companions.top(session, whole, limit=MOST_COMPANIONS)
     return dict(zip(found["companion_id"].astype(str), found["companion"], strict=True))
 
@@ -32,10 +32,10 @@ def tagged(session: Session, principal: Principal, tag: str) -> tuple[UUID, ...]
     return tags.tagged(session, principal=principal, tag=tag)
 
 
-def find(session: Session, workspace_id: UUID, word: str) -> UUID | None:
-    """The companion that a word of the address names; None where there is none in the workspace."""
+def find(session: Session, workspace_id: UUID, word: str, unnamed: tuple[UUID, ...]) -> UUID | None:
+    """The companion that a word of the address names; None where there is none that may be named."""
     try:
-        return find_companion(session, workspace_id, word.replace("\x00", ""))
+        return find_companion(session, workspace_id, word.replace("\x00", ""), unnamed=unnamed)
     except NotFound:
         return None
 

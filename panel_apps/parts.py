@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from panel_apps.access import PREFIX
-from panel_apps.charts import Series
 from panel_apps.definitions import defined
 from serving.shell.formats import EMPTY, icon, number, percent
 
@@ -52,10 +51,19 @@ def tiles_html(tiles: Sequence[Tile]) -> str:
     return f'<dl class="figures">{"".join(cells)}</dl>'
 
 
-def legend(series: Sequence[Series], words: str) -> str:
+@dataclass(frozen=True)
+class Key:
+    """One line of a chart in its legend: how it is called and looks (a dash, or `quiet`)."""
+
+    title: str
+    colour: str
+    look: str
+
+
+def legend(lines: Sequence[Key], words: str) -> str:
     """What the lines of a chart are, and what it says."""
     keys = "".join(
-        f'<li><i class="{one.dash}" style="--key:{one.colour}"></i>{escape(one.title)}</li>' for one in series
+        f'<li><i class="{one.look}" style="--key:{one.colour}"></i>{escape(one.title)}</li>' for one in lines
     )
     return f'<ul class="legend">{keys}</ul><p class="words">{escape(words)}</p>'
 

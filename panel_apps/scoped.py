@@ -14,7 +14,7 @@ from leitstand.db.engine import transaction
 from leitstand.errors import InvalidInput
 from leitstand.identity.access import Principal
 from leitstand.identity.workspaces import checked_zone
-from leitstand.insights.scope import EARLIEST, LATEST, Scope
+from leitstand.insights.scope import EARLIEST, LATEST, Scope, unnamed_companions
 from panel_apps import framing
 from panel_apps.access import Visitor
 from panel_apps.cache import Remembered
@@ -85,6 +85,7 @@ class ScopedStore(param.Parameterized):
         super().__init__(**choices)  # type: ignore[no-untyped-call]
         self.visitor = visitor
         self.told: list[str] = []
+        self.unnamed: tuple[UUID, ...] | None = None
 
     def ask(self, session: Session, scope: Scope, before: Scope | None) -> Any:
         """Every question of the dashboard about a scope, and about the one that it is compared with."""
@@ -133,11 +134,20 @@ class ScopedStore(param.Parameterized):
     def _used(self) -> dict[str, str]:
         workspace_id = self.visitor.principal.workspace_id
 
+        unnamed = self._unnamed()
+
         def ask_names() -> dict[str, str]:
             with transaction() as session:
-                return framing.companion_names(session, workspace_id)
+                return framing.companion_names(session, workspace_id, unnamed)
 
-        return NAMES.get(who(self.visitor.principal), ask_names)
+        return NAMES.get((*who(self.visitor.principal), unnamed), ask_names)
+
+    def _unnamed(self) -> tuple[UUID, ...]:
+        """The companions whose names this person is not told, as of the last load."""
+        if self.unnamed is None:
+            with transaction() as session:
+                self.unnamed = unnamed_companions(session, self.visitor.principal)
+        return self.unnamed
 
     def _load(self, session: Session, principal: Principal) -> Snapshot[Any]:
         self.told = []
@@ -207,15 +217,19 @@ class ScopedStore(param.Parameterized):
         except InvalidInput:
             zone = principal.zone
             self.told.append(f"There is no time zone “{_short(self.zone)}”: the workspace's is used, {zone}.")
+        self.unnamed = unnamed_companions(session, principal)
         companion_id = self._companion(session, principal)
         among = self._among(session, principal) if "tag" in self.CHOICES else None
         name = self._name(session, companion_id) if companion_id else ""
-        return Scope(principal.workspace_id, companion_id, EARLIEST, LATEST, zone, among=among), name
+        whole = Scope(
+            principal.workspace_id, companion_id, EARLIEST, LATEST, zone, among=among, unnamed=self._unnamed()
+        )
+        return whole, name
 
     def _companion(self, session: Session, principal: Principal) -> UUID | None:
         if self.companion == ALL:
             return None
-        found = framing.find(session, principal.workspace_id, self.companion)
+        found = framing.find(session, principal.workspace_id, self.companion, self._unnamed())
         if found is None:
             self.told.append(f"There is no companion “{_short(self.companion)}”: all of them are shown.")
         return found
@@ -241,7 +255,9 @@ class ChosenStore(ScopedStore):
 
     def _companion(self, session: Session, principal: Principal) -> UUID | None:
         found = (
-            None if self.companion == ALL else framing.find(session, principal.workspace_id, self.companion)
+            None
+            if self.companion == ALL
+            else framing.find(session, principal.workspace_id, self.companion, self._unnamed())
         )
         if self.companion != ALL and found is None:
             self.told.append(f"There is no companion “{_short(self.companion)}”: the one used most is shown.")

@@ -1,6 +1,7 @@
 """Rows over days made ready for a chart: grouped where there are too many of them to read."""
 
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -10,6 +11,9 @@ if TYPE_CHECKING:
 Unit = Literal["day", "week", "month"]
 DAYS_UP_TO, WEEKS_UP_TO = 120, 800
 FREQUENCIES = {"week": "W-MON", "month": "MS"}
+# The columns of the period before begin so; that of its days is this and `day`.
+BEFORE = "before_"
+DAY = timedelta(days=1)
 
 
 def unit_of(days: int) -> Unit:
@@ -39,6 +43,16 @@ def summed(rows: "pd.DataFrame", columns: list[str], unit: str) -> "pd.DataFrame
     )
     grouped["at"] = grouped["at"].dt.date
     return grouped
+
+
+def starts(days: "pd.Series[date]", unit: str) -> "pd.Series[date]":
+    """The first day of each day's unit."""
+    first = {
+        "day": lambda at: at,
+        "week": lambda at: at - at.weekday() * DAY,
+        "month": lambda at: at.replace(day=1),
+    }
+    return days.map(first[unit])
 
 
 def every_day(rows: "pd.DataFrame", start: date, end: date) -> "pd.DataFrame":
@@ -72,3 +86,65 @@ def labels(days: "pd.Series[date]", unit: str) -> list[str]:
     """What each point in time is called in a tooltip."""
     forms = {"day": "%a %-d %b %Y", "week": "Week of %-d %b %Y", "month": "%B %Y"}
     return [at.strftime(forms[unit]) for at in days]
+
+
+def before(columns: Sequence[str]) -> list[str]:
+    """The names of columns of the period before."""
+    return [f"{BEFORE}{column}" for column in columns]
+
+
+def moved(
+    rows: "pd.DataFrame", columns: Sequence[str], shift: timedelta, *, until: date | None = None
+) -> "pd.DataFrame":
+    """Rows of the period before, at the days that they are compared with: as much time had passed on both.
+
+    Args:
+        rows: column `day` and the figures.
+        columns: the figures.
+        shift: from the beginning of the period before to that of the range.
+        until: the last day of the range that is shown; none after it is kept.
+
+    Returns:
+        Columns `day` (of the range), `before_day` and `before_…` for each figure.
+    """
+    import pandas as pd
+
+    found = rows[["day", *columns]].set_axis(before(["day", *columns]), axis=1).reset_index(drop=True)
+    found.insert(0, "day", pd.Series([day + shift for day in rows["day"]], dtype=object))
+    return found if until is None else found[found["day"] <= until].reset_index(drop=True)
+
+
+def beside(rows: "pd.DataFrame", earlier: "pd.DataFrame | None", on: str = "day") -> "pd.DataFrame":
+    """Rows with those of the period before (see `moved`) beside them; days that only one of both has stay.
+
+    Counts stay whole numbers where some are missing.
+    """
+    if earlier is None:
+        return rows
+    import pandas as pd
+
+    whole = [name for name in earlier if pd.api.types.is_integer_dtype(earlier[name])]
+    kept = dict.fromkeys(
+        [*whole, *(name for name in rows if pd.api.types.is_integer_dtype(rows[name]))], "Int64"
+    )
+    return rows.merge(earlier, on=on, how="outer", sort=True).astype(kept)
+
+
+def labels_before(days: "pd.Series[date]", unit: str, shift: timedelta, start: date, end: date) -> list[str]:
+    """Which days of the period before each point is compared with.
+
+    Args:
+        days: the points: first days of each unit.
+        shift: see `moved`.
+        start, end: of the range; the first and the last unit are cut there.
+    """
+    if unit == "day":
+        return [f"{at - shift:%a %-d %b %Y}" for at in days]
+    firsts = [max(at, start) - shift for at in days]
+    lasts = [min(_after(at, unit), end) - DAY - shift for at in days]
+    return [f"{first:%-d %b %Y} – {last:%-d %b %Y}" for first, last in zip(firsts, lasts, strict=True)]
+
+
+def _after(at: date, unit: str) -> date:
+    """The first day of the next unit."""
+    return at + 7 * DAY if unit == "week" else (at.replace(day=1) + 31 * DAY).replace(day=1)

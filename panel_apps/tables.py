@@ -3,11 +3,12 @@
 import csv
 import io
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from panel_apps.definitions import defined
+from panel_apps.series import BEFORE, beside
 from serving.shell import formats
 from serving.shell.formats import EMPTY, number
 
@@ -47,11 +48,31 @@ class Table[A]:
         caption: its name.
         columns: what of the rows is shown.
         rows: takes them out of the dashboard's answers.
+        before: those of the period before, moved to the days that they are compared with (`panel_apps.series.moved`).
+        day: the column that both have.
     """
 
     caption: str
     columns: tuple[Column, ...]
     rows: "Callable[[A], pd.DataFrame]"
+    before: "Callable[[A], pd.DataFrame | None]" = lambda _: None
+    day: str = "day"
+
+    def of(self, answers: A) -> "tuple[pd.DataFrame, tuple[Column, ...]]":
+        """Rows and columns; with those of the period before beside them where it was asked for."""
+        rows, earlier = self.rows(answers), self.before(answers)
+        if earlier is None:
+            return rows, self.columns
+        compared = [
+            replace(one, name=f"{BEFORE}{one.name}", title=f"{one.title} before", definition="")
+            for one in self.columns
+            if f"{BEFORE}{one.name}" in earlier
+        ]
+        return beside(rows, earlier, self.day), (
+            *self.columns,
+            day(f"{BEFORE}day", "Compared with"),
+            *compared,
+        )
 
 
 def text(name: str, title: str, definition: str = "") -> Column:

@@ -5,10 +5,13 @@ from html import escape
 from typing import Any, ClassVar
 
 from panel_apps import parts, words
-from panel_apps.charts import Series, TimeChart, link
+from panel_apps.charts import Earlier, Series, TimeChart, link
 from panel_apps.happened import Happened, list_html, said_with
 from panel_apps.page import chart_pane, html_pane, styles
+from panel_apps.parts import Key
 from panel_apps.scoped import Snapshot
+from panel_apps.series import Unit, labels_before
+from panel_apps.series import labels as labels_of
 from panel_apps.tables import Table, to_html
 
 STATUS, NOTES = "status", "notes"
@@ -105,23 +108,41 @@ class ScopedView(View):
         self,
         name: str,
         rows: Any,
-        times: Sequence[str],
+        unit: Unit,
         said: str,
         snapshot: Snapshot[Any],
         *,
         keys: Sequence[Series],
+        before: Any = None,
+        times: Sequence[str] | None = None,
     ) -> None:
-        """Rows in a chart, with its legend and its words."""
-        scope = snapshot.scope
-        labels = said_with(times, list(rows["at"]), snapshot.notes, scope.end)
-        self.charts[name].show(rows, labels, said, start=scope.start, end=scope.end)
-        self.put(f"{name}_words", parts.legend(keys, said))
+        """Rows in a chart, with its legend and its words.
+
+        Args:
+            rows: `at` and the columns of the chart's series.
+            unit: what each row stands for.
+            keys: the series in the order of the legend.
+            before: `at` and the `before_…` columns of the period before; None without a comparison.
+            times: what the rows are called; None: by their day, week or month.
+        """
+        scope, chart = snapshot.scope, self.charts[name]
+        labels = said_with(times or labels_of(rows["at"], unit), list(rows["at"]), snapshot.notes, scope.end)
+        earlier = None
+        lines = [Key(one.title, one.colour, one.dash) for one in keys]
+        if before is not None and snapshot.before is not None:
+            shift = scope.start - snapshot.before.start
+            earlier = Earlier(before, labels_before(rows["at"], unit, shift, scope.start, scope.end))
+            title = f"{chart.lead.title}, {words.days(snapshot.before.start, snapshot.before.end)}"
+            lines.append(Key(title, chart.lead.colour, "quiet"))
+            said = f"{said} The thin line is {title}."
+        chart.show(rows, labels, said, start=scope.start, end=scope.end, before=earlier)
+        self.put(f"{name}_words", parts.legend(lines, said))
 
     def tabulate(self, name: str, table: str, snapshot: Snapshot[Any], *, newest_last: bool = False) -> None:
         """A table as a whole, with the link to its file."""
         shown = self.TABLES[table]
-        rows = shown.rows(snapshot.answers)
-        whole = to_html(rows, shown.columns, caption=shown.caption, newest_last=newest_last)
+        rows, columns = shown.of(snapshot.answers)
+        whole = to_html(rows, columns, caption=shown.caption, newest_last=newest_last)
         html = parts.nothing("There is nothing in this range.") if rows.empty else whole
         self.put(name, html + self.file(table, snapshot))
 

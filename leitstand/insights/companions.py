@@ -29,7 +29,7 @@ def top(source: Source, scope: Scope, *, limit: int = TOP) -> "pd.DataFrame":
     first = (
         select(runs.c.companion_id, name.label("companion"), runs.c.runs, runs.c.completed)
         .join(Item, Item.id == runs.c.companion_id)
-        .where(Item.workspace_id == scope.workspace_id)
+        .where(Item.workspace_id == scope.workspace_id, *scope.named())
         .order_by(runs.c.runs.desc(), by_code_point(name))
         .limit(limit)
     )

@@ -104,7 +104,7 @@ def by_companion(source: Source, scope: Scope, *, limit: int = TOP) -> "pd.DataF
             (func.count() - new).label("returning"),
         )
         .join(Item, Item.id == people.c.companion_id)
-        .where(people.c.last >= scope.start_at, Item.workspace_id == scope.workspace_id)
+        .where(people.c.last >= scope.start_at, Item.workspace_id == scope.workspace_id, *scope.named())
         .group_by(people.c.companion_id, Item.external_key, Item.title)
         .order_by(func.count().desc(), by_code_point(name))
         .limit(limit)

@@ -61,7 +61,7 @@ def popular(source: Source, scope: Scope, *, limit: int = TOP) -> "pd.DataFrame"
     statement = (
         select(Item.id.label("companion_id"), name.label("companion"), cast(score, Double).label("score"))
         .join(counted, counted.c.companion_id == Item.id)
-        .where(Item.workspace_id == scope.workspace_id)
+        .where(Item.workspace_id == scope.workspace_id, *scope.named())
         .group_by(Item.id, Item.external_key, Item.title)
         .order_by(score.desc(), by_code_point(name))
         .limit(limit)

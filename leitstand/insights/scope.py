@@ -7,11 +7,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from leitstand.db.models import ActorBucket, Companion, Item, RunFact, Workspace
 from leitstand.errors import InvalidInput, NotFound
+from leitstand.identity.access import Principal
 from leitstand.identity.workspaces import checked_zone
 from leitstand.insights.local_time import local_day
 from leitstand.insights.sources import Source, row
@@ -40,6 +41,7 @@ class Scope:
         zone: IANA zone of the days.
         until: cuts the range before its end: the elapsed part of a period that still runs.
         among: only these companions (those of a tag, say), or None for all of them.
+        unnamed: companions that count in every figure and that no list may name (see `unnamed_companions`).
     """
 
     workspace_id: UUID
@@ -49,6 +51,7 @@ class Scope:
     zone: str
     until: datetime | None = None
     among: tuple[UUID, ...] | None = None
+    unnamed: tuple[UUID, ...] = ()
 
     @property
     def start_at(self) -> datetime:
@@ -92,6 +95,10 @@ class Scope:
         begin = self.start_at if since is None else since
         return [*self.of(ActorBucket), ActorBucket.bucket >= begin, ActorBucket.bucket < self.end_at]
 
+    def named(self) -> list[ColumnElement[bool]]:
+        """The conditions on `Item`: companions that a list may name."""
+        return [Item.id.not_in(self.unnamed)] if self.unnamed else []
+
     def of(self, facts: type[RunFact] | type[ActorBucket]) -> list[ColumnElement[bool]]:
         """The conditions on either fact without a range."""
         conditions = [facts.workspace_id == self.workspace_id]
@@ -110,6 +117,7 @@ def resolve(
     start: date | None = None,
     end: date | None = None,
     zone: str | None = None,
+    reader: Principal | None = None,
 ) -> Scope:
     """The scope that a person's words mean.
 
@@ -118,9 +126,10 @@ def resolve(
         start: first local day; None: the first that has an event.
         end: the day after the last; None: after the last that has an event.
         zone: IANA zone; None: the workspace's.
+        reader: who is told the figures, which names no companion that they may not see; None: whoever runs this machine.
 
     Raises:
-        NotFound: no such workspace or companion.
+        NotFound: no such workspace, or no such companion for the reader.
         InvalidInput: no such zone, or a range that is empty or out of bounds.
     """
     workspace = session.get(Workspace, workspace_id)
@@ -128,8 +137,9 @@ def resolve(
         raise NotFound("There is no such workspace.", hint="`leitstand workspace list` shows the workspaces.")
     _check_days([day for day in (start, end) if day])
     zone = checked_zone(zone) if zone else workspace.reporting_zone
-    companion_id = None if companion is None else find_companion(session, workspace_id, companion)
-    whole = Scope(workspace_id, companion_id, EARLIEST, LATEST, zone)
+    unnamed = unnamed_companions(session, reader) if reader else ()
+    found = None if companion is None else find_companion(session, workspace_id, companion, unnamed=unnamed)
+    whole = Scope(workspace_id, found, EARLIEST, LATEST, zone, unnamed=unnamed)
     first, last = (None, None) if start and end else data_days(session, whole)
     today = datetime.now(ZoneInfo(zone)).date()
     begin = start or min(first or today, end - DAY if end else LATEST)
@@ -148,24 +158,43 @@ def data_days(source: Source, scope: Scope) -> tuple[date | None, date | None]:
     return (first.astimezone(zone).date(), last.astimezone(zone).date()) if first else (None, None)
 
 
-def find_companion(session: Session, workspace_id: UUID, name: str) -> UUID:
+def unnamed_companions(session: Session, reader: Principal) -> tuple[UUID, ...]:
+    """Ids, ascending, of the private companions of others than the reader.
+
+    The workspace's figures count their runs; their names are told to nobody else, nor what runs on one of them alone.
+    """
+    foreign = [
+        Item.workspace_id == reader.workspace_id,
+        Item.kind == "companion",
+        Item.visibility == "private",
+        Item.owner_id.is_distinct_from(reader.person_id) if reader.person_id else true(),
+    ]
+    return tuple(session.scalars(select(Item.id).where(*foreign).order_by(Item.id)))
+
+
+def find_companion(
+    session: Session, workspace_id: UUID, name: str, *, unnamed: tuple[UUID, ...] = ()
+) -> UUID:
     """A companion of the workspace by external name, public link, id or title (in this order).
+
+    Args:
+        unnamed: those that are as if they were not there.
 
     Raises:
         NotFound: there is none; the hint names what is near.
     """
-    of_workspace = (
-        select(Item.id)
-        .join(Companion, Companion.item_id == Item.id)
-        .where(Item.workspace_id == workspace_id, Item.kind == "companion", Item.deleted_at.is_(None))
-    )
+    known = _known(workspace_id, unnamed)
+    of_workspace = select(Item.id).join(Companion, Companion.item_id == Item.id).where(*known)
     for condition in _namings(name):
         found = session.execute(of_workspace.where(condition).order_by(Item.id).limit(1)).scalar()
         if found is not None:
             return found
-    raise NotFound(
-        f"There is no companion {name!r} in this workspace.", hint=_near(session, workspace_id, name)
-    )
+    raise NotFound(f"There is no companion {name!r} in this workspace.", hint=_near(session, known, name))
+
+
+def _known(workspace_id: UUID, unnamed: tuple[UUID, ...]) -> list[ColumnElement[bool]]:
+    known = [Item.workspace_id == workspace_id, Item.kind == "companion", Item.deleted_at.is_(None)]
+    return [*known, Item.id.not_in(unnamed)] if unnamed else known
 
 
 def _namings(name: str) -> list[ColumnElement[bool]]:
@@ -175,10 +204,10 @@ def _namings(name: str) -> list[ColumnElement[bool]]:
     return [*namings, Item.title == name]
 
 
-def _near(session: Session, workspace_id: UUID, name: str) -> str:
+def _near(session: Session, known: list[ColumnElement[bool]], name: str) -> str:
     named: Select[tuple[str]] = (
         select(func.coalesce(Item.external_key, Item.title))
-        .where(Item.workspace_id == workspace_id, Item.kind == "companion", Item.deleted_at.is_(None))
+        .where(*known)
         .order_by(Item.updated_at.desc())
         .limit(1000)
     )

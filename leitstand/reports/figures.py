@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from leitstand.identity.access import system_principal
 from leitstand.insights import report, retention
 from leitstand.insights.scope import data_days, resolve
 from leitstand.reports.periods import Period
@@ -28,7 +29,11 @@ def of_period(session: Session, workspace_id: UUID, period: Period, zone: str) -
         with an event, ISO text, None without any), `running`.
     """
     now = datetime.now(UTC)
-    scope = resolve(session, workspace_id=workspace_id, start=period.start, end=period.end, zone=zone)
+    # A report goes to many, so that it names what all of them may see.
+    everybody = system_principal(workspace_id, "report")
+    scope = resolve(
+        session, workspace_id=workspace_id, start=period.start, end=period.end, zone=zone, reader=everybody
+    )
     weeks = replace(scope, start=_cohorts_from(period.end))
     _, last = data_days(session, scope)
     return {

@@ -6,7 +6,12 @@ from panel_apps.definitions import DEFINITIONS
 from panel_apps.tables import Table, count, day, text
 
 TABLES: dict[str, Table[Answers]] = {
-    "active-users": Table("Active users by day", ACTIVE_USERS, lambda answers: answers.active),
+    "active-users": Table(
+        "Active users by day",
+        ACTIVE_USERS,
+        lambda answers: answers.active,
+        lambda answers: answers.active_before,
+    ),
     "newcomers": Table(
         "New and returning people",
         (
@@ -15,6 +20,8 @@ TABLES: dict[str, Table[Answers]] = {
             count("returning", "Returning", DEFINITIONS["returning"]),
         ),
         lambda answers: answers.newcomers,
+        lambda answers: answers.newcomers_before,
+        "at",
     ),
     "companions": Table(
         "People by companion",

@@ -10,7 +10,6 @@ from panel_apps.common_charts import ACTIVE, show_active
 from panel_apps.parts import bar, bars, nothing, tiles_html, with_share
 from panel_apps.retention_grid import retention_grid
 from panel_apps.scoped import Snapshot
-from panel_apps.series import labels
 from panel_apps.view import ScopedView
 from serving.shell.formats import number
 
@@ -30,18 +29,21 @@ class AudienceView(ScopedView):
     )  # fmt: skip
 
     def __init__(self) -> None:
-        super().__init__({"active": TimeChart(ACTIVE), "newcomers": TimeChart(NEWCOMERS)})
+        super().__init__(
+            {"active": TimeChart(ACTIVE, lead="dau"), "newcomers": TimeChart(NEWCOMERS, lead="new")}
+        )
 
     def show(self, snapshot: Snapshot[Answers]) -> None:
         """Put the data of a load into the components."""
         self.say_what_is_shown(snapshot)
         answers, scope = snapshot.answers, snapshot.scope
         self.put("figures", tiles_html(tiles(answers)))
-        show_active(self, snapshot, answers.active)
+        show_active(self, snapshot, answers.active, answers.active_before)
         rows, unit = answers.newcomers, answers.unit
         said = newcomers_words(rows, answers.people, unit)
         keys = tuple(reversed(NEWCOMERS))
-        self.draw("newcomers", rows, labels(rows["at"], unit), said, snapshot, keys=keys)
+        before = answers.newcomers_before
+        self.draw("newcomers", rows, unit, said, snapshot, keys=keys, before=before)
         self.tabulate("newcomers_table", "newcomers", snapshot, newest_last=True)
         self.put("companions", companions_table(answers.companions) + self.file("companions", snapshot))
         grid = retention_grid(answers.retention, start=scope.start, end=scope.end)

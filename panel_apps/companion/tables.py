@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from panel_apps.common_tables import ACTIVE_USERS, COMPLETION, RUNS, STEPS, TRAFFIC, going
+from panel_apps.common_tables import PERIOD, RUNS, STEPS, going
 from panel_apps.companion.answers import Answers
 from panel_apps.definitions import DEFINITIONS
 from panel_apps.tables import Column, Table, day
@@ -24,9 +24,7 @@ VERSIONS = (
     Column("immature", "Still going", going, False, "Some of the version's runs may still be going"),
 )
 TABLES: dict[str, Table[Answers]] = {
-    "traffic": Table("Runs by day", TRAFFIC, lambda answers: answers.traffic),
-    "active-users": Table("Active users by day", ACTIVE_USERS, lambda answers: answers.active),
-    "completion": Table("Completion by day of the start", COMPLETION, lambda answers: answers.completion),
+    **PERIOD,
     "steps": Table("Steps", STEPS, lambda answers: answers.steps),
     "versions": Table("Versions compared", VERSIONS, lambda answers: answers.versions),
 }

@@ -2,12 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from panel_apps.charts import TimeChart
-from panel_apps.common_charts import ACTIVE, COMPLETION, TRAFFIC, show_active, show_completion, show_traffic
+from panel_apps.common_charts import runs_and_people, show_runs_and_people
 from panel_apps.companion.answers import Answers
 from panel_apps.companion.tables import TABLES
-from panel_apps.key_figures import tiles
-from panel_apps.parts import funnel, tiles_html
+from panel_apps.parts import funnel
 from panel_apps.scoped import Snapshot
 from panel_apps.view import ScopedView
 from serving.shell.formats import number, percent
@@ -26,22 +24,13 @@ class CompanionView(ScopedView):
     )  # fmt: skip
 
     def __init__(self) -> None:
-        super().__init__(
-            {
-                "traffic": TimeChart(TRAFFIC),
-                "completion": TimeChart(COMPLETION, share=True),
-                "active": TimeChart(ACTIVE),
-            }
-        )
+        super().__init__(runs_and_people())
 
     def show(self, snapshot: Snapshot[Answers]) -> None:
         """Put the data of a load into the components."""
         self.say_what_is_shown(snapshot)
         answers = snapshot.answers
-        self.put("figures", tiles_html(tiles(answers.figures, answers.before)))
-        show_traffic(self, snapshot, answers.traffic)
-        show_completion(self, snapshot, answers.traffic, answers.figures.runs)
-        show_active(self, snapshot, answers.active)
+        show_runs_and_people(self, snapshot, answers.now, answers.before)
         self.put("steps", funnel(answers.steps) + self.file("steps", snapshot))
         self.tabulate("versions", "versions", snapshot)
         words = f'<p class="words">{versions_words(answers.versions)}</p>'

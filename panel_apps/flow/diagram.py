@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from html import escape
+from statistics import mean
 from urllib.parse import urlencode
 
 from panel_apps.flow.graph import Graph, Node, Way
@@ -11,8 +12,8 @@ from serving.shell.formats import duration, number, percent
 
 WIDTH, HEIGHT = 208, 78
 GAP_X, GAP_Y, MARGIN = 34, 58, 18
-# How far a way goes out that passes other steps.
-BESIDE = 84
+# How far a way goes out that passes other steps, at most.
+BESIDE = 120
 LONGEST_NAME = 24
 KINDS = {"question": "Question", "choice": "Choice", "end": "End", "seen": "Step"}
 
@@ -55,19 +56,18 @@ def layers(graph: Graph) -> list[list[str]]:
     found: list[list[str]] = [[] for _ in range(max(layer.values(), default=-1) + 1)]
     for name in order:
         found[layer[name]].append(name)
-    return _untangled(found, forward)
+    return _untangled(found, forward, {node.name: node.reached for node in graph.nodes})
 
 
 def layout(graph: Graph) -> Layout:
-    """Places for every step, each layer centred."""
+    """Places for every step: each layer begins at the left, where the way that most take goes down."""
     rows = layers(graph)
     most = max((len(row) for row in rows), default=1)
-    width = most * WIDTH + (most - 1) * GAP_X + 2 * (MARGIN + BESIDE)
+    width = most * WIDTH + (most - 1) * GAP_X + 2 * MARGIN + BESIDE
     places = {}
     for depth, row in enumerate(rows):
-        left = (width - len(row) * WIDTH - (len(row) - 1) * GAP_X) / 2
         for at, name in enumerate(row):
-            places[name] = Place(left + at * (WIDTH + GAP_X), MARGIN + depth * (HEIGHT + GAP_Y))
+            places[name] = Place(MARGIN + at * (WIDTH + GAP_X), MARGIN + depth * (HEIGHT + GAP_Y))
     return Layout(places, width, 2 * MARGIN + len(rows) * HEIGHT + max(0, len(rows) - 1) * GAP_Y)
 
 
@@ -86,7 +86,7 @@ def svg(graph: Graph, *, chosen: str, title: str) -> str:
     )
     return (
         f'<div class="diagram" tabindex="0" role="group" aria-label="{escape(title)}">'
-        f'<svg role="group" aria-label="Steps" viewBox="0 0 {found.width:.0f} {found.height:.0f}" width="{found.width:.0f}" height="{found.height:.0f}">'
+        f'<svg role="group" aria-label="Steps" viewBox="0 0 {found.width:.0f} {found.height:.0f}" style="--natural:{found.width:.0f}px">'
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto" '
         'markerUnits="userSpaceOnUse"><path d="M0 0L8 4L0 8z"></path></marker></defs>'
         f"{lines}{boxes}</svg></div>"
@@ -106,17 +106,15 @@ def said(node: Node) -> str:
     )
 
 
-def _untangled(rows: list[list[str]], forward: dict[str, list[str]]) -> list[list[str]]:
-    """Within each layer, steps below those that lead to them, so that few ways cross."""
+def _untangled(
+    rows: list[list[str]], forward: dict[str, list[str]], reached: dict[str, int]
+) -> list[list[str]]:
+    """Within each layer, steps below those that lead to them, so that few ways cross; most runs at the left."""
     place: dict[str, float] = {}
     for row in rows:
-        wanted = {
-            name: sum(known) / len(known)
-            for name in row
-            if (known := [place[before] for before in forward[name] if before in place])
-        }
-        row.sort(key=lambda name: wanted.get(name, 0.5))
-        place.update({name: (at + 0.5) / len(row) for at, name in enumerate(row)})
+        known = {name: [place[before] for before in forward[name] if before in place] for name in row}
+        row.sort(key=lambda name: (mean(known[name]) if known[name] else 0.0, -reached[name]))
+        place.update({name: float(at) for at, name in enumerate(row)})
     return rows
 
 
@@ -147,7 +145,7 @@ def _beside(start: Place, end: Place, found: Layout) -> tuple[str, tuple[float, 
     """The way past the layers between two steps, or back: beside the boxes that stand there."""
     top, bottom = min(start.y, end.y), max(start.y, end.y)
     passed = [place for place in found.places.values() if top <= place.y <= bottom]
-    side = max(place.x for place in passed) + WIDTH + BESIDE * min(1.6, 0.55 + (bottom - top) / 900)
+    side = max(place.x for place in passed) + WIDTH + BESIDE * min(1.0, 0.4 + (bottom - top) / 1300)
     x1, y1, x2, y2 = start.x + WIDTH, start.y + HEIGHT / 2, end.x + WIDTH + 2, end.y + HEIGHT / 2
     path = f"M{x1:.0f} {y1:.0f}C{side:.0f} {y1:.0f} {side:.0f} {y2:.0f} {x2:.0f} {y2:.0f}"
     # Of a curve whose inner points lie at `side`, the middle lies three quarters of the way there.

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
@@ -11,9 +12,13 @@ from leitstand.identity.access import Principal
 from leitstand.insights import ingestion
 from leitstand.insights.ingestion import Latency
 from leitstand.insights.scope import Scope
+from panel_apps.series import every_day, moved
 
 if TYPE_CHECKING:
     import pandas as pd
+
+EVENTS = ["files", "accepted", "duplicates", "refused"]
+DOCUMENTS = ["ready", "failed", "waiting", "bytes"]
 
 
 @dataclass(frozen=True)
@@ -30,12 +35,26 @@ class Totals:
 
 
 @dataclass(frozen=True)
+class Before:
+    """The period before: key figures, and its days with those of the range that they are compared with.
+
+    Args:
+        events: `day`, `before_day`, `before_files`, `before_accepted`, `before_duplicates`, `before_refused`.
+        documents: `day`, `before_day`, `before_ready`, `before_failed`, `before_waiting`, `before_bytes`.
+    """
+
+    totals: Totals
+    events: "pd.DataFrame"
+    documents: "pd.DataFrame"
+
+
+@dataclass(frozen=True)
 class Answers:
     """Everything that the ingestion dashboard shows of one scope.
 
     Args:
         totals: of the range.
-        before: of the period that it is compared with; None without.
+        before: of the period that it is compared with, with its days; None without.
         events: `day`, `files`, `accepted`, `duplicates`, `refused`.
         files: `file`, `status`, `began`, `seconds`, `accepted`, `duplicates`, `refused`.
         refusals: `reason`, `events`, `replayed`, `last`.
@@ -46,7 +65,7 @@ class Answers:
     """
 
     totals: Totals
-    before: Totals | None
+    before: Before | None
     events: "pd.DataFrame"
     files: "pd.DataFrame"
     refusals: "pd.DataFrame"
@@ -66,7 +85,7 @@ def ask(session: Session, principal: Principal, scope: Scope, before: Scope | No
     time = {"since": scope.start_at, "until": scope.end_at}
     return Answers(
         totals=totals(session, principal, scope, events, documents),
-        before=_before(session, principal, before) if before else None,
+        before=_before(session, principal, scope, before) if before else None,
         events=events,
         files=ingestion.files(session, scope, principal=principal),
         refusals=ingestion.refusals(session, scope, principal=principal),
@@ -98,7 +117,12 @@ def days_with_any(session: Session, principal: Principal, scope: Scope) -> tuple
     return ingestion.days_with_any(session, scope, principal=principal)
 
 
-def _before(session: Session, principal: Principal, scope: Scope) -> Totals:
-    events = ingestion.files_by_day(session, scope, principal=principal)
-    documents = ingestion.documents_by_day(session, scope, principal=principal)
-    return totals(session, principal, scope, events, documents)
+def _before(session: Session, principal: Principal, scope: Scope, before: Scope) -> Before:
+    events = ingestion.files_by_day(session, before, principal=principal)
+    documents = ingestion.documents_by_day(session, before, principal=principal)
+    shift, until = scope.start - before.start, datetime.now(ZoneInfo(scope.zone)).date()
+    return Before(
+        totals(session, principal, before, events, documents),
+        moved(every_day(events, before.start, before.end), EVENTS, shift, until=until),
+        moved(every_day(documents, before.start, before.end), DOCUMENTS, shift, until=until),
+    )

@@ -46,6 +46,7 @@ TABLES: dict[str, Table[Answers]] = {
             count("refused", "Refused"),
         ),
         lambda answers: answers.events,
+        lambda answers: answers.before.events if answers.before else None,
     ),
     "documents": Table(
         "Documents by day of their upload",
@@ -57,6 +58,7 @@ TABLES: dict[str, Table[Answers]] = {
             Column("bytes", "Size", size),
         ),
         lambda answers: answers.documents,
+        lambda answers: answers.before.documents if answers.before else None,
     ),
     "files": Table("Event files", FILES, lambda answers: answers.files),
     "refusals": Table("Refused events by reason", REFUSALS, lambda answers: answers.refusals),

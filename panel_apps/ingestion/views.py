@@ -8,7 +8,8 @@ from panel_apps.ingestion.tables import FLOWS, JOBS, TABLES
 from panel_apps.ingestion.words import documents_words, events_words, tiles
 from panel_apps.parts import nothing, tiles_html
 from panel_apps.scoped import Snapshot
-from panel_apps.series import Unit, every_day, labels, summed, unit_of
+from panel_apps.series import before as columns_before
+from panel_apps.series import every_day, summed, unit_of
 from panel_apps.tables import to_html
 from panel_apps.view import ScopedView
 
@@ -34,17 +35,18 @@ class IngestionView(ScopedView):
     )  # fmt: skip
 
     def __init__(self) -> None:
-        super().__init__({"events": TimeChart(EVENTS), "documents": TimeChart(DOCUMENTS)})
+        super().__init__(
+            {"events": TimeChart(EVENTS, lead="accepted"), "documents": TimeChart(DOCUMENTS, lead="ready")}
+        )
 
     def show(self, snapshot: Snapshot[Answers]) -> None:
         """Put the data of a load into the components."""
         self.say_what_is_shown(snapshot)
-        answers, unit = snapshot.answers, unit_of(snapshot.scope.days)
+        answers = snapshot.answers
         self.put("figures", tiles_html(tiles(answers)))
-        self._chart("events", answers.events, EVENTS, events_words(answers.events), snapshot, unit)
-        self._chart(
-            "documents", answers.documents, DOCUMENTS, documents_words(answers.documents), snapshot, unit
-        )
+        said = {"events": events_words(answers.events), "documents": documents_words(answers.documents)}
+        for name, keys in (("events", EVENTS), ("documents", DOCUMENTS)):
+            self._chart(name, keys, said[name], snapshot)
         self._rows("files", answers.files, snapshot, "No event file was imported in this range.")
         self._rows("refusals", answers.refusals, snapshot, "No event was refused in this range.")
         self._rows(
@@ -55,18 +57,14 @@ class IngestionView(ScopedView):
         )
         self._work(answers)
 
-    def _chart(
-        self,
-        name: str,
-        daily: "pd.DataFrame",
-        keys: tuple[Series, ...],
-        said: str,
-        snapshot: Snapshot[Answers],
-        unit: Unit,
-    ) -> None:
-        days = every_day(daily, snapshot.scope.start, snapshot.scope.end)
-        rows = summed(days, [key.column for key in keys], unit)
-        self.draw(name, rows, labels(rows["at"], unit), said, snapshot, keys=keys)
+    def _chart(self, name: str, keys: tuple[Series, ...], said: str, snapshot: Snapshot[Answers]) -> None:
+        answers, scope, unit = snapshot.answers, snapshot.scope, unit_of(snapshot.scope.days)
+        columns = [key.column for key in keys]
+        rows = summed(every_day(getattr(answers, name), scope.start, scope.end), columns, unit)
+        earlier = None
+        if answers.before is not None:
+            earlier = summed(getattr(answers.before, name), columns_before(columns), unit)
+        self.draw(name, rows, unit, said, snapshot, keys=keys, before=earlier)
         self.tabulate(f"{name}_table", name, snapshot, newest_last=True)
 
     def _rows(self, name: str, rows: "pd.DataFrame", snapshot: Snapshot[Answers], none: str) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def tiles(answers: Answers) -> list[Tile]:
     """The key figures of the range, compared where that was asked."""
-    now, before = answers.totals, answers.before
+    now, before = answers.totals, answers.before.totals if answers.before else None
     sent, read = now.accepted + now.refused, now.ready + now.failed
 
     def change(figure: Callable[[Totals], float], *, judged: bool = False) -> str:

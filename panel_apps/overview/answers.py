@@ -6,18 +6,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
-from leitstand.insights import (
-    activity,
-    companions,
-    completion,
-    popularity,
-    retention,
-    steps,
-    traffic,
-)
+from leitstand.insights import companions, popularity, retention, steps
 from leitstand.insights.opening import open_facts
-from leitstand.insights.scope import DAY, Scope
-from panel_apps.key_figures import Figures, figures
+from leitstand.insights.scope import Scope
+from panel_apps.periods import Before, Period, period, period_before
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,11 +20,8 @@ class Answers:
     """Everything that the overview shows of one scope.
 
     Args:
-        figures: of the range.
-        before: of the period before; None where no comparison is wanted.
-        traffic: `day`, `viewed`, `started`, `completed`, every day until today.
-        active: `day`, `dau`, `wau`, `mau`.
-        completion: `day`, `started`, `completed`, `rate`, `immature`.
+        now: the range.
+        before: the period that it is compared with; None without.
         steps: `step`, `reached`, `dropped`, `drop_off`.
         top: `companion`, `runs`, `completed`, `active_users`.
         popular: `companion`, `score`.
@@ -40,11 +29,8 @@ class Answers:
         as_of: up to when the figures are complete.
     """
 
-    figures: Figures
-    before: Figures | None
-    traffic: "pd.DataFrame"
-    active: "pd.DataFrame"
-    completion: "pd.DataFrame"
+    now: Period
+    before: Before | None
     steps: "pd.DataFrame"
     top: "pd.DataFrame"
     popular: "pd.DataFrame"
@@ -53,17 +39,12 @@ class Answers:
 
 
 def ask(session: Session, scope: Scope, before: Scope | None) -> Answers:
-    """Ask every question of the overview about a scope, and the key figures of the one before."""
+    """Ask every question of the overview about a scope, and the same of the one before."""
     with open_facts(session, scope) as facts:
-        active = activity.by_day(facts, scope)
-        daily = traffic.traffic(facts, scope, dense=True)
-        shown_until = max(active["day"], default=scope.end - DAY)
+        now = period(facts, scope)
         return Answers(
-            figures=figures(facts, scope),
-            before=figures(facts, before) if before else None,
-            traffic=daily[daily["day"] <= shown_until],
-            active=active,
-            completion=completion.by_day(facts, scope),
+            now=now,
+            before=period_before(facts, scope, before, now),
             steps=steps.steps(facts, scope),
             top=companions.top(facts, scope),
             popular=popularity.popular(facts, scope),

@@ -16,4 +16,4 @@ class OverviewStore(ScopedStore):
 
     def nothing_in(self, answers: Answers) -> bool:
         """Whether no event occurred and no run began."""
-        return not answers.figures.events and not answers.figures.runs.viewed
+        return not answers.now.figures.events and not answers.now.figures.runs.viewed

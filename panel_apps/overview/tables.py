@@ -1,14 +1,12 @@
 """The tables of the overview: what the page shows and the files hold."""
 
-from panel_apps.common_tables import ACTIVE_USERS, COMPLETION, RETENTION, STEPS, TRAFFIC
+from panel_apps.common_tables import PERIOD, RETENTION, STEPS
 from panel_apps.overview.answers import Answers
 from panel_apps.overview.parts import score
 from panel_apps.tables import Column, Table, count, text
 
 TABLES: dict[str, Table[Answers]] = {
-    "traffic": Table("Runs by day", TRAFFIC, lambda answers: answers.traffic),
-    "active-users": Table("Active users by day", ACTIVE_USERS, lambda answers: answers.active),
-    "completion": Table("Completion by day of the start", COMPLETION, lambda answers: answers.completion),
+    **PERIOD,
     "steps": Table("Steps", STEPS, lambda answers: answers.steps),
     "top-companions": Table(
         "Most used companions",

@@ -1,12 +1,10 @@
 """How the overview looks: its components by name, and what a load puts into them."""
 
-from panel_apps.charts import TimeChart
-from panel_apps.common_charts import ACTIVE, COMPLETION, TRAFFIC, show_active, show_completion, show_traffic
-from panel_apps.key_figures import tiles
+from panel_apps.common_charts import runs_and_people, show_runs_and_people
 from panel_apps.overview import parts
 from panel_apps.overview.answers import Answers
 from panel_apps.overview.tables import TABLES
-from panel_apps.parts import funnel, tiles_html
+from panel_apps.parts import funnel
 from panel_apps.retention_grid import retention_grid
 from panel_apps.scoped import Snapshot
 from panel_apps.view import ScopedView
@@ -22,22 +20,13 @@ class OverviewView(ScopedView):
     )  # fmt: skip
 
     def __init__(self) -> None:
-        super().__init__(
-            {
-                "traffic": TimeChart(TRAFFIC),
-                "active": TimeChart(ACTIVE),
-                "completion": TimeChart(COMPLETION, share=True),
-            }
-        )
+        super().__init__(runs_and_people())
 
     def show(self, snapshot: Snapshot[Answers]) -> None:
         """Put the data of a load into the components."""
         self.say_what_is_shown(snapshot)
         answers, scope = snapshot.answers, snapshot.scope
-        self.put("figures", tiles_html(tiles(answers.figures, answers.before)))
-        show_traffic(self, snapshot, answers.traffic)
-        show_active(self, snapshot, answers.active)
-        show_completion(self, snapshot, answers.traffic, answers.figures.runs)
+        show_runs_and_people(self, snapshot, answers.now, answers.before)
         self.put("steps", funnel(answers.steps) + self.file("steps", snapshot))
         self.put("companions", parts.companions_table(answers.top) + self.file("top-companions", snapshot))
         self.put("popular", parts.popular_table(answers.popular) + self.file("popular", snapshot))

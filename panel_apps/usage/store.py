@@ -1,16 +1,18 @@
 """The usage dashboard's choices and data."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import ClassVar
 
 from sqlalchemy.orm import Session
 
 from leitstand.insights.scope import Scope
-from panel_apps.ranges import PRESETS, Suggestion
+from panel_apps.ranges import ALL, PRESETS, Suggestion
 from panel_apps.scoped import ScopedStore
 from panel_apps.usage.answers import Answers, ask
+from serving.shell.formats import day
 
 USUAL = "last-365"
+LENGTH = timedelta(days=365)
 
 
 class UsageStore(ScopedStore):
@@ -27,5 +29,11 @@ class UsageStore(ScopedStore):
         return not answers.months[["events", "runs"]].to_numpy().any()
 
     def suggest(self, session: Session, scope: Scope, today: date) -> Suggestion:
-        """A year: usage is looked at by month."""
-        return Suggestion(USUAL, f"{PRESETS[USUAL]}: usage is counted by month.")
+        """A year: usage is looked at by month; all there is where nothing happened in it."""
+        _, newest = self.days_with_data(session, scope)
+        longest = PRESETS[USUAL].lower()
+        if newest is None or newest > today - LENGTH:
+            return Suggestion(USUAL, f"{PRESETS[USUAL]}: usage is counted by month.")
+        return Suggestion(
+            ALL, f"All there is: nothing happened in the {longest} (the newest event is of {day(newest)})."
+        )

@@ -33,7 +33,7 @@ class UsageView(ScopedView):
         rows["at"] = [max(at, snapshot.scope.start) for at in rows["at"]]
         times = labels(answers.months["month"], "month")
         said = {name: months_words(answers.months, name, name) for name in ("events", "runs")}
-        self.draw("events", rows, times, said["events"], snapshot, keys=EVENTS)
-        self.draw("runs", rows, times, said["runs"], snapshot, keys=RUNS)
-        self.draw("people", rows, times, people_words(answers.months), snapshot, keys=PEOPLE)
+        self.draw("events", rows, "month", said["events"], snapshot, keys=EVENTS, times=times)
+        self.draw("runs", rows, "month", said["runs"], snapshot, keys=RUNS, times=times)
+        self.draw("people", rows, "month", people_words(answers.months), snapshot, keys=PEOPLE, times=times)
         self.tabulate("months", "months", snapshot, newest_last=True)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -13,24 +12,19 @@ from sqlalchemy.orm import Session
 from leitstand.db.engine import get_engine
 from leitstand.db.models import SavedView, Workspace
 from leitstand.embedded.postgres import Cluster
-from leitstand.identity import sessions
-from leitstand.identity.sessions import COOKIE
-from panel_apps import scoped
 from panel_apps.serve import APPLICATIONS
-from tests.integration.panel_apps.support import Log, Running, import_log, make_log, running
-from tests.people import PASSWORD, join
-from tests.services import cloned_database
+from tests.browser.dashboards import READY, open_page, serving, token_of
+from tests.integration.panel_apps.support import Log, Running, import_log, make_log
 
 DAY = timedelta(days=1)
-READY = ".dashboard[aria-busy=false]"
 PATHS = sorted(APPLICATIONS)
 
 
 class Served:
     """A running server with an event log, and the token of an owner and of an analyst."""
 
-    def __init__(self, server: Running, log: Log, workspace_id: UUID, tokens: dict[str, str]) -> None:
-        self.server, self.log, self.workspace_id, self.tokens = server, log, workspace_id, tokens
+    def __init__(self, server: Running, log: Log, tokens: dict[str, str]) -> None:
+        self.server, self.log, self.tokens = server, log, tokens
 
 
 @pytest.fixture(scope="module")
@@ -38,25 +32,18 @@ def served(
     cluster: Cluster, services: dict[str, object], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     """One server for all the tests of this file."""
-    for memory in (scoped.ANSWERS, scoped.NAMES, scoped.SUGGESTIONS):
-        memory.clear()
-    with cloned_database(cluster, services):
+    log = make_log(datetime.now(UTC).date())
+
+    def prepare() -> dict[str, str]:
         with Session(get_engine(), expire_on_commit=False) as session:
             workspace = Workspace(slug="demo", name="Demo")
             session.add(workspace)
             session.commit()
-            log = make_log(datetime.now(UTC).date())
             import_log(get_engine(), tmp_path_factory.mktemp("log"), workspace, log)
-            tokens = {role: _token(session, workspace, role) for role in ("owner", "analyst")}
-        with running() as server:
-            yield Served(server, log, workspace.id, tokens)
+            return {role: token_of(session, workspace, role) for role in ("owner", "analyst")}
 
-
-def _token(session: Session, workspace: Workspace, role: str) -> str:
-    person = join(session, workspace, role=role)
-    token = sessions.sign_in(session, email=person.email, password=PASSWORD, address="", user_agent="").token
-    session.commit()
-    return token
+    with serving(cluster, services, prepare) as (server, tokens):
+        yield Served(server, log, tokens)
 
 
 Open = Callable[..., Page]
@@ -66,15 +53,11 @@ Open = Callable[..., Page]
 def opened(served: Served, new_context: Callable[..., BrowserContext]) -> Open:
     """Opens a dashboard as somebody, and waits until it shows its data."""
 
-    def open_page(path: str, role: str = "owner", **options: object) -> Page:
+    def open_as(path: str, role: str = "owner", **options: object) -> Page:
         context = new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
-        context.add_cookies([{"name": COOKIE, "value": served.tokens[role], "url": served.server.address}])
-        page = context.new_page()
-        page.goto(f"{served.server.address}/insights{path}")
-        page.wait_for_selector(READY)
-        return page
+        return open_page(context, served.server, served.tokens[role], path)
 
-    return open_page
+    return open_as
 
 
 @pytest.mark.parametrize("path", PATHS)

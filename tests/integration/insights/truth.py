@@ -4,16 +4,26 @@ What each figure means: demo/events/DEFINITIONS.md. Integers and text must be eq
 """
 
 import csv
+import gzip
 import json
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+from uuid import UUID
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from leitstand.events.importer import import_file
+from leitstand.identity.workspaces import ensure_workspace
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDERS = (ROOT / "demo" / "events", ROOT.parent / "shared" / "data" / "events")
 TOLERANCE = 0.001
+# The activity of whoever completes a run by taking part in it.
+JOINED = "JOINED"
 
 
 @dataclass(frozen=True)
@@ -47,19 +57,65 @@ class Truth:
         return str(self.figures["local_timezone"])
 
     @property
+    def rule(self) -> dict[str, Any]:
+        """What completes a run by the truth; empty where nothing does."""
+        found: dict[str, Any] = (self.figures["completion"] or {}).get("rule", {})
+        return found
+
+    @property
+    def participants(self) -> int:
+        """How many different actors complete a run by taking part; 0 where another rule holds."""
+        return int(self.rule["value"]) if self.rule.get("kind") == "min_actors" else 0
+
+    @property
     def end_steps(self) -> list[str]:
         """The activities that complete a run; an import has no other rule."""
-        rule = (self.figures["completion"] or {}).get("rule", {})
-        return list(rule["values"]) if rule.get("kind") == "activity" else []
+        return [JOINED] if self.participants else list(self.rule.get("values", []))
+
+    def importable(self, folder: Path) -> Path:
+        """The log as an import can complete its runs.
+
+        Where a run is completed by so many participants, the first event of the last of them gets an activity of its
+        own, in a copy in `folder`: nothing else of the log is changed.
+        """
+        if not self.participants:
+            return self.events_file
+        path = folder / f"{self.figures['dataset']}.csv"
+        seen: dict[str, set[str]] = {}
+        with opened(self.events_file) as source, path.open("w", newline="") as out:
+            rows = csv.DictReader(source)
+            writer = csv.DictWriter(out, rows.fieldnames or [])
+            writer.writeheader()
+            for row in rows:
+                actors = seen.setdefault(row["session_id"], set())
+                before = len(actors)
+                actors |= {row["actor_id"]} - {""}
+                if before < len(actors) == self.participants:
+                    row["activity"] = JOINED
+                writer.writerow(row)
+        return path
 
     @property
     def funnel(self) -> list[str]:
         return [row["step"] for row in self.figures.get("funnel") or []]
 
-    @property
-    def completion_is_ours(self) -> bool:
-        """Whether what depends on completion can be compared: there is no rule, or one that an import knows."""
-        return self.figures["completion"] is None or bool(self.end_steps)
+
+def opened(log: Path) -> TextIO:
+    """A log as text, packed or not."""
+    if log.suffix == ".gz":
+        return gzip.open(log, "rt", newline="")  # type: ignore[return-value]
+    return log.open(newline="")
+
+
+def imported(engine: Engine, truth: Truth, folder: Path, slug: str = "truth") -> UUID:
+    """The workspace of a log that was imported whole."""
+    with Session(engine) as session, session.begin():
+        made = ensure_workspace(session, slug=slug, zone=truth.zone).id
+    result = import_file(
+        engine, truth.importable(folder), workspace_id=made, complete=truth.end_steps, steps=truth.funnel
+    )
+    assert (result.counts.accepted, result.counts.refused) == (truth.figures["events"], 0)
+    return made
 
 
 def truths() -> list[Truth]:

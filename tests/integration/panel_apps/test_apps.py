@@ -2,12 +2,13 @@
 
 import csv
 import io
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
 from leitstand.db.models import Companion, Document, Item, Workspace
@@ -21,7 +22,8 @@ from panel_apps.ingestion.store import IngestionStore
 from panel_apps.overview.store import OverviewStore
 from panel_apps.scoped import ScopedStore
 from panel_apps.serve import APPLICATIONS
-from tests.integration.panel_apps.support import HOSTILE, Log
+from panel_apps.usage.store import UsageStore
+from tests.integration.panel_apps.support import HOSTILE, Log, import_log, make_log
 from tests.integration.panel_apps.test_store import sign_in
 from tests.people import Visitor as Client
 from tests.people import join
@@ -105,7 +107,7 @@ def test_without_a_companion_the_one_used_most_is_shown(person: Visitor, log: Lo
     store = CompanionStore(person, range="all")
     snapshot = store.load()
     assert snapshot.companion == most
-    assert snapshot.answers.figures.runs.viewed == runs[most]
+    assert snapshot.answers.now.figures.runs.viewed == runs[most]
     assert store.companion == str(snapshot.scope.companion_id)
     assert snapshot.answers.versions["viewed"].sum() == runs[most]
 
@@ -118,10 +120,10 @@ def test_a_tag_chooses_its_companions_and_an_unknown_one_is_told(
     expected = len(log.of(log.runs[-1][0], log.today, "triage"))
     store = OverviewStore(person, range="all", tag="health")
     assert store.tags() == ["health"]
-    assert store.load().answers.figures.runs.viewed == expected
+    assert store.load().answers.now.figures.runs.viewed == expected
     store = OverviewStore(person, range="all", tag="nobody's\x00")
     snapshot = store.load()
-    assert snapshot.answers.figures.runs.viewed == len(log.runs)
+    assert snapshot.answers.now.figures.runs.viewed == len(log.runs)
     assert "No companion has the tag" in snapshot.notices[0]
     assert store.tag == "*"
 
@@ -206,3 +208,14 @@ def test_documents_of_a_private_space_are_in_its_owner_s_figures_alone(
     session.commit()
     assert IngestionStore(person).load().answers.totals.failed == 1
     assert IngestionStore(other).load().answers.totals.failed == 0
+
+
+def test_usage_of_long_ago_opens_on_all_there_is_and_says_why(
+    engine: Engine, workspace: Workspace, person: Visitor, tmp_path: Path
+) -> None:
+    old = make_log(datetime.now(UTC).date() - 800 * DAY)
+    import_log(engine, tmp_path, workspace, old)
+    snapshot = UsageStore(person).load()
+    assert not snapshot.empty
+    assert int(snapshot.answers.months["runs"].sum()) == len(old.runs)
+    assert "nothing happened in the last 365 days" in snapshot.range.why

@@ -33,13 +33,13 @@ def test_figures_are_those_of_the_log(analyst: Visitor, log: Log) -> None:
     snapshot = store.load()
     now = log.of(log.today - 6 * DAY, log.today)
     before = log.of(log.today - 13 * DAY, log.today - 7 * DAY)
-    figures = snapshot.answers.figures
+    figures = snapshot.answers.now.figures
     assert (figures.runs.viewed, figures.runs.completed) == (len(now), sum(run[3] for run in now))
     assert figures.active_users == len({run[2] for run in now})
     assert figures.events == 2 * len(now)
-    assert list(snapshot.answers.traffic["viewed"]) == [len(log.of(day, day)) for day in _days(log, 7)]
+    assert list(snapshot.answers.now.traffic["viewed"]) == [len(log.of(day, day)) for day in _days(log, 7)]
     assert snapshot.answers.before is not None
-    assert snapshot.answers.before.runs.viewed in {
+    assert snapshot.answers.before.figures.runs.viewed in {
         len(before),
         len(before) - len(log.of(log.today - 7 * DAY, log.today - 7 * DAY)),
     }
@@ -52,7 +52,7 @@ def test_one_companion_by_id_or_name(analyst: Visitor, log: Log, session: Sessio
     for word in (str(companion.id), HOSTILE):
         store = OverviewStore(analyst, companion=word)
         snapshot = store.load()
-        assert snapshot.answers.figures.runs.viewed == expected
+        assert snapshot.answers.now.figures.runs.viewed == expected
         assert store.companion == str(companion.id)
         assert snapshot.companion == HOSTILE
 
@@ -80,7 +80,7 @@ def test_what_an_address_can_not_say_is_corrected_and_named(
     snapshot = store.load()
     assert len(snapshot.notices) == 1
     assert len(snapshot.notices[0]) < 250
-    assert snapshot.answers.figures == usual.answers.figures
+    assert snapshot.answers.now.figures == usual.answers.now.figures
     assert getattr(store, choice) != word
     assert not store.load().notices  # the corrected address is right
 
@@ -91,7 +91,7 @@ def test_nothing_of_another_workspace(analyst: Visitor, log: Log, session: Sessi
     session.commit()
     stranger = sign_in(session, join(session, other, role="owner"))
     triage = session.scalars(select(Item).where(Item.external_key == "triage")).one()
-    assert OverviewStore(analyst, range="all").load().answers.figures.events > 0
+    assert OverviewStore(analyst, range="all").load().answers.now.figures.events > 0
     for companion in ("all", "triage", str(triage.id)):
         snapshot = OverviewStore(stranger, range="all", companion=companion).load()
         assert snapshot.empty
@@ -172,7 +172,7 @@ def test_an_empty_workspace_has_an_answer_to_everything(analyst: Visitor) -> Non
 def test_all_there_is_has_nothing_before_it(analyst: Visitor, log: Log) -> None:
     snapshot = OverviewStore(analyst, range="all").load()
     assert snapshot.answers.before is None
-    assert snapshot.answers.figures.runs.viewed == len(log.runs)
+    assert snapshot.answers.now.figures.runs.viewed == len(log.runs)
 
 
 def _days(log: Log, count: int) -> list[object]:
