@@ -1,29 +1,44 @@
-"""Backup of the secrets: the files of the secrets folder, what came by the environment instead, and the public keys."""
+"""Backup of the secrets: the files of the secrets folder, what came by the environment instead, and the public keys.
+
+Beside them the sealed archive holds what is known of it (`inventory.json`) and the key of the fingerprints, so that a
+copy can be checked on a machine that has nothing but the copy and a key.
+"""
 
 import hashlib
 import io
+import json
 import tarfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
-from leitstand.backups import keys
+from leitstand.backups import keys, secret_copies
 from leitstand.backups.parts import Part
 from leitstand.backups.sealing import Content, seal
+from leitstand.backups.secret_fingerprints import FILE as FINGERPRINT_FILE
+from leitstand.backups.secret_fingerprints import fingerprint_key, fingerprints
 from leitstand.backups.work import Job, Outcome
 from leitstand.errors import PreconditionFailed
 from leitstand.settings import Settings
+from leitstand.telemetry.logs import get_logger
 
 ENGINE = "age"
 NAME = "secrets.tar.zst.age"
+FOLDER, PREFIX = "secrets/", "secrets/leitstand_"
+INVENTORY = "inventory.json"
+
+log = get_logger("backups")
 
 
 def take(job: Job) -> Outcome:
-    """Encrypt and store every secret; the manifest names them and holds no value and no hash of one.
+    """Encrypt every secret and store it in two places; the manifest names them and holds no value.
+
+    A second place that can't be written does not stop the first: the manifest says so, under `copy`.
 
     Raises:
-        PreconditionFailed: there is no secret, which can't be right.
+        PreconditionFailed: there is no secret, which can't be right, or every key that would open them lies here.
     """
     secrets = gather(job.settings)
     if not secrets:
@@ -31,24 +46,47 @@ def take(job: Job) -> Outcome:
             f"There is no secret in {job.settings.secrets_dir} and none in the environment.",
             hint="Check LEITSTAND_DATA_DIR.",
         )
-    body = _packed({**secrets, **_public_keys(job.settings)})
+    keys.check_offline(job.settings, job.recipients)
+    at, key = datetime.now(UTC), fingerprint_key(job.settings)
+    inventory = {"inventory": sorted(secrets), "fingerprints": fingerprints(key, secrets)}
+    known = {"id": str(job.backup_id), "made_at": at.isoformat(), **inventory}
+    body = packed(
+        {
+            **secrets,
+            f"keys/{keys.RECIPIENTS}": ("\n".join(job.recipients) + "\n").encode(),
+            f"keys/{FINGERPRINT_FILE}": key,
+            INVENTORY: json.dumps(known).encode(),
+        }
+    )
     sealed = seal(body, keys.parsed(job.recipients))
+    copy = _copy(job, sealed, at)
     stored = job.storage.put_bytes(job.bucket, f"{job.prefix}{NAME}", sealed)
     manifest = {
-        "inventory": sorted(secrets),
+        **inventory,
+        "copy": copy,
         "parts": [vars(Part(stored.key, stored.bytes, stored.sha256))],
         "content": vars(Content(len(body), hashlib.sha256(body).hexdigest())),
     }
     return Outcome(manifest, stored.bytes)
 
 
+def _copy(job: Job, sealed: bytes, at: datetime) -> dict[str, str]:
+    try:
+        path = secret_copies.keep_copy(job.settings, sealed, at=at, backup_id=job.backup_id)
+    except OSError as error:
+        reason = f"{error.strerror or type(error).__name__}: {secret_copies.copies_dir(job.settings)}"
+        log.exception("second copy of the secrets failed", backup=str(job.backup_id), reason=reason)
+        return {"path": "", "error": reason}
+    return {"path": str(path), "error": ""}
+
+
 def gather(settings: Settings) -> dict[str, bytes]:
     """Every secret by the name of the file that holds it, or would hold it."""
-    found = {f"secrets/{path.name}": path.read_bytes() for path in _files(settings)}
+    found = {f"{FOLDER}{path.name}": path.read_bytes() for path in _files(settings)}
     for name in type(settings).model_fields:
         value: Any = getattr(settings, name)
         if isinstance(value, SecretStr) and value.get_secret_value():
-            found.setdefault(f"secrets/leitstand_{name}", value.get_secret_value().encode())
+            found.setdefault(f"{PREFIX}{name}", value.get_secret_value().encode())
     return found
 
 
@@ -61,11 +99,8 @@ def _files(settings: Settings) -> list[Path]:
     )
 
 
-def _public_keys(settings: Settings) -> dict[str, bytes]:
-    return {f"keys/{keys.RECIPIENTS}": ("\n".join(keys.recipients_of(settings)) + "\n").encode()}
-
-
-def _packed(files: dict[str, bytes]) -> bytes:
+def packed(files: dict[str, bytes]) -> bytes:
+    """Files as one archive, to be sealed."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
         for name, content in sorted(files.items()):
