@@ -90,6 +90,30 @@ def gather(settings: Settings) -> dict[str, bytes]:
     return found
 
 
+def held_in_files(settings: Settings) -> list[str]:
+    """The secret settings that have the value of their file, and so change with it."""
+    return [name for name, value in _of_files(settings).items() if _plain(settings, name) == value]
+
+
+def reread(settings: Settings, names: list[str]) -> Settings:
+    """The same settings, with these secrets as their files are now."""
+    now = _of_files(settings)
+    changed = {name: now[name] for name in names if name in now and now[name] != _plain(settings, name)}
+    values = {name: SecretStr(value) for name, value in changed.items()}
+    return settings.model_copy(update=values) if values else settings
+
+
+def _of_files(settings: Settings) -> dict[str, str]:
+    paths = {name: settings.data_dir / f"{PREFIX}{name}" for name in type(settings).model_fields}
+    secret = {name: path for name, path in paths.items() if isinstance(getattr(settings, name), SecretStr)}
+    return {name: path.read_text().strip() for name, path in secret.items() if path.is_file()}
+
+
+def _plain(settings: Settings, name: str) -> str:
+    value: SecretStr = getattr(settings, name)
+    return value.get_secret_value()
+
+
 def _files(settings: Settings) -> list[Path]:
     folder = settings.secrets_dir
     return (

@@ -64,7 +64,7 @@ class ObjectStore:
         """Write the credential, the signing keys and the certificate of the inner ports."""
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         (self.data / "volumes").mkdir(exist_ok=True, mode=0o700)
-        self.accept()
+        self.accept((self.access_key, self.secret_key))
         if not (self.data / "signing-keys.json").exists():
             write_private(self.data / "signing-keys.json", signing_keys())
         if not (self.certificate.exists() and self.private_key.exists()):
@@ -72,15 +72,14 @@ class ObjectStore:
             write_private(self.private_key, key)
             write_private(self.certificate, certificate)
 
-    def accept(self, *more: tuple[str, str]) -> None:
-        """Write the credentials that S3 takes: its own and, while they are replaced, others (access key, secret key).
+    def accept(self, *credentials: tuple[str, str]) -> None:
+        """Write the credentials (access key, secret key) that S3 takes: its own or, while it is replaced, two.
 
         A running store takes them up at SIGHUP, without losing a request.
         """
-        pairs = dict([*more, (self.access_key, self.secret_key)])
-        credentials = [{"accessKey": access, "secretKey": secret} for access, secret in pairs.items()]
+        listed = [{"accessKey": access, "secretKey": secret} for access, secret in dict(credentials).items()]
         actions = ["Admin", "Read", "List", "Tagging", "Write"]
-        identities = [{"name": "leitstand", "credentials": credentials, "actions": actions}]
+        identities = [{"name": "leitstand", "credentials": listed, "actions": actions}]
         write_private(self.data / "s3.json", json.dumps({"identities": identities}))
 
     def accepted(self) -> list[tuple[str, str]]:

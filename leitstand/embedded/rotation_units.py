@@ -143,8 +143,8 @@ def pair_fits(environment: Environment, access_key: str, secret_key: str) -> boo
     return True
 
 
-def _reload(environment: Environment, store: ObjectStore, *more: tuple[str, str]) -> None:
-    store.accept(*more)
+def _reload(environment: Environment, *credentials: tuple[str, str]) -> None:
+    ObjectStore(environment.objects_dir, environment.port, "", "").accept(*credentials)
     for known in processes.known(environment.pids_dir):
         if known.name == OBJECTS.name:
             known.signal(signal.SIGHUP)
@@ -152,8 +152,8 @@ def _reload(environment: Environment, store: ObjectStore, *more: tuple[str, str]
 
 def _accept_pair(environment: Environment, values: Values) -> None:
     """Both credentials are taken from here on, until the old one is retired."""
-    new, store = _pair(values), programs.store(environment)
-    _reload(environment, store, *store.accepted(), new)
+    new = _pair(values)
+    _reload(environment, *ObjectStore(environment.objects_dir, environment.port, "", "").accepted(), new)
     deadline = time.monotonic() + ACCEPT_SECONDS
     while not pair_fits(environment, *new):
         if time.monotonic() > deadline:
@@ -165,8 +165,7 @@ def _accept_pair(environment: Environment, values: Values) -> None:
 
 
 def _retire_pair(environment: Environment, values: Values) -> None:
-    access_key, secret_key = _pair(values)
-    _reload(environment, ObjectStore(environment.objects_dir, environment.port, access_key, secret_key))
+    _reload(environment, _pair(values))
 
 
 def _new_inner(environment: Environment, _: bool) -> Values:

@@ -35,10 +35,10 @@ class Finding:
 
 
 class Redactor:
-    """Knows the secrets of an environment."""
+    """Knows the secrets of an environment, as they are and, around a rotation, as they were."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._values = _values(settings)
+    def __init__(self, *settings: Settings) -> None:
+        self._values = {value: name for one in settings for value, name in _values(one).items()}
 
     def findings(self, notebook: Any) -> list[Finding]:
         """Every cell of a notebook, its source, outputs and metadata, with the kind of secret in it."""
