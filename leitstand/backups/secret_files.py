@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ ENGINE = "age"
 NAME = "secrets.tar.zst.age"
 FOLDER, PREFIX = "secrets/", "secrets/leitstand_"
 INVENTORY = "inventory.json"
+# Without these nothing of an environment comes back.
+NEEDED = ("database_password", "s3_access_key", "s3_secret_key", "session_secret")
 
 log = get_logger("backups")
 
@@ -38,13 +41,19 @@ def take(job: Job) -> Outcome:
     A second place that can't be written does not stop the first: the manifest says so, under `copy`.
 
     Raises:
-        PreconditionFailed: there is no secret, which can't be right, or every key that would open them lies here.
+        PreconditionFailed: there is no secret, or one is missing that is needed, which can't be right; or every key
+            that would open them lies here.
     """
     secrets = gather(job.settings)
     if not secrets:
         raise PreconditionFailed(
             f"There is no secret in {job.settings.secrets_dir} and none in the environment.",
             hint="Check LEITSTAND_DATA_DIR.",
+        )
+    if lost := lacking(job.settings, secrets):
+        raise PreconditionFailed(
+            f"A backup without {', '.join(lost)} would not bring this environment back.",
+            hint="Put back what is lost: leitstand secrets restore shows it first.",
         )
     keys.check_offline(job.settings, job.recipients)
     at, key = datetime.now(UTC), fingerprint_key(job.settings)
@@ -88,6 +97,14 @@ def gather(settings: Settings) -> dict[str, bytes]:
         if isinstance(value, SecretStr) and value.get_secret_value():
             found.setdefault(f"{PREFIX}{name}", value.get_secret_value().encode())
     return found
+
+
+def lacking(settings: Settings, names: Iterable[str]) -> list[str]:
+    """The secrets without which nothing comes back that are not among `names`."""
+    needed = {f"{PREFIX}{name}" for name in NEEDED}
+    if settings.database_url_override:
+        needed.discard(f"{PREFIX}database_password")
+    return sorted(needed - set(names))
 
 
 def held_in_files(settings: Settings) -> list[str]:

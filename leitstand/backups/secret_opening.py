@@ -97,6 +97,11 @@ def open_stored(settings: Settings, manifest: dict[str, Any], own: list[Any]) ->
     )
     if sorted(opened.secrets) != manifest["inventory"]:
         raise IntegrityFailed("The secrets are not those of the inventory.")
+    if lost := secret_files.lacking(settings, opened.secrets):
+        raise IntegrityFailed(
+            f"The backup {manifest['id']} lacks {', '.join(lost)}: it would not bring this environment back.",
+            hint="Use an earlier backup; leitstand backup list --kind secrets shows them.",
+        )
     return opened
 
 

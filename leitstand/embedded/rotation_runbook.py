@@ -123,7 +123,9 @@ class RotateEverything:
         copy = secret_copies.copy_of(settings, str(newest.id)) if newest else None
         self._either("the second place has that backup", copy is not None, copy or "no copy")
         away = [one for one in recipients(settings) if one["offline"]]
-        self.evidence.check("one recipient is offline", bool(away), f"{len(away)} kept elsewhere")
+        self.evidence.check(
+            "one recipient is offline", bool(away), f"{len(away)} not of this machine's own keys"
+        )
         if any(one["still_here"] for one in away):
             self.evidence.skip("the offline key is away from here", "it still lies in keys/: move it now")
         return self.evidence.table(first)

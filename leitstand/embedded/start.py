@@ -307,7 +307,9 @@ class _Start:
     def _look_after_secrets(self) -> None:
         """Note what a killed rotation had begun, and back up what has changed; neither keeps anybody from working."""
         from leitstand.embedded import rotation_record
+        from leitstand.telemetry.logs import configure_logging
 
+        configure_logging("up", "WARNING")
         if self.settled:
             names = ", ".join(self.settled)
             self.tell.note(f"A rotation of secrets that was cut short is finished: {names}.")

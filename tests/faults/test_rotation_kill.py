@@ -110,7 +110,7 @@ def test_what_runs_goes_on_and_the_next_run_finishes(rotating: Rotating, name: s
         die_at(rotating, name, point)
         assert connection.exec_driver_sql("SELECT 1").scalar() == 1
         begun = rotation_journal.pending(here)
-        if name == "objects" and begun:
+        if name == "objects" and begun and point != "before forgetting":
             assert pair_fits(here, *storage_before), "who read the old pair at its start is still served"
         agreed = rotation.plan(here, [name])
         assert {step.what for step in agreed.steps} == {rotation.FINISH if begun else rotation.ROTATE}
