@@ -27,6 +27,29 @@ def run_backup_of(kind: Kind) -> dict[str, Any]:
     }
 
 
+@task(name="back-up-secrets", retries=2, retry_delay_seconds=[30, 120], retry_condition_fn=worth_retrying)
+def back_up_secrets_if(only_changed: bool) -> dict[str, Any]:
+    """Make the backup of the secrets in both places, unless nothing has changed and that is enough."""
+    from leitstand.backups.secret_backups import back_up_secrets
+
+    backup = back_up_secrets(get_engine(), get_settings(), only_changed=only_changed)
+    say(
+        f"Backup {backup.id} of {len(backup.manifest['inventory'])} secrets"
+        if backup
+        else "Nothing has changed"
+    )
+    return {
+        "id": str(backup.id) if backup else None,
+        "copy": backup.manifest["copy"]["path"] if backup else None,
+    }
+
+
+@flow(name="backup-secrets")
+def back_up_all_secrets(only_changed: bool = False) -> Any:
+    """Back up the secrets into two places."""
+    return once("backup-secrets", lambda: back_up_secrets_if(only_changed))
+
+
 @flow(name="backup")
 def back_up(kind: Kind = "postgres") -> Any:
     """Back up the database, the objects or the secrets."""

@@ -102,6 +102,10 @@ class Settings(BaseSettings):
     session_secret: SecretStr = Field(
         SecretStr(""), description="Key that signs CSRF tokens and the dashboards' tokens."
     )
+    session_secret_previous: SecretStr = Field(
+        SecretStr(""),
+        description="Earlier session secrets, written by `leitstand secrets rotate`, so that open pages and links in mails go on working.",
+    )
     session_hours: int = Field(12, ge=1, description="Hours of inactivity after which a session ends.")
     cookie_secure: bool = Field(False, description="Mark cookies Secure; true wherever TLS is in front.")
     sign_in_attempts: int = Field(
@@ -148,6 +152,15 @@ class Settings(BaseSettings):
     backup_recipients: str = Field(
         "",
         description="age public keys that backups are encrypted to, separated by spaces; empty: those in <data_dir>/keys.",
+    )
+
+    secrets_copy_dir: str = Field(
+        "",
+        description="Folder for a second, encrypted copy of the secrets' backups, best on another machine's disk; empty: <data_dir>/secret-copies.",
+    )
+    offline_key_file: str = Field(
+        "",
+        description="File of the offline recovery key (age) while it is plugged in, for the drill secrets-decrypt; empty: a key of this machine is used.",
     )
 
     notebooks_dir: Path = Field(

@@ -5,13 +5,14 @@ import hmac
 import re
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from fastapi import Request, Response
 
 from leitstand.companions.runs import visitor_key
 from leitstand.events.agents import is_bot
-from leitstand.identity.secret import signing_key
+from leitstand.identity.secret import accepted_keys, signing_key
 from leitstand.settings import get_settings
 
 COOKIE_PREFIX = "visitor_"
@@ -75,13 +76,19 @@ def remember(response: Response, workspace_id: UUID, visitor: Visitor) -> None:
 
 def form_token(visitor: Visitor, run_id: UUID) -> str:
     """The token of a form that only this visitor, on this run, can send."""
+    return _form_token(signing_key(), visitor, run_id)
+
+
+def _form_token(key: bytes, visitor: Visitor, run_id: UUID) -> str:
     message = f"runtime\0{visitor.token}\0{run_id}".encode()
-    return hmac.new(signing_key(), message, hashlib.sha256).hexdigest()
+    return hmac.new(key, message, hashlib.sha256).hexdigest()
 
 
 def form_token_fits(visitor: Visitor, run_id: UUID, token: str) -> bool:
-    """Whether a form came from a page that this visitor was given."""
-    return visitor.known and hmac.compare_digest(form_token(visitor, run_id).encode(), token.encode())
+    """Whether a form came from a page that this visitor was given, perhaps shortly before a rotation of the key."""
+    keys = accepted_keys(within=timedelta(hours=get_settings().session_hours))
+    expected = [_form_token(key, visitor, run_id) for key in keys]
+    return visitor.known and any(hmac.compare_digest(one.encode(), token.encode()) for one in expected)
 
 
 def is_person(request: Request) -> bool:

@@ -54,7 +54,7 @@ def ensure_keys(settings: Settings) -> Keys:
         PreconditionFailed: fewer than two recipients, or one that is no age public key.
     """
     folder = keys_dir(settings)
-    with _locked(folder):
+    with locked(folder):
         if not settings.backup_recipients:
             _make_missing(folder)
     recipients = recipients_of(settings)
@@ -86,21 +86,57 @@ def identities(settings: Settings) -> list[Any]:
     Raises:
         PreconditionFailed: there is none.
     """
-    from pyrage import IdentityError, x25519
-
-    found = []
-    for path in sorted(keys_dir(settings).glob("*.agekey")):
-        for line in _listed(path):
-            try:
-                found.append(x25519.Identity.from_str(line))
-            except IdentityError as error:
-                raise PreconditionFailed(f"{path} holds something that is no age key.") from error
+    found = [
+        identity for path in sorted(keys_dir(settings).glob("*.agekey")) for identity in identities_in(path)
+    ]
     if not found:
         raise PreconditionFailed(
             f"No key that opens backups is in {keys_dir(settings)}.",
             hint="Put the operational or the offline recovery key (*.agekey) there.",
         )
     return found
+
+
+def identities_in(path: Path) -> list[Any]:
+    """The private keys in one file; empty where there is no such file.
+
+    Raises:
+        PreconditionFailed: a line of it is no age key.
+    """
+    from pyrage import IdentityError, x25519
+
+    try:
+        return [x25519.Identity.from_str(line) for line in _listed(path)]
+    except (IdentityError, UnicodeDecodeError) as error:
+        raise PreconditionFailed(f"{path} holds something that is no age key.") from error
+
+
+def offline_recipients(settings: Settings, recipients: tuple[str, ...]) -> tuple[str, ...]:
+    """Those whose private half is not one of this machine's own keys.
+
+    The offline recovery key counts as offline also while it waits here to be moved away: it is made with the first
+    backup, and no backup at all would be worse.
+    """
+    own = {
+        str(identity.to_public())
+        for path in keys_dir(settings).glob("*.agekey")
+        if path.name != OFFLINE
+        for identity in identities_in(path)
+    }
+    return tuple(recipient for recipient in recipients if recipient not in own)
+
+
+def check_offline(settings: Settings, recipients: tuple[str, ...]) -> None:
+    """Refuse recipients that are all lost with this machine.
+
+    Raises:
+        PreconditionFailed: none of them is offline.
+    """
+    if not offline_recipients(settings, recipients):
+        raise PreconditionFailed(
+            f"Every key that would open this backup lies on this machine, in {keys_dir(settings)}.",
+            hint="Move the offline key away from here, or add the public key of one that is kept elsewhere.",
+        )
 
 
 def parsed(recipients: tuple[str, ...]) -> list[Any]:
@@ -151,19 +187,20 @@ def _make(path: Path, text: str) -> str:
     return recipient
 
 
-def write_private(path: Path, content: str) -> None:
+def write_private(path: Path, content: str | bytes) -> None:
     """Write a file of mode 0600 at once: complete or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(content)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content.encode() if isinstance(content, str) else content)
         stream.flush()
         os.fsync(stream.fileno())
     temporary.replace(path)
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
+    """Only one process at a time makes or replaces files of the keys' folder."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (folder / ".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from leitstand.cli import secrets
+
 
 @click.group("restore")
 def group() -> None:
@@ -107,3 +109,6 @@ def _instant(text: str | None) -> datetime | None:
     if instant.tzinfo is None:
         raise click.BadParameter(f"{text!r} has no offset; write it as {text}+00:00 for UTC")
     return instant
+
+
+group.add_command(secrets.restore, "secrets")

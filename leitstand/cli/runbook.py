@@ -53,9 +53,18 @@ def list_command(as_json: bool) -> None:
     metavar="NAME=VALUE",
     help="A parameter; may be repeated.",
 )
+@click.option(
+    "--confirm",
+    "confirmed",
+    metavar="NAME",
+    default="",
+    help="The target's name, to have it done for real; without it a runbook that changes something is a dry run.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 @click.pass_context
-def run(context: click.Context, name: str, parameters: tuple[str, ...], as_json: bool) -> None:
+def run(
+    context: click.Context, name: str, parameters: tuple[str, ...], confirmed: str, as_json: bool
+) -> None:
     """Execute a runbook and archive it; exit 1 when a cell or a check of it failed."""
     from leitstand.cli._options import database
     from leitstand.cli._progress import told
@@ -65,7 +74,9 @@ def run(context: click.Context, name: str, parameters: tuple[str, ...], as_json:
 
     configure_logging("cli", "WARNING")
     with database() as engine:
-        result = run_runbook(engine, get_settings(), name, _parsed(parameters), progress=told())
+        result = run_runbook(
+            engine, get_settings(), name, _parsed(parameters), confirmed=confirmed, progress=told()
+        )
     if as_json:
         click.echo(json.dumps(result.to_dict()))
     else:

@@ -354,6 +354,24 @@ class Cluster:
             host="127.0.0.1", port=self.port, user=user, password=self.password, dbname=database
         )
 
+    def change_password(self, password: str) -> None:
+        """Give both roles another password, both or neither; open connections stay.
+
+        Raises:
+            psycopg.OperationalError: the server does not answer, or refuses `self.password`.
+        """
+        import psycopg
+        from psycopg import sql
+
+        with psycopg.connect(self.conninfo("postgres")) as connection:
+            for role in (SUPERUSER, "leitstand"):
+                # The verifier, never the password: a slow statement is written to the server's log.
+                verifier = connection.pgconn.encrypt_password(
+                    password.encode(), role.encode(), b"scram-sha-256"
+                )
+                statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
+                connection.execute(statement.format(sql.Identifier(role), sql.Literal(verifier.decode())))
+
     def prepare(self, *databases: str) -> None:
         """Make the role `leitstand`, the databases it owns and their extensions; what is there stays.
 

@@ -5,10 +5,12 @@ import secrets
 from leitstand.embedded.environment import SECRET_PREFIX, Environment, write_private
 
 BYTES = 32
-# Every secret setting but those of `GIVEN` (tests compare both with Settings). S3 access keys are short by convention.
+# Every secret setting but those of `GIVEN` and `LEFT` (tests compare both with Settings). S3 access keys are short by convention.
 NAMES = ("database_password", "s3_access_key", "s3_secret_key", "session_secret", "prefect_password")
 # What others give us: never made here.
 GIVEN = ("smtp_password",)
+# What a rotation leaves behind, for as long as it is needed.
+LEFT = ("session_secret_previous",)
 
 
 def ensure_secrets(environment: Environment) -> list[str]:

@@ -64,17 +64,30 @@ class ObjectStore:
         """Write the credential, the signing keys and the certificate of the inner ports."""
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         (self.data / "volumes").mkdir(exist_ok=True, mode=0o700)
-        credentials = [{"accessKey": self.access_key, "secretKey": self.secret_key}]
-        actions = ["Admin", "Read", "List", "Tagging", "Write"]
-        identities = [{"name": "leitstand", "credentials": credentials, "actions": actions}]
-        write_private(self.data / "s3.json", json.dumps({"identities": identities}))
+        self.accept((self.access_key, self.secret_key))
         if not (self.data / "signing-keys.json").exists():
-            keys = {name: secrets.token_hex(32) for name in SIGNING_KEYS}
-            write_private(self.data / "signing-keys.json", json.dumps(keys))
+            write_private(self.data / "signing-keys.json", signing_keys())
         if not (self.certificate.exists() and self.private_key.exists()):
-            certificate, key = _inner_certificate()
+            certificate, key = inner_certificate()
             write_private(self.private_key, key)
             write_private(self.certificate, certificate)
+
+    def accept(self, *credentials: tuple[str, str]) -> None:
+        """Write the credentials (access key, secret key) that S3 takes: its own or, while it is replaced, two.
+
+        A running store takes them up at SIGHUP, without losing a request.
+        """
+        listed = [{"accessKey": access, "secretKey": secret} for access, secret in dict(credentials).items()]
+        actions = ["Admin", "Read", "List", "Tagging", "Write"]
+        identities = [{"name": "leitstand", "credentials": listed, "actions": actions}]
+        write_private(self.data / "s3.json", json.dumps({"identities": identities}))
+
+    def accepted(self) -> list[tuple[str, str]]:
+        """The credentials (access key, secret key) that S3 takes, as its file says."""
+        path = self.data / "s3.json"
+        identities = json.loads(path.read_text())["identities"] if path.exists() else []
+        listed = [one for identity in identities for one in identity["credentials"]]
+        return [(one["accessKey"], one["secretKey"]) for one in listed]
 
     def server_command(self) -> list[str]:
         """argv that runs the store in the foreground."""
@@ -163,7 +176,12 @@ class ObjectStore:
             connection.close()
 
 
-def _inner_certificate() -> tuple[str, str]:
+def signing_keys() -> str:
+    """New keys with which the parts of the store sign what they ask each other, as its file holds them."""
+    return json.dumps({name: secrets.token_hex(32) for name in SIGNING_KEYS})
+
+
+def inner_certificate() -> tuple[str, str]:
     """A self-signed certificate, which is its own authority, and its key (PEM)."""
     from datetime import UTC, datetime, timedelta
     from ipaddress import ip_address

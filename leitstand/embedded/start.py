@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from leitstand.embedded import content, credentials, preflight, probes, programs
+from leitstand.embedded import content, credentials, preflight, probes, programs, rotation
 from leitstand.embedded.environment import REPOSITORY, Environment
 from leitstand.embedded.progress import Tell
 from leitstand.embedded.stop import clear_leftovers, stop_all
 from leitstand.embedded.supervisor import GONE_STATES, Supervisor
-from leitstand.errors import Conflict, Unavailable
+from leitstand.errors import Conflict, LeitstandError, Unavailable
 from leitstand.services import OBJECTS, POSTGRES, PREFECT, PREFECT_WORKER, PROXY, SERVICES, Service
 
 if TYPE_CHECKING:
@@ -126,6 +126,7 @@ class _Start:
         self.told: set[str] = set()
         self.processes_seen: dict[str, set[int]] = {}
         self.fresh = True
+        self.settled: list[str] = []
         self.cold = not (environment.postgres_dir / "PG_VERSION").exists()
 
     def run(self, owner_email: str, on_owner: Callable[["Owner"], None]) -> Started:
@@ -158,6 +159,7 @@ class _Start:
         clear_leftovers(environment, self.tell)
         preflight.check_memory()
         preflight.check_ports(environment)
+        self.settled += rotation.settle(environment, database=False)
         credentials.ensure_secrets(environment)
         environment.remember()
         cluster = programs.cluster(environment)
@@ -172,6 +174,7 @@ class _Start:
         """PostgreSQL and, at the same time, the object store and the proxy."""
         self.supervisor.launch(*(service.name for service in (*FOUNDATION, PROXY)))
         self._wait_ready([POSTGRES])
+        self.settled += rotation.settle(self.environment, database=True)
         programs.cluster(self.environment).prepare(*DATABASES)
         self.supervisor.launch(PREFECT.name)
 
@@ -298,4 +301,20 @@ class _Start:
             "kind": "cold" if self.cold else "warm",
         }
         self.environment.remember(last_start=last)
+        self._look_after_secrets()
         return Started(True, seconds, owner)
+
+    def _look_after_secrets(self) -> None:
+        """Note what a killed rotation had begun, and back up what has changed; neither keeps anybody from working."""
+        from leitstand.embedded import rotation_record
+        from leitstand.telemetry.logs import configure_logging
+
+        configure_logging("up", "WARNING")
+        if self.settled:
+            names = ", ".join(self.settled)
+            self.tell.note(f"A rotation of secrets that was cut short is finished: {names}.")
+            rotation_record.record(self.environment, self.settled, actor="leitstand up", leaked=False)
+        try:
+            rotation_record.back_up(self.environment)
+        except LeitstandError as error:
+            self.tell.note(f"warning: the secrets are not backed up: {error.message} {error.hint}")

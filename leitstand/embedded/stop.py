@@ -48,7 +48,7 @@ def _stop_supervised(environment: Environment, supervisor: Supervisor, tell: Tel
     for names in waves():
         with tell.step(f"Stopping {', '.join(names)}", f"{', '.join(names)} stopped"):
             supervisor.stop_services(*names)
-            _wait_stopped(supervisor, names)
+            wait_stopped(supervisor, names)
     pids = [known for known in processes.known(environment.pids_dir) if known.name == NAME]
     try:
         supervisor.shut_down()
@@ -57,7 +57,7 @@ def _stop_supervised(environment: Environment, supervisor: Supervisor, tell: Tel
     processes.wait_gone(pids, SUPERVISOR_PATIENCE)
 
 
-def _wait_stopped(supervisor: Supervisor, names: list[str]) -> None:
+def wait_stopped(supervisor: Supervisor, names: list[str]) -> None:
     """Wait until services have stopped; the supervisor itself kills those that take too long."""
     deadline = time.monotonic() + max(BY_NAME[name].patience for name in names) + SUPERVISOR_PATIENCE
     while time.monotonic() < deadline:

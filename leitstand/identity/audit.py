@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from leitstand.db.models import AuditEntry
+from leitstand.db.models import AuditEntry, Workspace
 from leitstand.identity.access import Principal, require
 from leitstand.telemetry import context
 
@@ -37,6 +37,23 @@ def record(
             request_id=context.current()["request_id"],
         )
     )
+
+
+def record_for_all(
+    session: Session, *, actor: str, action: str, target: str = "", after: dict[str, Any] | None = None
+) -> None:
+    """Note what concerns the whole environment, such as a rotation of its secrets, in every workspace's log."""
+    for workspace_id in session.scalars(select(Workspace.id)):
+        session.add(
+            AuditEntry(
+                workspace_id=workspace_id,
+                actor=actor,
+                action=action,
+                target=target,
+                after=after,
+                request_id=context.current()["request_id"],
+            )
+        )
 
 
 def changed(before: dict[str, Any], after: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -15,7 +15,7 @@ from leitstand.errors import Forbidden, NotFound, NotSignedIn
 from leitstand.identity import attempts, audit
 from leitstand.identity.access import ROLES, Principal
 from leitstand.identity.passwords import hash_password, needs_rehash, verify_password
-from leitstand.identity.secret import signing_key
+from leitstand.identity.secret import accepted_keys, signing_key
 from leitstand.settings import get_settings
 
 COOKIE = "leitstand_session"
@@ -151,21 +151,22 @@ def csrf_token(principal: Principal) -> str:
     """The token that every form and write of this session carries; empty for a principal without a session."""
     if principal.session_id is None:
         return ""
-    return hmac.new(signing_key(), b"csrf:" + principal.session_id.bytes, hashlib.sha256).hexdigest()
+    return _csrf(signing_key(), principal.session_id)
+
+
+def _csrf(key: bytes, session_id: UUID) -> str:
+    return hmac.new(key, b"csrf:" + session_id.bytes, hashlib.sha256).hexdigest()
 
 
 def check_csrf(principal: Principal, token: str | None) -> None:
-    """Refuse a write whose CSRF token is not this session's.
+    """Refuse a write whose CSRF token is not this session's; pages from before a rotation hold as long as a session.
 
     Raises:
         Forbidden: it is missing or wrong.
     """
-    expected = csrf_token(principal)
-    if (
-        not expected
-        or not token
-        or not hmac.compare_digest(expected.encode(), token.encode("utf-8", "replace"))
-    ):
+    session_id, given = principal.session_id, (token or "").encode("utf-8", "replace")
+    expected = [_csrf(key, session_id) for key in accepted_keys(within=_lifetime())] if session_id else []
+    if not any(hmac.compare_digest(one.encode(), given) for one in expected):
         raise Forbidden(
             "This form was not made for your session.", hint="Load the page again and repeat what you did."
         )

@@ -127,7 +127,7 @@ class _Making:
 
     def finish(self, executed: Executed) -> Made:
         """Archive, then judge: what can't be read back is no report."""
-        clean, secrets = without_secrets(self.settings, executed.notebook)
+        clean, secrets = without_secrets(executed.notebook, self.settings)
         error = "; ".join(
             filter(None, [*(f"a secret was printed: {one}" for one in secrets), shown(executed.error)])
         )

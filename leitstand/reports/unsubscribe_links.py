@@ -1,6 +1,7 @@
 """The link in a mail that ends its subscription: signed, so that it works without signing in (RFC 8058).
 
-It names the subscription and never expires, because mail is kept; all it can do is end that one subscription.
+It names the subscription and never expires, because mail is kept; all it can do is end that one subscription. So a
+rotation of the key leaves it valid, unless the key was leaked.
 """
 
 import base64
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from leitstand.errors import NotFound
-from leitstand.identity.secret import signing_key
+from leitstand.identity.secret import accepted_keys, signing_key
 from leitstand.reports.kinds import BY_NAME
 
 PURPOSE = b"leitstand report unsubscribe\0"
@@ -32,7 +33,7 @@ class Link:
 def token_of(link: Link) -> str:
     """The signed token of a subscription."""
     body = link.workspace_id.bytes + link.person_id.bytes + link.name.encode()
-    return f"{_text(body)}.{_text(_signature(body))}"
+    return f"{_text(body)}.{_text(_signature(signing_key(), body))}"
 
 
 def read_token(token: str) -> Link:
@@ -48,13 +49,17 @@ def read_token(token: str) -> Link:
     except (binascii.Error, ValueError) as error:
         raise wrong from error
     name = body[IDS:].decode(errors="replace")
-    if not dot or not hmac.compare_digest(signature, _signature(body)) or name not in BY_NAME:
+    if not dot or not _signed(body, signature) or name not in BY_NAME:
         raise wrong
     return Link(UUID(bytes=body[:16]), UUID(bytes=body[16:IDS]), name)
 
 
-def _signature(body: bytes) -> bytes:
-    return hmac.new(signing_key(), PURPOSE + body, hashlib.sha256).digest()
+def _signed(body: bytes, signature: bytes) -> bool:
+    return any(hmac.compare_digest(signature, _signature(key, body)) for key in accepted_keys())
+
+
+def _signature(key: bytes, body: bytes) -> bytes:
+    return hmac.new(key, PURPOSE + body, hashlib.sha256).digest()
 
 
 def _text(data: bytes) -> str:

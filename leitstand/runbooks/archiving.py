@@ -53,14 +53,16 @@ def archive(
     run_id: str,
     previous: str,
     record: dict[str, Any],
+    earlier: Settings | None = None,
 ) -> Archived:
     """Scan the executed notebook for secrets, take them out, and store it, its HTML and the record of the run.
 
     Args:
         previous: chain hash of the run before, empty for the first.
         record: what else is known of the run; stored beside the notebook.
+        earlier: the settings with which the run began, where it changed secrets.
     """
-    executed, found = without_secrets(settings, executed)
+    executed, found = without_secrets(executed, settings, *([earlier] if earlier else []))
     storage, bucket = ObjectStorage(settings), settings.bucket_evidence
     prefix = f"{notebook.path.parent.name}/{datetime.now(UTC):%Y/%m}/{run_id}/"
     body = documents.dumps(executed).encode()
@@ -80,13 +82,13 @@ def archive(
     return archived
 
 
-def without_secrets(settings: Settings, executed: Any) -> tuple[Any, list[str]]:
+def without_secrets(executed: Any, *settings: Settings) -> tuple[Any, list[str]]:
     """The executed notebook without the secrets that were printed in it, and where they stood, in words.
 
     Raises:
         IntegrityFailed: one can't be taken out.
     """
-    redactor = Redactor(settings)
+    redactor = Redactor(*settings)
     found = [str(finding) for finding in redactor.findings(executed)]
     if found:
         executed = redactor.redacted(executed)

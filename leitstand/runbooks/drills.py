@@ -12,9 +12,9 @@ from uuid import UUID
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from leitstand.backups import entries
+from leitstand.backups import entries, secret_files
 from leitstand.backups.work import Progress
-from leitstand.db.engine import transaction
+from leitstand.db.engine import make_engine, transaction
 from leitstand.db.exclusive import check_held, exclusive
 from leitstand.db.models import Backup, Drill
 from leitstand.db.models.base import new_id
@@ -25,12 +25,14 @@ from leitstand.runbooks.executor import Executed, execute
 from leitstand.runbooks.library import DRILLS, RUNBOOKS, Notebook, find
 from leitstand.runbooks.parameters import checked, declared
 from leitstand.runbooks.source_point import measure
-from leitstand.runbooks.taking_up import EVIDENCE, LOCK, POINT, ensure_backup
+from leitstand.runbooks.taking_up import CONFIRMED, EVIDENCE, LOCK, POINT, ensure_backup
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from leitstand.telemetry.logs import get_logger
 
 RUN_ID = "run_id"
+# The kind of backup that a drill restores, where it is not PostgreSQL.
+KINDS = {"secrets-decrypt": "secrets"}
 PASSED, FAILED, RUNNING = "passed", "failed", "running"
 
 log = get_logger("drills")
@@ -77,7 +79,7 @@ class DrillResult:
 def run_drill(
     engine: Engine, settings: Settings, name: str, *, progress: Progress | None = None
 ) -> DrillResult:
-    """Rehearse the restore called `name` (postgres-latest) on the newest backup; where there is none, one is taken first.
+    """Rehearse the restore called `name` (as postgres-latest) on the newest backup of its kind; where there is none, one is taken first.
 
     A drill that proves nothing is a result with `ok` False, archived as well. The live service is never touched.
 
@@ -88,7 +90,8 @@ def run_drill(
     notebook = find(settings, DRILLS, name)
 
     def prepare() -> Backup:
-        return ensure_backup(engine, settings, progress=progress)
+        kind = KINDS.get(notebook.name, "postgres")
+        return ensure_backup(engine, settings, kind=kind, progress=progress)
 
     return _Run(engine, settings, notebook, progress or (lambda _: None)).go({}, prepare)
 
@@ -99,9 +102,13 @@ def run_runbook(
     name: str,
     parameters: dict[str, object],
     *,
+    confirmed: str = "",
     progress: Progress | None = None,
 ) -> DrillResult:
     """Execute a runbook with parameters and archive it.
+
+    Args:
+        confirmed: what a person typed to have it done for real; it is no parameter, so that nobody repeats it unread.
 
     Raises:
         NotFound: there is no such runbook.
@@ -112,14 +119,18 @@ def run_runbook(
     values = checked(documents.read(notebook.path), parameters)
     if RUN_ID in parameters:
         raise InvalidInput(f"{RUN_ID} is given by the run itself.")
-    return _Run(engine, settings, notebook, progress or (lambda _: None)).go(dict(values), None)
+    return _Run(engine, settings, notebook, progress or (lambda _: None), confirmed).go(dict(values), None)
 
 
 class _Run:
     """One execution of one notebook, from its row in the catalogue to its evidence."""
 
-    def __init__(self, engine: Engine, settings: Settings, notebook: Notebook, progress: Progress) -> None:
+    def __init__(
+        self, engine: Engine, settings: Settings, notebook: Notebook, progress: Progress, confirmed: str = ""
+    ) -> None:
         self.engine, self.settings, self.notebook, self.progress = engine, settings, notebook, progress
+        self.confirmed, self.earlier = confirmed, settings
+        self.in_files = secret_files.held_in_files(settings)
         self.run_id = new_id()
         self.began = datetime.now(UTC)
         self.backup_id: UUID | None = None
@@ -137,8 +148,10 @@ class _Run:
             try:
                 # The source is measured before our own row is written to it.
                 (folder / POINT).write_text(json.dumps(measure(self.engine).to_dict()))
+                if self.confirmed:
+                    (folder / CONFIRMED).write_text(self.confirmed)
                 self._insert()
-                executed = execute(self.settings, self.notebook, parameters, folder, progress=self.progress)
+                executed = self._execute(parameters, folder)
                 evidence = _evidence(folder)
                 check_held(lock, LOCK)
                 return self._finish(executed, evidence)
@@ -147,6 +160,17 @@ class _Run:
                 raise
             finally:
                 scratch.remove(folder)
+
+    def _execute(self, parameters: dict[str, object], folder: Path) -> Executed:
+        """Run it. A notebook may rotate the very secrets that its evidence is then archived with."""
+        try:
+            return execute(self.settings, self.notebook, parameters, folder, progress=self.progress)
+        finally:
+            self.settings = secret_files.reread(self.settings, self.in_files)
+            if self.settings is not self.earlier:
+                self.engine = make_engine(
+                    self.settings, statement_timeout_ms=0, application="leitstand-drill"
+                )
 
     def _tidy(self) -> None:
         """Who holds the lock knows: a run that is still called running was killed."""
@@ -189,6 +213,7 @@ class _Run:
             run_id=str(self.run_id),
             previous=previous,
             record=record,
+            earlier=self.earlier,
         )
         secrets = [f"a secret was printed: {finding}" for finding in archived.secrets]
         unfinished = (

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from leitstand.backups import keys, secret_files
+from leitstand.backups import keys, secret_files, secret_fingerprints
 from leitstand.settings import Settings
 
 SHORTEST = 6
@@ -35,10 +35,10 @@ class Finding:
 
 
 class Redactor:
-    """Knows the secrets of an environment."""
+    """Knows the secrets of an environment, as they are and, around a rotation, as they were."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._values = _values(settings)
+    def __init__(self, *settings: Settings) -> None:
+        self._values = {value: name for one in settings for value, name in _values(one).items()}
 
     def findings(self, notebook: Any) -> list[Finding]:
         """Every cell of a notebook, its source, outputs and metadata, with the kind of secret in it."""
@@ -104,9 +104,12 @@ def _values(settings: Settings) -> dict[str, str]:
         for line in path.read_text().splitlines()
         if line.startswith("AGE-SECRET-KEY")
     }
+    fingerprint_key = keys.keys_dir(settings) / secret_fingerprints.FILE
+    if fingerprint_key.exists():
+        named["the fingerprints' key"] = fingerprint_key.read_text()
     found: dict[str, str] = {}
-    for name, raw in named.items():
-        value = raw.strip()
+    parts = [(name, part) for name, raw in named.items() for part in _parts(name, raw.strip())]
+    for secret, value in parts:
         if len(value) >= SHORTEST:
             forms = {
                 value,
@@ -114,5 +117,11 @@ def _values(settings: Settings) -> dict[str, str]:
                 json.dumps(value)[1:-1],
                 base64.b64encode(value.encode()).decode(),
             }
-            found |= dict.fromkeys(forms, f"the value of {name}")
+            found |= dict.fromkeys(forms, f"the value of {secret}")
     return found
+
+
+def _parts(name: str, value: str) -> set[str]:
+    """A value and, where it holds several, each of them: earlier session secrets stand behind the time of their end."""
+    several = value.split() if name == "session_secret_previous" else []
+    return {value, *(one.partition(":")[2] for one in several)}

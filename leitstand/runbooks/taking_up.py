@@ -19,7 +19,7 @@ from leitstand.telemetry.logs import configure_logging
 
 LOCK = "restore drill"
 SANDBOX = "sandbox"
-EVIDENCE, POINT = "evidence.json", "source.json"
+EVIDENCE, POINT, CONFIRMED = "evidence.json", "source.json", "confirmed"
 
 
 @dataclass
@@ -36,6 +36,12 @@ class TakenUp:
     folder: Path
     sandbox: bool
     held: ExitStack
+
+    @property
+    def confirmed(self) -> str:
+        """What a person typed to have it done for real; empty: it is a dry run."""
+        path = self.folder / CONFIRMED
+        return path.read_text().strip() if path.exists() else ""
 
     def release(self) -> None:
         """Give back the lock; a sandbox's folder goes."""
@@ -67,12 +73,14 @@ def take_up(run_id: str) -> TakenUp:
     return TakenUp(settings, engine, scratch.make_folder(settings, SANDBOX), True, held)
 
 
-def ensure_backup(engine: Engine, settings: Settings, *, progress: Progress | None = None) -> Backup:
-    """The newest complete backup of PostgreSQL; where there is none, one is taken first."""
+def ensure_backup(
+    engine: Engine, settings: Settings, *, kind: str = "postgres", progress: Progress | None = None
+) -> Backup:
+    """The newest complete backup of a kind; where there is none, one is taken first."""
     with transaction(engine) as session:
-        backup = newest_complete(session, "postgres")
-    if backup is not None:
+        backup = newest_complete(session, kind)
+    if backup is not None and (kind != "secrets" or "fingerprints" in backup.manifest):
         return backup
     if progress:
-        progress("there is no backup of PostgreSQL yet: taking one first")
-    return run_backup(engine, settings, "postgres", progress=progress)
+        progress(f"there is no backup of {kind} yet that a drill can check: taking one first")
+    return run_backup(engine, settings, kind, progress=progress)

@@ -55,3 +55,15 @@ def test_a_signature_of_another_key_is_none(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_token_has_no_name_or_address_of_a_person() -> None:
     body = base64.urlsafe_b64decode(token_of(LINK).partition(".")[0] + "==")
     assert body == LINK.workspace_id.bytes + LINK.person_id.bytes + b"weekly-insights"
+
+
+def test_a_link_outlives_a_rotation_of_the_key_but_not_a_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = token_of(LINK)
+    monkeypatch.setenv("LEITSTAND_SESSION_SECRET", "the-next-key")
+    monkeypatch.setenv("LEITSTAND_SESSION_SECRET_PREVIOUS", "1500000000:a-signing-key-for-links")
+    get_settings.cache_clear()
+    assert read_token(token) == LINK and token_of(LINK) != token
+    monkeypatch.setenv("LEITSTAND_SESSION_SECRET_PREVIOUS", "")
+    get_settings.cache_clear()
+    with pytest.raises(NotFound):
+        read_token(token)

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from pyrage import x25519
 
 from leitstand.backups import keys
+from leitstand.backups.secret_fingerprints import fingerprint_key
 from leitstand.runbooks import documents
 from leitstand.runbooks.redaction import Redactor
 from leitstand.settings import Settings
@@ -103,3 +104,25 @@ def test_errors_sources_and_metadata_are_looked_at(settings: Settings) -> None:
     assert [finding.cell for finding in Redactor(settings).findings(new_notebook(cells=cells))] == [0, 1, 2]  # type: ignore[no-untyped-call]
     outside = new_notebook(cells=[], metadata={"papermill": {"parameters": {"p": VALUE}}})  # type: ignore[no-untyped-call]
     assert len(Redactor(settings).findings(outside)) >= 1
+
+
+def test_the_secrets_of_before_a_rotation_are_found_too(settings: Settings) -> None:
+    after = settings.model_copy(update={"database_password": SecretStr("the-new-password-of-today")})
+    assert Redactor(after).findings(printed(VALUE)) == []
+    both = Redactor(after, settings)
+    assert both.findings(printed(VALUE)) and both.findings(printed("the-new-password-of-today"))
+    assert VALUE not in documents.dumps(both.redacted(printed(VALUE)))
+
+
+def test_each_earlier_signing_key_and_the_fingerprints_key_are_found(settings: Settings) -> None:
+    kept = settings.model_copy(
+        update={
+            "session_secret_previous": SecretStr(
+                "1700000000:first-signing-key\n1800000000:second-signing-key"
+            )
+        }
+    )
+    for value in ("first-signing-key", "second-signing-key"):
+        assert Redactor(kept).findings(printed(f"signed with {value}"))
+    key = fingerprint_key(settings).decode()
+    assert Redactor(settings).findings(printed(key))

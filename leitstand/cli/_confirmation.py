@@ -1,0 +1,23 @@
+"""A destructive step is confirmed by typing the name of what it is done to, or by `--yes NAME` in automation."""
+
+import sys
+
+import click
+
+from leitstand.errors import PreconditionFailed
+
+
+def confirmed(name: str, yes: str | None, *, doing: str) -> None:
+    """Go on only when `name` was typed, or given as `yes`.
+
+    Raises:
+        PreconditionFailed: it was not, or another name was.
+    """
+    typed = yes
+    if typed is None and sys.stdin.isatty():
+        typed = click.prompt(f"Type {name} to {doing}", default="", show_default=False, err=True).strip()
+    if typed != name:
+        raise PreconditionFailed(
+            f"Not confirmed: nothing was done to {name}.",
+            hint=f"Type {name} when asked, or give --yes {name}.",
+        )
