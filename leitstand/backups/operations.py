@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from leitstand import __version__
 from leitstand.backups import fingerprint, keys, objects, postgres, secret_files, tidying
 from leitstand.backups.catalogue import COMPLETE, FAILED, KINDS, newest_complete
+from leitstand.backups.places import copies_of
 from leitstand.backups.verification import verify_backup
 from leitstand.backups.work import Job, Outcome, Progress
 from leitstand.db.engine import transaction
@@ -141,6 +142,8 @@ def _complete(job: Job, kind: str, outcome: Outcome) -> Backup:
         backup.postgres_version = str(manifest.get("postgres_version", ""))
         backup.schema_revision = str(manifest.get("schema_revision", ""))
     tidying.store_catalogue_entry(job.storage, job.bucket, manifest)
+    if kind == "objects" and (copies := copies_of(job.settings)).elsewhere:
+        tidying.store_catalogue_entry(copies.storage, copies.bucket, manifest)
     log.info("backup complete", backup=str(job.backup_id), kind=kind, bytes=outcome.bytes)
     return backup
 
@@ -171,6 +174,7 @@ def public(backup: Backup) -> dict[str, Any]:
         "application_version": backup.application_version,
         "verified_at": _iso(backup.verified_at),
         "verification": backup.manifest.get("verification"),
+        "warnings": backup.manifest.get("warnings", []),
         "error": backup.error,
     }
 

@@ -106,4 +106,10 @@ def _entry_key(kind: str, backup_id: str) -> str:
 def stored_entries(storage: ObjectStorage, bucket: str, kind: str) -> list[dict[str, Any]]:
     """The complete backups of a kind as the store knows them, newest first: what is left when the database is gone."""
     infos = list(storage.list(bucket, f"{CATALOGUE}{kind}/"))
-    return [json.loads(storage.get_bytes(bucket, info.key)) for info in reversed(infos)]
+    return [stored_entry(storage, bucket, info.key) for info in reversed(infos)]
+
+
+def stored_entry(storage: ObjectStorage, bucket: str, key: str) -> dict[str, Any]:
+    """The manifest that the stored catalogue has under `key`."""
+    entry: dict[str, Any] = json.loads(storage.get_bytes(bucket, key))
+    return entry

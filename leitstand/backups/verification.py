@@ -18,6 +18,7 @@ from leitstand.backups import keys, secret_files, wal
 from leitstand.backups.catalogue import COMPLETE, get_backup
 from leitstand.backups.inventory import open_copy, read_inventory
 from leitstand.backups.parts import Part, PartsReader
+from leitstand.backups.places import copies_for
 from leitstand.backups.sealing import unseal
 from leitstand.backups.tidying import place_of
 from leitstand.backups.unpacking import unpack
@@ -129,14 +130,15 @@ def missing_log(storage: ObjectStorage, bucket: str, manifest: dict[str, Any]) -
 
 def _objects(storage: ObjectStorage, settings: Settings, backup: Backup, progress: Progress) -> list[Finding]:
     """Decrypt every copy and compare its hash."""
-    entries, identities = read_inventory(storage, settings, backup.manifest), keys.identities(settings)
+    copies, identities = copies_for(settings, backup.manifest), keys.identities(settings)
+    entries = read_inventory(copies, settings, backup.manifest)
     for number, entry in enumerate(entries, 1):
-        if open_copy(storage, settings, entry, identities=identities) != (entry["bytes"], entry["sha256"]):
-            raise IntegrityFailed(f"The copy of {entry['key']} is not what was copied.")
+        if open_copy(copies, entry, identities=identities) != (entry.bytes, entry.sha256):
+            raise IntegrityFailed(f"The copy of {entry.key} is not what was copied.")
         progress(f"{number} of {len(entries)} objects")
     return [
         _finding("objects", len(entries)),
-        _finding("content bytes", sum(entry["bytes"] for entry in entries)),
+        _finding("content bytes", sum(entry.bytes for entry in entries)),
     ]
 
 

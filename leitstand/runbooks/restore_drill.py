@@ -13,7 +13,8 @@ from sqlalchemy import Engine, create_engine, make_url, text
 
 from leitstand.backups import fingerprint, keys, wal
 from leitstand.backups.catalogue import COMPLETE, get_backup, newest_complete
-from leitstand.backups.inventory import open_copy, read_inventory
+from leitstand.backups.inventory import Entry, open_copy, read_inventory
+from leitstand.backups.places import Copies, copies_for
 from leitstand.backups.restore import check_space, restore_postgres
 from leitstand.backups.verification import archived_segments, missing_log
 from leitstand.db import migrate
@@ -271,25 +272,19 @@ class RestoreDrill:
                 "there is no copy of objects yet" if backup is None else "there are no objects",
             )
             return self.evidence.table(len(self.evidence.checks) - 1)
-        entries = read_inventory(self.storage, self.settings, backup.manifest)
+        copies = copies_for(self.settings, backup.manifest)
+        entries = read_inventory(copies, self.settings, backup.manifest)
         chosen = random.sample(entries, min(self.sample, len(entries)))
         identities = keys.identities(self.settings)
         with self.evidence.step("objects"):
-            wrong = [
-                entry["key"]
-                for entry in chosen
-                if not _is_intact(self.storage, self.settings, entry, identities)
-            ]
+            wrong = [entry.key for entry in chosen if not _is_intact(copies, entry, identities)]
         self.evidence.check(
             "sampled objects",
             not wrong,
             f"{len(chosen)} of {len(entries)}, damaged or gone: {', '.join(wrong) or 'none'}",
         )
         return rows(
-            [
-                {"object": entry["key"], "bytes": entry["bytes"], "sha256": entry["sha256"]}
-                for entry in chosen
-            ],
+            [{"object": entry.key, "bytes": entry.bytes, "sha256": entry.sha256} for entry in chosen],
             ["object", "bytes", "sha256"],
         )
 
@@ -374,10 +369,8 @@ def _compared(table: str, before: int, found: int, now: int) -> dict[str, Any]:
     }
 
 
-def _is_intact(
-    storage: ObjectStorage, settings: Settings, entry: dict[str, Any], identities: list[Any]
-) -> bool:
+def _is_intact(copies: Copies, entry: Entry, identities: list[Any]) -> bool:
     try:
-        return open_copy(storage, settings, entry, identities=identities) == (entry["bytes"], entry["sha256"])
+        return open_copy(copies, entry, identities=identities) == (entry.bytes, entry.sha256)
     except (IntegrityFailed, NotFound):
         return False

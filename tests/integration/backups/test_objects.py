@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from leitstand.backups.inventory import data_key, read_inventory
+from leitstand.backups.inventory import Entry, data_key, read_inventory
 from leitstand.backups.operations import run_backup, verify_backup
+from leitstand.backups.places import copies_for
 from leitstand.db.models import Backup
 from leitstand.errors import IntegrityFailed
 from tests.source import Source
@@ -25,14 +26,15 @@ def first(source: Source) -> Backup:
     return run_backup(source.engine, source.settings, "objects")
 
 
-def entries(source: Source, backup: Backup) -> dict[str, dict[str, object]]:
-    return {entry["key"]: entry for entry in read_inventory(source.storage, source.settings, backup.manifest)}
+def entries(source: Source, backup: Backup) -> dict[str, Entry]:
+    copies = copies_for(source.settings, backup.manifest)
+    return {entry.key: entry for entry in read_inventory(copies, source.settings, backup.manifest)}
 
 
 def test_every_object_is_in_the_inventory_and_intact(source: Source, first: Backup) -> None:
     inventory = entries(source, first)
     assert set(inventory) == set(CONTENTS)
-    assert all(entry["version"] for entry in inventory.values())
+    assert all(entry.version for entry in inventory.values())
     verified = verify_backup(source.engine, source.settings, first.id)
     assert verified.manifest["verification"]["ok"]
 
@@ -58,7 +60,7 @@ def test_only_what_changed_is_copied(source: Source, first: Backup) -> None:
 
 def test_a_copy_that_is_gone_is_made_again(source: Source, first: Backup) -> None:
     entry = entries(source, run_backup(source.engine, source.settings, "objects"))["documents/b"]
-    source.storage.delete(source.settings.bucket_backups, data_key(str(entry["sha256"])))
+    source.storage.delete(source.settings.bucket_backups, data_key(entry.sha256))
     with pytest.raises(IntegrityFailed):
         verify_backup(source.engine, source.settings, first.id)
     mended = run_backup(source.engine, source.settings, "objects")
@@ -67,7 +69,7 @@ def test_a_copy_that_is_gone_is_made_again(source: Source, first: Backup) -> Non
 
 
 def test_a_damaged_copy_is_found(source: Source, first: Backup) -> None:
-    key = data_key(str(entries(source, first)["documents/same"]["sha256"]))
+    key = data_key(entries(source, first)["documents/same"].sha256)
     original = source.storage.get_bytes(source.settings.bucket_backups, key)
     source.storage.put_bytes(source.settings.bucket_backups, key, original[:-1] + bytes([original[-1] ^ 1]))
     try:
