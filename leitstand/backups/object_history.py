@@ -125,12 +125,19 @@ def _reader(place: Copies, key: str) -> Callable[[], dict[str, Any]]:
 
 
 def state_at(
-    settings: Settings, place: Place, at: datetime, *, wanted: Callable[[str], bool], prefix: str = ""
+    settings: Settings,
+    place: Place,
+    at: datetime,
+    *,
+    wanted: Callable[[str], bool],
+    prefix: str = "",
+    copies_only: bool = False,
 ) -> State:
     """The objects of a place at `at`, to the second.
 
     Args:
         wanted: which keys are looked at; prefix: with which they all begin.
+        copies_only: take the bucket for gone.
 
     Raises:
         NotFound: no backup covers `at`; IntegrityFailed: its inventory was changed.
@@ -143,7 +150,7 @@ def state_at(
         if entry.role == place.role and wanted(entry.key)
     }
     storage, bucket = ObjectStorage(settings), place.bucket(settings)
-    versions = _versions(storage, bucket, prefix, wanted)
+    versions = None if copies_only else _versions(storage, bucket, prefix, wanted)
     since = datetime.fromisoformat(manifest.get("listed_from") or manifest["finished_at"]) - CLOCKS_DIFFER
     objects = {key: _of_entry(entry) for key, entry in entries.items()}
     for key, history in (versions or {}).items():

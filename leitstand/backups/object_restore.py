@@ -144,6 +144,7 @@ def plan_restore(
     target: str,
     role: str = "media",
     only_missing: bool = False,
+    copies_only: bool = False,
 ) -> Plan:
     """What restoring would write, replace and lack; nothing is written. Needs a key and no database.
 
@@ -151,19 +152,22 @@ def plan_restore(
         to_time: the instant, to the second.
         target: name of a bucket, or the path of a folder.
         role: media or evidence.
+        only_missing: replace nothing.
+        copies_only: take the bucket itself for gone: what a drill proves.
 
     Raises:
         NotFound: no backup covers the instant, nothing is selected, or there is no such bucket.
         InvalidInput: the instant lies in the future, or the target holds something else.
     """
     place = copied_place(role)
-    state = state_at(settings, place, to_time, wanted=selection.wants, prefix=selection.listed_prefix)
+    prefix = selection.listed_prefix
+    state = state_at(settings, place, to_time, wanted=selection.wants, prefix=prefix, copies_only=copies_only)
     if not state.objects:
         raise NotFound(
             f"At {to_time.isoformat()} there was no such object in {place.bucket(settings)}.",
             hint=f"The inventory in force is of {state.listed_at.isoformat()}, backup {state.manifest['id']}.",
         )
-    into = target_of(settings, place, target, state)
+    into = target_of(settings, place, target, None if copies_only else state)
     copied = _copied(state.copies, state.objects.values())
     items = [_item(state, into, wanted, copied, only_missing) for _, wanted in sorted(state.objects.items())]
     return Plan(role, state, into, only_missing, items, _newer(state, into))
@@ -194,8 +198,13 @@ def _newer(state: State, into: Target) -> int:
     return sum(key not in state.objects and state.current(key) is not None for key in state.versions or {})
 
 
-def execute_restore(settings: Settings, plan: Plan, *, progress: Progress | None = None) -> RestoredObjects:
+def execute_restore(
+    settings: Settings, plan: Plan, *, folder: Path | None = None, progress: Progress | None = None
+) -> RestoredObjects:
     """Do what the plan says. One object that can't be restored is named and does not stop the others.
+
+    Args:
+        folder: where one object at a time is kept on its way, if not under <data_dir>/tmp.
 
     Raises:
         PreconditionFailed: the disk is too small, or replacing would lose what is there.
@@ -207,8 +216,8 @@ def execute_restore(settings: Settings, plan: Plan, *, progress: Progress | None
     if isinstance(plan.target, BucketTarget) and plan.target.own:
         plan.target.storage.ensure_bucket(plan.target.name, versioned=True)
     began, reporter = datetime.now(UTC), Reporter(progress)
-    with _work_folder(settings) as folder:
-        work = _Work(settings, plan, folder)
+    with _work_folder(settings, folder) as own:
+        work = _Work(settings, plan, own)
         for number, item in enumerate(plan.items, 1):
             work.restore(item)
             reporter.report(f"{number} of {len(plan.items)} objects, {work.bytes / 1e6:.1f} MB written")
@@ -228,7 +237,7 @@ def _needs(size: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _work_folder(settings: Settings) -> Iterator[Path]:
+def _work_folder(settings: Settings, given: Path | None) -> Iterator[Path]:
     """A folder for one object at a time; what a killed restore left in it goes. Its lock ends with the process."""
     parent = settings.data_dir / "tmp"
     parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -239,7 +248,7 @@ def _work_folder(settings: Settings) -> Iterator[Path]:
             raise Conflict(
                 "Another restore of objects is running on this machine.", hint="Wait until it has ended."
             ) from error
-        folder = parent / "restore-objects"
+        folder = (given or parent) / "restore-objects"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
         try:

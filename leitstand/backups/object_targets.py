@@ -141,7 +141,7 @@ def _segment(part: str) -> str:
     return part.replace("%", "%25").replace("\0", "%00")
 
 
-def target_of(settings: Settings, place: Place, name: str, state: State) -> Target:
+def target_of(settings: Settings, place: Place, name: str, state: State | None) -> Target:
     """What is called `name`: a folder where it is a path, else a bucket.
 
     Raises:

@@ -1,4 +1,7 @@
-"""Every bucket, whether its objects are copied, and where the copies go. A test finds storage that is not listed here."""
+"""Everything that is stored outside of PostgreSQL: what covers it or why nothing has to, and where copies go.
+
+A test reads the code and fails where it stores something in a bucket or a folder that is not listed here.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +39,26 @@ PLACES = (
     Place("backups", "bucket_backups", False, "the backups themselves"),
     Place("copies", "bucket_copies", False, "the copies themselves"),
 )
+# Under <data_dir>: what keeps each, or why it needs nothing.
+FOLDERS = {
+    "postgres": "backup of postgres",
+    "objects": "backup of objects",
+    "secrets": "backup of secrets",
+    "keys": "recipients: backup of secrets; private keys: kept off this machine",
+    "archive": "settings of the log's archiver, written at each start",
+    "caddy": "certificates, made or fetched again",
+    "inbox": "event files that wait minutes for their import; what is imported is in PostgreSQL",
+    "insights": "local parts of columnar copies, made again from PostgreSQL",
+    "logs": "logs, kept for a while",
+    "pids": "written at each start",
+    "prefect": "schedules are in the repository and what was done is in PostgreSQL",
+    "scratch": "restores that are tried out",
+    "tmp": "work that is done again",
+    "environment.json": "written at each start",
+    "supervisor.conf": "written at each start",
+    "supervisor.sock": "made at each start",
+    "up.lock": "a lock",
+}
 COPIED = tuple(place for place in PLACES if place.copied)
 
 

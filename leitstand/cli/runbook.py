@@ -53,9 +53,18 @@ def list_command(as_json: bool) -> None:
     metavar="NAME=VALUE",
     help="A parameter; may be repeated.",
 )
+@click.option(
+    "--yes",
+    "confirmed",
+    default="",
+    metavar="NAME",
+    help="Name of the target of a run that is no dry run, instead of typing it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 @click.pass_context
-def run(context: click.Context, name: str, parameters: tuple[str, ...], as_json: bool) -> None:
+def run(
+    context: click.Context, name: str, parameters: tuple[str, ...], confirmed: str, as_json: bool
+) -> None:
     """Execute a runbook and archive it; exit 1 when a cell or a check of it failed."""
     from leitstand.cli._options import database
     from leitstand.cli._progress import told
@@ -64,8 +73,11 @@ def run(context: click.Context, name: str, parameters: tuple[str, ...], as_json:
     from leitstand.telemetry.logs import configure_logging
 
     configure_logging("cli", "WARNING")
+    values = _parsed(parameters)
+    if str(values.get("dry_run", "")).lower() == "false" and not confirmed:
+        confirmed = click.prompt("Type the name of the target to go on", err=True)
     with database() as engine:
-        result = run_runbook(engine, get_settings(), name, _parsed(parameters), progress=told())
+        result = run_runbook(engine, get_settings(), name, values, confirmed=confirmed, progress=told())
     if as_json:
         click.echo(json.dumps(result.to_dict()))
     else:

@@ -24,12 +24,14 @@ from leitstand.runbooks.executor import Executed, execute
 from leitstand.runbooks.library import DRILLS, RUNBOOKS, Notebook, find
 from leitstand.runbooks.parameters import checked, declared
 from leitstand.runbooks.source_point import measure
-from leitstand.runbooks.taking_up import EVIDENCE, LOCK, POINT, ensure_backup
+from leitstand.runbooks.taking_up import CONFIRMED, EVIDENCE, LOCK, POINT, ensure_backup
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from leitstand.telemetry.logs import get_logger
 
 RUN_ID = "run_id"
+# What a drill restores; those that are not named restore PostgreSQL.
+BACKUP_OF = {"objects-sample": "objects"}
 PASSED, FAILED, RUNNING = "passed", "failed", "running"
 
 log = get_logger("drills")
@@ -76,7 +78,7 @@ class DrillResult:
 def run_drill(
     engine: Engine, settings: Settings, name: str, *, progress: Progress | None = None
 ) -> DrillResult:
-    """Rehearse the restore called `name` (postgres-latest) on the newest backup; where there is none, one is taken first.
+    """Rehearse the restore called `name` on the newest backup; where there is none, one is taken first.
 
     A drill that proves nothing is a result with `ok` False, archived as well. The live service is never touched.
 
@@ -87,7 +89,8 @@ def run_drill(
     notebook = find(settings, DRILLS, name)
 
     def prepare() -> Backup:
-        return ensure_backup(engine, settings, progress=progress)
+        kind = BACKUP_OF.get(notebook.name, "postgres")
+        return ensure_backup(engine, settings, kind, progress=progress)
 
     return _Run(engine, settings, notebook, progress or (lambda _: None)).go({}, prepare)
 
@@ -98,9 +101,14 @@ def run_runbook(
     name: str,
     parameters: dict[str, object],
     *,
+    confirmed: str = "",
     progress: Progress | None = None,
 ) -> DrillResult:
     """Execute a runbook with parameters and archive it.
+
+    Args:
+        confirmed: what was typed as the name of the target. A runbook that writes to what is running compares it;
+            it is no parameter, so that none can be started from a kept list of parameters.
 
     Raises:
         NotFound: there is no such runbook.
@@ -111,13 +119,22 @@ def run_runbook(
     values = checked(documents.read(notebook.path), parameters)
     if RUN_ID in parameters:
         raise InvalidInput(f"{RUN_ID} is given by the run itself.")
-    return _Run(engine, settings, notebook, progress or (lambda _: None)).go(dict(values), None)
+    run = _Run(engine, settings, notebook, progress or (lambda _: None), confirmed)
+    return run.go(dict(values), None)
 
 
 class _Run:
     """One execution of one notebook, from its row in the catalogue to its evidence."""
 
-    def __init__(self, engine: Engine, settings: Settings, notebook: Notebook, progress: Progress) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        settings: Settings,
+        notebook: Notebook,
+        progress: Progress,
+        confirmed: str = "",
+    ) -> None:
+        self.confirmed = confirmed
         self.engine, self.settings, self.notebook, self.progress = engine, settings, notebook, progress
         self.run_id = new_id()
         self.began = datetime.now(UTC)
@@ -136,6 +153,8 @@ class _Run:
             try:
                 # The source is measured before our own row is written to it.
                 (folder / POINT).write_text(json.dumps(measure(self.engine).to_dict()))
+                if self.confirmed:
+                    (folder / CONFIRMED).write_text(self.confirmed)
                 self._insert()
                 executed = execute(self.settings, self.notebook, parameters, folder, progress=self.progress)
                 evidence = _evidence(folder)

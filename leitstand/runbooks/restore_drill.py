@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from leitstand.backups import fingerprint, keys, wal
-from leitstand.backups.catalogue import COMPLETE, get_backup, newest_complete
+from leitstand.backups.catalogue import newest_complete
 from leitstand.backups.inventory import Entry, open_copy, read_inventory
 from leitstand.backups.places import Copies, copies_for
 from leitstand.backups.restore import check_space, restore_postgres
@@ -20,12 +20,11 @@ from leitstand.backups.verification import archived_segments, missing_log
 from leitstand.db import migrate
 from leitstand.db.engine import transaction
 from leitstand.db.models import Backup
-from leitstand.errors import Conflict, IntegrityFailed, InvalidInput, NotFound
+from leitstand.errors import Conflict, IntegrityFailed, NotFound
 from leitstand.runbooks import scratch
 from leitstand.runbooks.evidence import Evidence, facts, rows
 from leitstand.runbooks.source_point import Point, bytes_behind, lost, measure, measure_on, rpo_seconds
-from leitstand.runbooks.taking_up import EVIDENCE, POINT, SANDBOX, TakenUp, ensure_backup, take_up
-from leitstand.settings import Settings
+from leitstand.runbooks.taking_up import EVIDENCE, POINT, SANDBOX, TakenUp, chosen_backup, take_up
 from leitstand.storage.objects import ObjectStorage
 
 if TYPE_CHECKING:
@@ -67,7 +66,7 @@ class RestoreDrill:
         work = take_up(run_id)
         prepared = work.folder / POINT
         source = measure(work.engine) if work.sandbox else Point.of(json.loads(prepared.read_text()))
-        drill = cls(work, _chosen(work.engine, work.settings, backup_id), source, sample_objects)
+        drill = cls(work, chosen_backup(work.engine, work.settings, backup_id), source, sample_objects)
         atexit.register(drill.close)
         return drill
 
@@ -343,19 +342,6 @@ class RestoreDrill:
     def _restored(self) -> Engine:
         url = make_url(self.settings.database_url)
         return create_engine(self._server().url(str(url.database), str(url.username)), pool_size=1)
-
-
-def _chosen(engine: Engine, settings: Settings, backup_id: str) -> Backup:
-    if not backup_id:
-        return ensure_backup(engine, settings)
-    with transaction(engine) as session:
-        backup = get_backup(session, backup_id)
-    if backup.kind != "postgres" or backup.status != COMPLETE:
-        raise InvalidInput(
-            f"Backup {backup.id} is no complete backup of PostgreSQL.",
-            hint="`leitstand backup list` shows them.",
-        )
-    return backup
 
 
 def _compared(table: str, before: int, found: int, now: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from leitstand.backups.catalogue import newest_complete
+from leitstand.backups.catalogue import COMPLETE, get_backup, newest_complete
 from leitstand.backups.operations import run_backup
 from leitstand.backups.work import Progress
 from leitstand.db.engine import make_engine, transaction
@@ -19,7 +19,8 @@ from leitstand.telemetry.logs import configure_logging
 
 LOCK = "restore drill"
 SANDBOX = "sandbox"
-EVIDENCE, POINT = "evidence.json", "source.json"
+NAMES = {"postgres": "PostgreSQL"}
+EVIDENCE, POINT, CONFIRMED = "evidence.json", "source.json", "confirmed"
 
 
 @dataclass
@@ -36,6 +37,14 @@ class TakenUp:
     folder: Path
     sandbox: bool
     held: ExitStack
+
+    @property
+    def confirmed(self) -> str:
+        """What the person who started the run typed as the name of its target; empty when nothing was."""
+        try:
+            return (self.folder / CONFIRMED).read_text()
+        except FileNotFoundError:
+            return ""
 
     def release(self) -> None:
         """Give back the lock; a sandbox's folder goes."""
@@ -67,12 +76,33 @@ def take_up(run_id: str) -> TakenUp:
     return TakenUp(settings, engine, scratch.make_folder(settings, SANDBOX), True, held)
 
 
-def ensure_backup(engine: Engine, settings: Settings, *, progress: Progress | None = None) -> Backup:
-    """The newest complete backup of PostgreSQL; where there is none, one is taken first."""
+def ensure_backup(
+    engine: Engine, settings: Settings, kind: str = "postgres", *, progress: Progress | None = None
+) -> Backup:
+    """The newest complete backup of a kind; where there is none, one is taken first."""
     with transaction(engine) as session:
-        backup = newest_complete(session, "postgres")
+        backup = newest_complete(session, kind)
     if backup is not None:
         return backup
     if progress:
-        progress("there is no backup of PostgreSQL yet: taking one first")
-    return run_backup(engine, settings, "postgres", progress=progress)
+        progress(f"there is no backup of {NAMES.get(kind, kind)} yet: taking one first")
+    return run_backup(engine, settings, kind, progress=progress)
+
+
+def chosen_backup(engine: Engine, settings: Settings, backup_id: str, kind: str = "postgres") -> Backup:
+    """The backup that a notebook was given, or, by itself, the newest of its kind.
+
+    Raises:
+        NotFound: there is none of this id.
+        InvalidInput: it is of another kind, or not complete.
+    """
+    if not backup_id:
+        return ensure_backup(engine, settings, kind)
+    with transaction(engine) as session:
+        backup = get_backup(session, backup_id)
+    if backup.kind != kind or backup.status != COMPLETE:
+        raise InvalidInput(
+            f"Backup {backup.id} is no complete backup of {NAMES.get(kind, kind)}.",
+            hint="`leitstand backup list` shows them.",
+        )
+    return backup

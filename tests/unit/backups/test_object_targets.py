@@ -10,7 +10,7 @@ from leitstand.backups.object_history import Wanted
 from leitstand.backups.object_targets import FolderTarget
 from leitstand.errors import Conflict
 
-KEYS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=40)
+KEYS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 FOLDER = FolderTarget(Path("/restored"))
 
 
