@@ -4,15 +4,21 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from leitstand.backups.operations import run_backup
-from leitstand.errors import InvalidInput
+from leitstand.errors import InvalidInput, PreconditionFailed
+from leitstand.runbooks import objects_lost
 from leitstand.runbooks.drills import DrillResult, run_runbook
+from leitstand.runbooks.objects_lost import ObjectsRestore
+from leitstand.runbooks.taking_up import CONFIRMED, TakenUp
 from leitstand.settings import REPOSITORY
 from tests.source import Source
 
@@ -69,28 +75,49 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(source: Source, dry: DrillR
     assert dry.figures["plan_sha256"] in page and "dry_run=false" in page
 
 
+@pytest.fixture
+def restore(
+    source: Source, last_good_second: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ObjectsRestore]:
+    """A real run, taken up in this process, up to its plan; the target's name was typed."""
+    work = TakenUp(source.settings, source.engine, tmp_path, False, ExitStack())
+    (tmp_path / CONFIRMED).write_text(source.settings.bucket_media)
+    monkeypatch.setattr(objects_lost, "take_up", lambda _: work)
+    restore = ObjectsRestore.begin(prefix="documents/", to_time=last_good_second, dry_run=False)
+    restore.plan()
+    yield restore
+    restore.finish()
+
+
 @pytest.mark.parametrize(
-    ("changed", "confirmed", "says"),
+    ("changed", "typed", "says"),
     [
-        ({"plan_sha256": "0" * 64}, "media", "The plan is"),
-        ({"decided_by": ""}, "media", "who decided"),
-        ({}, "", "not typed"),
+        ({"plan_sha256": "0" * 64}, "", "The plan is"),
+        ({"decided_by": ""}, "", "who decided"),
         ({}, "another-bucket", "not typed"),
-        ({"to_time": "2001-01-01T00:00:00Z"}, "media", "as old as"),
     ],
 )
-def test_a_real_run_without_plan_decision_or_typed_name_writes_nothing(
-    source: Source,
-    dry: DrillResult,
-    last_good_second: str,
-    changed: dict[str, object],
-    confirmed: str,
-    says: str,
+def test_without_the_plan_a_decision_or_the_name_nothing_goes_on(
+    restore: ObjectsRestore, dry: DrillResult, changed: dict[str, str], typed: str, says: str
+) -> None:
+    if typed:
+        (restore.work.folder / CONFIRMED).write_text(typed)
+    given = {"plan_sha256": dry.figures["plan_sha256"], "decided_by": "Olga Operator", **changed}
+    with pytest.raises(PreconditionFailed, match=says):
+        restore.confirm(**given)
+
+
+def test_with_them_it_goes_on(restore: ObjectsRestore, dry: DrillResult) -> None:
+    restore.confirm(plan_sha256=dry.figures["plan_sha256"], decided_by="Olga Operator")
+    assert restore.failures == []
+
+
+def test_a_real_run_whose_name_was_not_typed_writes_nothing(
+    source: Source, dry: DrillResult, last_good_second: str
 ) -> None:
     before = documents(source)
-    typed = source.settings.bucket_media if confirmed == "media" else confirmed
-    refused = run(source, {**_real(dry, last_good_second), **changed}, typed)
-    assert not refused.ok and says in refused.error
+    refused = run(source, _real(dry, last_good_second))
+    assert not refused.ok and "not typed" in refused.error
     assert documents(source) == before
 
 
@@ -101,15 +128,14 @@ def _real(dry: DrillResult, instant: str) -> dict[str, object]:
 
 
 def test_a_real_run_needs_an_instant_and_a_selection(source: Source) -> None:
-    refused = run(source, {"dry_run": False, "prefix": "documents/"})
-    assert not refused.ok and "needs an instant" in refused.error
+    for given in ({"prefix": "documents/"}, {"to_time": "2026-01-01T00:00:00Z"}):
+        with pytest.raises(InvalidInput, match="needs an instant"):
+            ObjectsRestore.begin(dry_run=False, **given)  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match="confirmed"):
         run(source, {"confirmed": "x"})
 
 
-def test_the_real_run_gets_everything_back_and_may_be_repeated(
-    source: Source, dry: DrillResult, last_good_second: str
-) -> None:
+def test_the_real_run_gets_everything_back(source: Source, dry: DrillResult, last_good_second: str) -> None:
     argv = [sys.executable, "-m", "leitstand", "runbook", "run", NAME, "--json"]
     argv += ["--yes", source.settings.bucket_media]
     for name, value in _real(dry, last_good_second).items():
@@ -121,8 +147,13 @@ def test_the_real_run_gets_everything_back_and_may_be_repeated(
     result: dict[str, Any] = json.loads(done.stdout)
     assert (result["figures"]["written"], result["figures"]["verified"]) == (8, 8)
     assert documents(source) == {**CONTENTS, "documents/new": b"came later"}
-    again = run(source, _real(dry, last_good_second), source.settings.bucket_media)
-    assert again.ok and again.figures["written"] == 0
+
+
+def test_it_may_be_repeated(restore: ObjectsRestore, dry: DrillResult) -> None:
+    restore.confirm(plan_sha256=dry.figures["plan_sha256"], decided_by="Olga Operator")
+    restore.restore()
+    restore.check()
+    assert restore.failures == [] and restore.evidence.figures["written"] == 0
 
 
 def test_the_way_back_it_names_brings_back_what_it_replaced(
