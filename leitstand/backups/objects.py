@@ -17,8 +17,9 @@ from leitstand.backups.copy_journal import Journal
 from leitstand.backups.inventory import DATA, Entry, data_key, read_inventory
 from leitstand.backups.places import COPIED, Copies, Place, copies_for, copies_of
 from leitstand.backups.sealing import seal
+from leitstand.backups.tidying import UPLOADS_GIVEN_UP_AFTER
 from leitstand.backups.work import Job, Outcome
-from leitstand.errors import IntegrityFailed, NotFound
+from leitstand.errors import IntegrityFailed, NotFound, PreconditionFailed
 from leitstand.storage.types import ObjectInfo, Stored
 from leitstand.telemetry.logs import get_logger
 
@@ -38,6 +39,7 @@ def take(job: Job) -> Outcome:
     copies = copies_of(job.settings)
     if copies.elsewhere:
         copies.storage.ensure_bucket(copies.bucket, versioned=False)
+        copies.storage.abort_stale_uploads(copies.bucket, DATA, older_than=UPLOADS_GIVEN_UP_AFTER)
     listed_from = datetime.now(UTC)
     source = [(place, info) for place in COPIED for info in _current(job, place)]
     listed_until = datetime.now(UTC)
@@ -49,7 +51,7 @@ def take(job: Job) -> Outcome:
     found = Counter(entry.role for entry in entries)
     _refuse_empty(job, before, found)
     listing = {"listed_from": listed_from.isoformat(), "listed_until": listed_until.isoformat()}
-    warnings = [*_shrunken(before, found), *copying.gone]
+    warnings = [*_shrunken(before, found), *copying.warnings]
     for warning in warnings:
         log.warning("objects", backup=str(job.backup_id), warning=warning)
     return _finish(job, copies, entries, copying.stored, {**listing, "warnings": warnings})
@@ -88,13 +90,23 @@ class _Copying:
 
     def __init__(self, job: Job, copies: Copies, journal: Journal) -> None:
         self.job, self.copies, self.journal = job, copies, journal
-        self.known = {
-            (entry.role, entry.key, entry.version): entry for entry in [*_known(job), *journal.entries]
-        }
+        self.warnings: list[str] = []
+        entries = [*self._before(), *journal.entries]
+        self.known = {(entry.role, entry.key, entry.version): entry for entry in entries}
         self.present = {info.key for info in copies.storage.list(copies.bucket, DATA)}
         self.recipients = keys.parsed(job.recipients)
         self.stored = 0
-        self.gone: list[str] = []
+
+    def _before(self) -> list[Entry]:
+        """What the backup before knows; where its inventory can't be read, everything is read again."""
+        previous = self.job.previous
+        if not previous:
+            return []
+        try:
+            return read_inventory(copies_for(self.job.settings, previous), self.job.settings, previous)
+        except (IntegrityFailed, NotFound, PreconditionFailed) as error:
+            self.warnings.append(f"the inventory of backup {previous['id']} can't be read: {error.message}")
+            return []
 
     def entries(self, source: list[tuple[Place, ObjectInfo]]) -> Iterator[Entry]:
         """The entry of each object, copied where it is not."""
@@ -115,7 +127,7 @@ class _Copying:
             remaining = self.job.storage.list_versions(place.bucket(self.job.settings), info.key)
             if any((left.key, left.version) == (info.key, info.version) for left in remaining):
                 raise
-            self.gone.append(f"{place.role}: {info.key} was removed while the backup was taken")
+            self.warnings.append(f"{place.role}: {info.key} was removed while the backup was taken")
             return None
         self.journal.add(entry)
         return entry
@@ -150,13 +162,6 @@ class _Copying:
         key, metadata = data_key(read.sha256), {"content-sha256": read.sha256}
         self.stored += self.copies.storage.put_file(self.copies.bucket, key, sealed, metadata=metadata).bytes
         self.present.add(key)
-
-
-def _known(job: Job) -> list[Entry]:
-    """What the backup before knows."""
-    if not job.previous:
-        return []
-    return read_inventory(copies_for(job.settings, job.previous), job.settings, job.previous)
 
 
 def _finish(job: Job, copies: Copies, entries: list[Entry], copied: int, more: dict[str, Any]) -> Outcome:

@@ -100,6 +100,15 @@ def test_a_journal_after_another_backup_is_forgotten(source: Source, first: Back
     assert verify_backup(source.engine, source.settings, backup.id).manifest["verification"]["ok"]
 
 
+def test_a_lost_inventory_is_warned_of_and_stops_nothing(source: Source, first: Backup) -> None:
+    before = run_backup(source.engine, source.settings, "objects")
+    source.storage.delete(source.settings.bucket_backups, before.manifest["inventory"]["key"])
+    after = run_backup(source.engine, source.settings, "objects")
+    assert after.manifest["copied_bytes"] == 0 and roles(source, after)["media"] >= COUNT
+    (warning,) = public(after)["warnings"]
+    assert f"inventory of backup {before.id} can't be read" in warning
+
+
 def test_a_shrunken_source_is_copied_and_warned_of(source: Source, first: Backup) -> None:
     media = source.settings.bucket_media
     before = run_backup(source.engine, source.settings, "objects")
