@@ -75,6 +75,19 @@ class Settings(BaseSettings):
         "leitstand-insights", description="Bucket of the facts' columnar copies, which can be made again."
     )
 
+    copies_s3_endpoint: str = Field(
+        "",
+        description="S3 address of a second store or location, to which objects are copied; empty: they are copied into the bucket of backups.",
+    )
+    copies_s3_region: str = Field("us-east-1", description="Region of the second store.")
+    copies_s3_access_key: SecretStr = Field(
+        SecretStr(""), description="Access key id of the second store, of a project of its own."
+    )
+    copies_s3_secret_key: SecretStr = Field(
+        SecretStr(""), description="Secret access key of the second store."
+    )
+    bucket_copies: str = Field("leitstand-copies", description="Bucket of copies in the second store.")
+
     insights_engine: Literal["auto", "postgres", "columnar"] = Field(
         "auto",
         description="Where figures are computed: PostgreSQL, DuckDB on the columnar copy, or whichever is faster for the range.",

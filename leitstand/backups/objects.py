@@ -1,99 +1,187 @@
-"""Copy of the media bucket: every object once, by its SHA-256, encrypted; what is there already is not copied again.
+"""Copy of every bucket that matters: each object once, by its SHA-256, encrypted; what is there is not copied again.
 
-Nothing is ever deleted, so that no fault of the source reaches the copies.
+Nothing is ever deleted, so that no fault of the source reaches the copies. A source that is empty or gone stops the
+copy; one that lost most of its objects is copied, because older inventories stay, and the manifest warns.
 """
 
 import hashlib
 import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from leitstand.backups import keys
-from leitstand.backups.inventory import DATA, data_key, read_inventory
+from leitstand.backups.copy_journal import Journal
+from leitstand.backups.inventory import DATA, Entry, data_key, read_inventory
+from leitstand.backups.places import COPIED, Copies, Place, copies_for, copies_of
 from leitstand.backups.sealing import seal
+from leitstand.backups.tidying import UPLOADS_GIVEN_UP_AFTER
 from leitstand.backups.work import Job, Outcome
-from leitstand.errors import IntegrityFailed
-from leitstand.storage.types import ObjectInfo
+from leitstand.errors import IntegrityFailed, NotFound, PreconditionFailed
+from leitstand.storage.types import ObjectInfo, Stored
+from leitstand.telemetry.logs import get_logger
 
 ENGINE = "manifest-copy"
+SHRUNKEN_BELOW, COUNTED_FROM = 0.5, 20
+
+log = get_logger("backups")
 
 
 def take(job: Job) -> Outcome:
     """Copy what is new or changed, and store the inventory of everything.
 
     Raises:
-        IntegrityFailed: the source is empty and the copy before was not, or an object differs from its own hash.
+        IntegrityFailed: a source is empty and the copy before was not, or an object differs from its own hash.
+        NotFound: a bucket is gone.
     """
-    source = list(job.storage.list_versions(job.settings.bucket_media))
-    current = [info for info in source if info.latest]
-    _refuse_empty(job, len(current))
-    known = _known(job)
-    present = {info.key for info in job.storage.list(job.bucket, DATA)}
-    entries, copied = [], 0
-    for number, info in enumerate(current, 1):
-        entry = known.get((info.key, info.version))
-        if entry is None or data_key(entry["sha256"]) not in present:
-            entry, stored = _copy(job, info, present)
-            copied += stored
-        entries.append(entry)
-        job.report(f"{number} of {len(current)} objects looked at")
-    return _finish(job, entries, copied)
+    copies = copies_of(job.settings)
+    if copies.elsewhere:
+        copies.storage.ensure_bucket(copies.bucket, versioned=False)
+        copies.storage.abort_stale_uploads(copies.bucket, DATA, older_than=UPLOADS_GIVEN_UP_AFTER)
+    listed_from = datetime.now(UTC)
+    source = [(place, info) for place in COPIED for info in _current(job, place)]
+    listed_until = datetime.now(UTC)
+    before = _counts_before(job)
+    _refuse_empty(job, before, Counter(place.role for place, _ in source))
+    with Journal(job.settings, after=str(job.previous.get("id", ""))) as journal:
+        copying = _Copying(job, copies, journal)
+        entries = list(copying.entries(source))
+    found = Counter(entry.role for entry in entries)
+    _refuse_empty(job, before, found)
+    listing = {"listed_from": listed_from.isoformat(), "listed_until": listed_until.isoformat()}
+    warnings = [*_shrunken(before, found), *copying.warnings]
+    for warning in warnings:
+        log.warning("objects", backup=str(job.backup_id), warning=warning)
+    return _finish(job, copies, entries, copying.stored, {**listing, "warnings": warnings})
 
 
-def _refuse_empty(job: Job, count: int) -> None:
-    before = int(job.previous.get("objects", 0))
-    if count == 0 and before > 0:
-        raise IntegrityFailed(
-            f"The bucket {job.settings.bucket_media} is empty and its last backup has {before} objects.",
-            hint="Find out why before anything else; the backups are untouched.",
+def _current(job: Job, place: Place) -> Iterator[ObjectInfo]:
+    infos = job.storage.list_versions(place.bucket(job.settings))
+    return (info for info in infos if info.latest)
+
+
+def _counts_before(job: Job) -> Counter[str]:
+    """Objects of each place in the backup before."""
+    places = job.previous.get("places", {})
+    return Counter({role: int(place["objects"]) for role, place in places.items()})
+
+
+def _refuse_empty(job: Job, before: Counter[str], now: Counter[str]) -> None:
+    for place in COPIED:
+        if before[place.role] and not now[place.role]:
+            raise IntegrityFailed(
+                f"The bucket {place.bucket(job.settings)} is empty and its last backup has {before[place.role]} objects.",
+                hint="Find out why before anything else (runbook rb020); the copies are untouched.",
+            )
+
+
+def _shrunken(before: Counter[str], now: Counter[str]) -> list[str]:
+    return [
+        f"{place.role} has {now[place.role]} objects and had {before[place.role]} in the backup before: were they deleted on purpose?"
+        for place in COPIED
+        if before[place.role] >= COUNTED_FROM and now[place.role] < before[place.role] * SHRUNKEN_BELOW
+    ]
+
+
+class _Copying:
+    """One run over all objects: what is known from the backup before, or from one that was killed, is not read again."""
+
+    def __init__(self, job: Job, copies: Copies, journal: Journal) -> None:
+        self.job, self.copies, self.journal = job, copies, journal
+        self.warnings: list[str] = []
+        entries = [*self._before(), *journal.entries]
+        self.known = {(entry.role, entry.key, entry.version): entry for entry in entries}
+        self.present = {info.key for info in copies.storage.list(copies.bucket, DATA)}
+        self.recipients = keys.parsed(job.recipients)
+        self.stored = 0
+
+    def _before(self) -> list[Entry]:
+        """What the backup before knows; where its inventory can't be read, everything is read again."""
+        previous = self.job.previous
+        if not previous:
+            return []
+        try:
+            return read_inventory(copies_for(self.job.settings, previous), self.job.settings, previous)
+        except (IntegrityFailed, NotFound, PreconditionFailed) as error:
+            self.warnings.append(f"the inventory of backup {previous['id']} can't be read: {error.message}")
+            return []
+
+    def entries(self, source: list[tuple[Place, ObjectInfo]]) -> Iterator[Entry]:
+        """The entry of each object, copied where it is not."""
+        for number, (place, info) in enumerate(source, 1):
+            entry = self.known.get((place.role, info.key, info.version))
+            if entry is None or data_key(entry.sha256) not in self.present:
+                entry = self._copied(place, info)
+            if entry is not None:
+                yield entry
+            self.job.report(f"{number} of {len(source)} objects looked at, {self.stored / 1e6:.1f} MB stored")
+
+    def _copied(self, place: Place, info: ObjectInfo) -> Entry | None:
+        """None where this version was removed for good since it was listed."""
+        try:
+            entry = self._copy(place, info)
+        except NotFound:
+            # A bucket that is gone raises here.
+            remaining = self.job.storage.list_versions(place.bucket(self.job.settings), info.key)
+            if any((left.key, left.version) == (info.key, info.version) for left in remaining):
+                raise
+            self.warnings.append(f"{place.role}: {info.key} was removed while the backup was taken")
+            return None
+        self.journal.add(entry)
+        return entry
+
+    def _copy(self, place: Place, info: ObjectInfo) -> Entry:
+        """Copy one object unless its content is there under another name."""
+        storage, bucket = self.job.storage, place.bucket(self.job.settings)
+        plain, sealed = self.job.folder / "plain", self.job.folder / "sealed"
+        head = storage.head(bucket, info.key, version=info.version)
+        read = storage.download(bucket, info.key, plain, version=info.version)
+        try:
+            if data_key(read.sha256) not in self.present:
+                self._store(plain, sealed, read)
+        finally:
+            plain.unlink(missing_ok=True)
+            sealed.unlink(missing_ok=True)
+        return Entry(
+            info.key,
+            info.version,
+            read.bytes,
+            read.sha256,
+            place.role,
+            info.modified.isoformat(),
+            head.content_type,
+            head.metadata,
         )
 
+    def _store(self, plain: Path, sealed: Path, read: Stored) -> None:
+        import pyrage
 
-def _known(job: Job) -> dict[tuple[str, str], dict[str, Any]]:
-    """What the previous inventory knows, by key and version."""
-    if not job.previous:
-        return {}
-    return {
-        (entry["key"], entry["version"]): entry
-        for entry in read_inventory(job.storage, job.settings, job.previous)
-    }
+        pyrage.encrypt_file(str(plain), str(sealed), self.recipients)
+        key, metadata = data_key(read.sha256), {"content-sha256": read.sha256}
+        self.stored += self.copies.storage.put_file(self.copies.bucket, key, sealed, metadata=metadata).bytes
+        self.present.add(key)
 
 
-def _copy(job: Job, info: ObjectInfo, present: set[str]) -> tuple[dict[str, Any], int]:
-    """Copy one object unless its content is there under another name; gives its entry and the bytes stored."""
-    plain, sealed = job.folder / "plain", job.folder / "sealed"
-    stored = job.storage.download(job.settings.bucket_media, info.key, plain, version=info.version)
-    entry = {"key": info.key, "version": info.version, "bytes": stored.bytes, "sha256": stored.sha256}
-    key = data_key(stored.sha256)
-    try:
-        if key in present:
-            return entry, 0
-        _encrypt(plain, sealed, job)
-        size = job.storage.put_file(job.bucket, key, sealed, metadata={"content-sha256": stored.sha256}).bytes
-        present.add(key)
-        return entry, size
-    finally:
-        plain.unlink(missing_ok=True)
-        sealed.unlink(missing_ok=True)
-
-
-def _encrypt(plain: Path, sealed: Path, job: Job) -> None:
-    import pyrage
-
-    pyrage.encrypt_file(str(plain), str(sealed), keys.parsed(job.recipients))
-
-
-def _finish(job: Job, entries: list[dict[str, Any]], copied: int) -> Outcome:
+def _finish(job: Job, copies: Copies, entries: list[Entry], copied: int, more: dict[str, Any]) -> Outcome:
     """The inventory names customers' objects: it is encrypted as they are."""
-    body = json.dumps(entries).encode()
+    body = json.dumps([entry.to_dict() for entry in entries]).encode()
     inventory = seal(body, keys.parsed(job.recipients))
-    stored = job.storage.put_bytes(job.bucket, f"{job.prefix}inventory.json.zst.age", inventory)
+    stored = copies.storage.put_bytes(copies.bucket, f"{job.prefix}inventory.json.zst.age", inventory)
     manifest = {
-        "bucket": job.settings.bucket_media,
+        "elsewhere": copies.elsewhere,
+        "places": {place.role: _summary(job, place, entries) for place in COPIED},
         "objects": len(entries),
-        "content_bytes": sum(entry["bytes"] for entry in entries),
+        "content_bytes": sum(entry.bytes for entry in entries),
         "copied_bytes": copied,
         "inventory": {"key": stored.key, "bytes": stored.bytes, "sha256": stored.sha256},
         "inventory_content": {"bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()},
+        **more,
     }
     return Outcome(manifest, copied + stored.bytes)
+
+
+def _summary(job: Job, place: Place, entries: list[Entry]) -> dict[str, Any]:
+    sizes = [entry.bytes for entry in entries if entry.role == place.role]
+    return {"bucket": place.bucket(job.settings), "objects": len(sizes), "bytes": sum(sizes)}

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from leitstand import __version__
 from leitstand.backups import entries, fingerprint, keys, objects, postgres, secret_files, tidying
 from leitstand.backups.catalogue import FAILED, KINDS, newest_complete
+from leitstand.backups.places import copies_of
 from leitstand.backups.reconciling import fill
 from leitstand.backups.verification import verify_backup
 from leitstand.backups.work import Job, Outcome, Progress
@@ -139,6 +140,8 @@ def _complete(job: Job, kind: str, outcome: Outcome) -> Backup:
         backup = session.get_one(Backup, job.backup_id)
         fill(backup, manifest, stored.sha256)
     entries.store(job.storage, job.bucket, backup)
+    if kind == "objects" and (copies := copies_of(job.settings)).elsewhere:
+        entries.store(copies.storage, copies.bucket, backup)
     log.info("backup complete", backup=str(job.backup_id), kind=kind, bytes=outcome.bytes)
     return backup
 
@@ -173,6 +176,7 @@ def public(backup: Backup) -> dict[str, Any]:
         "removed_at": _iso(backup.removed_at),
         "verified_at": _iso(backup.verified_at),
         "verification": backup.manifest.get("verification"),
+        "warnings": backup.manifest.get("warnings", []),
         "error": backup.error,
     }
 

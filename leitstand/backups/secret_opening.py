@@ -11,12 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from leitstand.backups import entries as catalogue
 from leitstand.backups import keys, secret_copies, secret_files
 from leitstand.backups.sealing import unseal
 from leitstand.backups.secret_backups import KIND, current_fingerprints
 from leitstand.backups.secret_fingerprints import FILE as FINGERPRINT_FILE
 from leitstand.backups.secret_fingerprints import fingerprints
-from leitstand.backups.tidying import stored_entries
 from leitstand.errors import IntegrityFailed, NotFound, PreconditionFailed
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
@@ -75,7 +75,7 @@ def choose(settings: Settings, backup_id: str = "") -> dict[str, Any]:
     Raises:
         NotFound: there is none.
     """
-    entries = stored_entries(ObjectStorage(settings), settings.bucket_backups, KIND)
+    entries = catalogue.usable_entries(ObjectStorage(settings), settings.bucket_backups, KIND)
     fitting = [entry for entry in entries if str(entry["id"]).startswith(backup_id.lower())]
     if not fitting:
         raise NotFound("No backup of the secrets fits.", hint="`leitstand secrets backup` takes one.")

@@ -21,6 +21,7 @@ from leitstand.backups.entries import place_of, store
 from leitstand.backups.inventory import open_copy, read_inventory
 from leitstand.backups.parts import Part, PartsReader
 from leitstand.backups.pins import in_use
+from leitstand.backups.places import copies_for
 from leitstand.backups.pruning import log_stays_since
 from leitstand.backups.sealing import unseal
 from leitstand.backups.unpacking import unpack
@@ -145,14 +146,15 @@ def _objects(
     storage: ObjectStorage, settings: Settings, backup: Backup, progress: Progress, _: bool
 ) -> list[Finding]:
     """Decrypt every copy and compare its hash."""
-    entries, identities = read_inventory(storage, settings, backup.manifest), keys.identities(settings)
+    copies, identities = copies_for(settings, backup.manifest), keys.identities(settings)
+    entries = read_inventory(copies, settings, backup.manifest)
     for number, entry in enumerate(entries, 1):
-        if open_copy(storage, settings, entry, identities=identities) != (entry["bytes"], entry["sha256"]):
-            raise IntegrityFailed(f"The copy of {entry['key']} is not what was copied.")
+        if open_copy(copies, entry, identities=identities) != (entry.bytes, entry.sha256):
+            raise IntegrityFailed(f"The copy of {entry.key} is not what was copied.")
         progress(f"{number} of {len(entries)} objects")
     return [
         _finding("objects", len(entries)),
-        _finding("content bytes", sum(entry["bytes"] for entry in entries)),
+        _finding("content bytes", sum(entry.bytes for entry in entries)),
     ]
 
 

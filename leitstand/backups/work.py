@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,22 @@ from leitstand.storage.objects import ObjectStorage
 
 Progress = Callable[[str], None]
 REPORTED_EVERY = 2.0
+
+
+class Reporter:
+    """Tells how far long work is, at most every `REPORTED_EVERY` seconds, with the time taken."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.progress = progress
+        self.began = time.monotonic()
+        self._reported = 0.0
+
+    def report(self, line: str) -> None:
+        """Tell it, unless something was told a moment ago."""
+        now = time.monotonic()
+        if self.progress and now - self._reported >= REPORTED_EVERY:
+            self._reported = now
+            self.progress(f"{line} ({now - self.began:.0f} s)")
 
 
 @dataclass
@@ -38,19 +54,16 @@ class Job:
     recipients: tuple[str, ...]
     previous: dict[str, Any]
     progress: Progress | None = None
-    began: float = field(default_factory=time.monotonic)
-    _reported: float = 0.0
+    _reporter: Reporter | None = None
 
     @property
     def bucket(self) -> str:
         return self.settings.bucket_backups
 
     def report(self, line: str) -> None:
-        """Tell how far it is, at most every `REPORTED_EVERY` seconds, with the time taken."""
-        now = time.monotonic()
-        if self.progress and now - self._reported >= REPORTED_EVERY:
-            self._reported = now
-            self.progress(f"{line} ({now - self.began:.0f} s)")
+        """Tell how far it is, now and then."""
+        self._reporter = self._reporter or Reporter(self.progress)
+        self._reporter.report(line)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
-"""What the commands about backups share: who acts, the plan of a removal, and the name that is typed before it."""
+"""What the commands about backups share: who acts, and the plan of a removal."""
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -9,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.db.engine import transaction
 from leitstand.db.models import Workspace
-from leitstand.errors import InvalidInput, NotFound
+from leitstand.errors import NotFound
 from leitstand.identity import audit
 from leitstand.identity.access import Principal, system_principal
 from leitstand.settings import Settings
@@ -58,20 +57,3 @@ def show_plan(proposal: "Proposal", *, error_stream: bool) -> None:
     for caution in proposal.cautions:
         click.echo(f"careful: {caution.says}", err=error_stream)
     click.echo(f"plan {proposal.plan.sha256}", err=error_stream)
-
-
-def ask_for(name: str, given: str | None) -> bool:
-    """Have the name of what is destroyed typed; gives whether a person did, having seen the plan.
-
-    Args:
-        given: the name from the command line, where nobody is there to type.
-
-    Raises:
-        InvalidInput: another name, or nobody is there and none was given.
-    """
-    if given is None and not sys.stdin.isatty():
-        raise InvalidInput("Nobody is there to confirm this.", hint=f"Give the name: --yes {name}")
-    typed = click.prompt(f"Type {name} to go on", err=True) if given is None else given
-    if str(typed).strip() != name:
-        raise InvalidInput(f"{typed!r} is not {name}: nothing is done.", hint="Type the name as it is shown.")
-    return given is None

@@ -4,20 +4,21 @@ import sys
 
 import click
 
-from leitstand.errors import PreconditionFailed
+from leitstand.errors import InvalidInput
 
 
-def confirmed(name: str, yes: str | None, *, doing: str) -> None:
-    """Go on only when `name` was typed, or given as `yes`.
+def confirmed(name: str, yes: str | None, *, doing: str) -> bool:
+    """Go on only when `name` was typed, or given as `yes`; gives whether a person typed it, having seen what will be done.
 
     Raises:
-        PreconditionFailed: it was not, or another name was.
+        InvalidInput: it was not, or another name was.
     """
     typed = yes
     if typed is None and sys.stdin.isatty():
         typed = click.prompt(f"Type {name} to {doing}", default="", show_default=False, err=True).strip()
     if typed != name:
-        raise PreconditionFailed(
+        raise InvalidInput(
             f"Not confirmed: nothing was done to {name}.",
             hint=f"Type {name} when asked, or give --yes {name}.",
         )
+    return yes is None

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from sqlalchemy import Engine
 
-from leitstand.cli._confirm import confirm
+from leitstand.cli._confirmation import confirmed
 from leitstand.cli._options import database
 from leitstand.cli._progress import told
 from leitstand.db.engine import transaction
@@ -84,11 +84,9 @@ def run(dry_run: bool, yes: str | None, as_json: bool) -> None:
         if not as_json:
             _show(document)
         if due and not dry_run:
-            confirm(
-                f"{len(due)} months of events leave the database of the environment {settings.environment}.",
-                settings.environment,
-                yes,
-            )
+            question = f"{len(due)} months of events leave the database of the environment {settings.environment}."
+            click.echo(question, err=True)
+            confirmed(settings.environment, yes, doing="move them")
             document["moved"] = [moved.to_dict() for moved in archive(engine, settings, tell=told())]
     if as_json:
         click.echo(json.dumps(document))
@@ -127,7 +125,8 @@ def restore(month: date, workspace: str | None, dry_run: bool, yes: str | None, 
         click.echo(said, err=as_json)
         document: dict[str, Any] = {"plan": [part.key for part in found], "moved": None}
         if not dry_run:
-            confirm("They come back into the database and take their place there.", f"{month:%Y-%m}", yes)
+            click.echo("They come back into the database and take their place there.", err=True)
+            confirmed(f"{month:%Y-%m}", yes, doing="bring them back")
             moved = bring_back(engine, get_settings(), month=month, workspace_id=workspace_id, tell=told())
             document["moved"] = moved.to_dict()
     if as_json:

@@ -161,7 +161,8 @@ def keep_command(backup_id: str, undo: bool, as_json: bool) -> None:
 def prune_command(dry_run: bool, name: str | None, plan_sha256: str, as_json: bool) -> None:
     """Remove the backups that retention does not keep, and the archived log that nothing needs any more."""
     from leitstand.backups.pruning import propose, prune
-    from leitstand.cli._backups import ask_for, recorded, show_plan
+    from leitstand.cli._backups import recorded, show_plan
+    from leitstand.cli._confirmation import confirmed
     from leitstand.cli._options import database
     from leitstand.cli._progress import told
     from leitstand.db.engine import transaction
@@ -179,10 +180,10 @@ def prune_command(dry_run: bool, name: str | None, plan_sha256: str, as_json: bo
         show_plan(proposal, error_stream=not dry_run)
         if dry_run:
             return
-        typed = ask_for(settings.bucket_backups, name)
-        confirmed = proposal.plan.sha256 if typed else plan_sha256
+        typed = confirmed(settings.bucket_backups, name, doing="remove this")
+        seen = proposal.plan.sha256 if typed else plan_sha256
         who = recorded(engine, settings, proposal.plan.sha256)
-        result = prune(engine, settings, confirmed=confirmed, requested_by=who, progress=told())
+        result = prune(engine, settings, confirmed=seen, requested_by=who, progress=told())
     if as_json:
         click.echo(json.dumps(result.to_dict()))
         return

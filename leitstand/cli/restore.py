@@ -1,18 +1,23 @@
-"""leitstand restore: bring PostgreSQL back from object storage into an empty folder."""
+"""leitstand restore: bring PostgreSQL back into an empty folder, and objects into their bucket, another one or a folder."""
 
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from leitstand.cli import secrets
 
+if TYPE_CHECKING:
+    from leitstand.backups.object_restore import Plan
+
+SHOWN = 20
+
 
 @click.group("restore")
 def group() -> None:
-    """Restores; none of them touches what is running."""
+    """Restores: PostgreSQL beside what is running, objects where you say."""
 
 
 @group.command("postgres")
@@ -90,13 +95,104 @@ def _show_plan(manifest: dict[str, Any], target: Path, instant: datetime | None)
 def _made_room(target: Path, name: str | None) -> Path | None:
     """Move what is in the way aside, after its name was typed; gives where it is now."""
     from leitstand.backups.restore import move_aside, occupied
-    from leitstand.cli._backups import ask_for
+    from leitstand.cli._confirmation import confirmed
 
     if not occupied(target):
         return None
     click.echo(f"{target} is not empty: what is there will be moved aside", err=True)
-    ask_for(target.name, name)
+    confirmed(target.name, name, doing="move it aside")
     return move_aside(target)
+
+
+@group.command("objects")
+@click.argument("key", default="")
+@click.option("--prefix", default="", help="Every object whose key begins like this.")
+@click.option("--all", "everything", is_flag=True, help="Every object of the bucket.")
+@click.option(
+    "--bucket", "role", type=click.Choice(["media", "evidence"]), default="media", show_default=True
+)
+@click.option("--to-time", required=True, help="Instant with its offset, to the second.")
+@click.option("--target", required=True, help="Name of a bucket, or a folder's path (from / or ./).")
+@click.option("--only-missing", is_flag=True, help="Write what is not there, and replace nothing.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and write nothing.")
+@click.option(
+    "--yes", "name", default=None, metavar="NAME", help="The target's name, instead of typing it."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@click.pass_context
+def objects(
+    context: click.Context,
+    *,
+    key: str,
+    prefix: str,
+    everything: bool,
+    role: str,
+    to_time: str,
+    target: str,
+    only_missing: bool,
+    dry_run: bool,
+    name: str | None,
+    as_json: bool,
+) -> None:
+    """Restore one object, a prefix or a bucket as of an instant; exit 1 when an object could not be restored.
+
+    Nothing is deleted, and in a bucket what is replaced stays as an older version. It may be repeated: what is there
+    already stays, so one that was interrupted goes on. Needs the object store and a key, and no database.
+    """
+    from leitstand.backups.object_restore import Selection, execute_restore, plan_restore
+    from leitstand.cli._confirmation import confirmed
+    from leitstand.cli._progress import told
+    from leitstand.settings import get_settings
+
+    settings, tell = get_settings(), told()
+    instant = _instant(to_time)
+    if instant is None:
+        raise click.BadParameter("an instant is needed", param_hint="--to-time")
+    tell("comparing the inventory with what is there")
+    plan = plan_restore(
+        settings,
+        selection=Selection(frozenset({key} - {""}), prefix, everything),
+        to_time=instant,
+        target=target,
+        role=role,
+        only_missing=only_missing,
+    )
+    document: dict[str, Any] = {"plan": plan.to_dict(), "restored": None}
+    _show_objects(plan)
+    if not dry_run:
+        if not plan.target.name.startswith("/"):  # a folder is only filled; a bucket is what people use
+            confirmed(plan.target.name, name, doing="restore into it")
+        restored = execute_restore(settings, plan, progress=tell)
+        document["restored"] = vars(restored)
+        _show_failed(restored.failed)
+        line = f"{restored.written} objects written, {restored.verified} read back and right"
+        click.echo(line, err=as_json)
+    if as_json:
+        click.echo(json.dumps(document))
+    failed = document["restored"] and document["restored"]["failed"]
+    context.exit(1 if failed else 0)
+
+
+def _show_objects(plan: "Plan") -> None:
+    from leitstand.backups.object_restore import MISSING, REPLACE
+
+    said = plan.to_dict()
+    click.echo(
+        f"{said['objects']} objects of {said['bucket']} as of {said['to_time']} into {said['target']}:\n"
+        f"  write {said['write']}, replace {said['replace']}, already there {said['same']}, left as they are {said['left']}, "
+        f"missing {said['missing']}; {said['bytes'] / 1e6:.1f} MB\n"
+        f"  {said['newer']} objects that came later stay\n"
+        f"  inventory of {said['inventory_at']}, backup {said['backup_id']}\n"
+        f"  plan {said['plan_sha256']}",
+        err=True,
+    )
+    for item in plan.of(REPLACE, MISSING)[:SHOWN]:
+        click.echo(f"  {item.action:<8} {item.wanted.key}", err=True)
+
+
+def _show_failed(failed: dict[str, str]) -> None:
+    for key, why in failed.items():
+        click.echo(f"  NOT RESTORED {key}: {why}", err=True)
 
 
 def _instant(text: str | None) -> datetime | None:

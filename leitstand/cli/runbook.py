@@ -1,6 +1,7 @@
 """leitstand runbook: the notebooks for emergencies, run with parameters and archived."""
 
 import json
+import sys
 from typing import Any
 
 import click
@@ -54,11 +55,11 @@ def list_command(as_json: bool) -> None:
     help="A parameter; may be repeated.",
 )
 @click.option(
-    "--confirm",
+    "--yes",
     "confirmed",
-    metavar="NAME",
     default="",
-    help="The target's name, to have it done for real; without it a runbook that changes something is a dry run.",
+    metavar="NAME",
+    help="Name of the target of a run that is no dry run, instead of typing it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 @click.pass_context
@@ -73,10 +74,12 @@ def run(
     from leitstand.telemetry.logs import configure_logging
 
     configure_logging("cli", "WARNING")
+    values = _parsed(parameters)
+    real = values.get("plan_sha256") or str(values.get("dry_run", "")).lower() == "false"
+    if real and not confirmed and sys.stdin.isatty():
+        confirmed = click.prompt("Type the name of the target to go on", err=True)
     with database() as engine:
-        result = run_runbook(
-            engine, get_settings(), name, _parsed(parameters), confirmed=confirmed, progress=told()
-        )
+        result = run_runbook(engine, get_settings(), name, values, confirmed=confirmed, progress=told())
     if as_json:
         click.echo(json.dumps(result.to_dict()))
     else:

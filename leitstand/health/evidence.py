@@ -13,7 +13,13 @@ from leitstand.identity.access import Principal, require
 RPO_TARGET = timedelta(minutes=2)
 RTO_TARGET = timedelta(minutes=30)
 PROOF_TARGET = timedelta(hours=26)
+PROVING = "postgres-"
 MOST_DRILLS, MOST_EXECUTIONS = 1000, 100
+
+
+def proves_postgres(drill: Drill) -> bool:
+    """Whether this drill restores PostgreSQL: the promises above are about those, and others measure other things."""
+    return drill.kind.startswith(PROVING)
 
 
 def drills_since(session: Session, *, principal: Principal, since: datetime) -> list[Drill]:

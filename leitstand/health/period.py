@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from leitstand.db.models import Backup, CheckRun, Drill, FlowExecution, JobFailure
-from leitstand.health.evidence import drills_since
+from leitstand.health.evidence import PROVING, drills_since, proves_postgres
 from leitstand.identity.access import Principal, require
 
 PASSED = "passed"
@@ -56,17 +56,21 @@ def _drill(drill: Drill) -> dict[str, Any]:
 def _longest_without_proof(
     session: Session, drills: list[Drill], start: datetime, until: datetime
 ) -> float | None:
-    """The longest stretch of the period in which no drill proved a restore, in seconds, counted from the proof before.
+    """The longest stretch of the period in which no drill proved a restore of PostgreSQL, in seconds, counted from the proof before.
 
     None where the environment's first backup came later than the period.
     """
     first = session.scalar(select(func.min(Backup.started_at)))
     if first is None or first >= until:
         return None
-    earlier = select(func.max(Drill.finished_at)).where(Drill.status == PASSED, Drill.finished_at < start)
-    began = session.scalar(earlier) or max(first, start)
+    earlier = select(func.max(Drill.finished_at)).where(
+        Drill.status == PASSED, Drill.kind.startswith(PROVING)
+    )
+    began = session.scalar(earlier.where(Drill.finished_at < start)) or max(first, start)
     proofs = sorted(
-        drill.finished_at for drill in drills if drill.status == PASSED and drill.finished_at is not None
+        drill.finished_at
+        for drill in drills
+        if drill.status == PASSED and drill.finished_at is not None and proves_postgres(drill)
     )
     marks = [began, *(mark for mark in proofs if mark <= until), until]
     return max((later - sooner).total_seconds() for sooner, later in pairwise(marks))

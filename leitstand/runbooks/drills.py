@@ -32,7 +32,7 @@ from leitstand.telemetry.logs import get_logger
 
 RUN_ID = "run_id"
 # The kind of backup that a drill restores, where it is not PostgreSQL.
-KINDS = {"secrets-decrypt": "secrets"}
+BACKUP_OF = {"objects-sample": "objects", "secrets-decrypt": "secrets"}
 PASSED, FAILED, RUNNING = "passed", "failed", "running"
 
 log = get_logger("drills")
@@ -90,8 +90,8 @@ def run_drill(
     notebook = find(settings, DRILLS, name)
 
     def prepare() -> Backup:
-        kind = KINDS.get(notebook.name, "postgres")
-        return ensure_backup(engine, settings, kind=kind, progress=progress)
+        kind = BACKUP_OF.get(notebook.name, "postgres")
+        return ensure_backup(engine, settings, kind, progress=progress)
 
     return _Run(engine, settings, notebook, progress or (lambda _: None)).go({}, prepare)
 
@@ -108,7 +108,8 @@ def run_runbook(
     """Execute a runbook with parameters and archive it.
 
     Args:
-        confirmed: what a person typed to have it done for real; it is no parameter, so that nobody repeats it unread.
+        confirmed: what was typed as the name of the target. A runbook that writes to what is running compares it;
+            it is no parameter, so that none can be started from a kept list of parameters.
 
     Raises:
         NotFound: there is no such runbook.
@@ -119,14 +120,20 @@ def run_runbook(
     values = checked(documents.read(notebook.path), parameters)
     if RUN_ID in parameters:
         raise InvalidInput(f"{RUN_ID} is given by the run itself.")
-    return _Run(engine, settings, notebook, progress or (lambda _: None), confirmed).go(dict(values), None)
+    run = _Run(engine, settings, notebook, progress or (lambda _: None), confirmed)
+    return run.go(dict(values), None)
 
 
 class _Run:
     """One execution of one notebook, from its row in the catalogue to its evidence."""
 
     def __init__(
-        self, engine: Engine, settings: Settings, notebook: Notebook, progress: Progress, confirmed: str = ""
+        self,
+        engine: Engine,
+        settings: Settings,
+        notebook: Notebook,
+        progress: Progress,
+        confirmed: str = "",
     ) -> None:
         self.engine, self.settings, self.notebook, self.progress = engine, settings, notebook, progress
         self.confirmed, self.earlier = confirmed, settings

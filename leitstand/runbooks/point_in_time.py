@@ -45,7 +45,7 @@ class PointInTimeRestore:
             InvalidInput: a relative target, or an instant without an offset.
             PreconditionFailed: the target is not empty.
         """
-        instant, folder = _instant(to_time), _folder(target)
+        instant, folder = instant_of(to_time), _folder(target)
         work = take_up(run_id)
         restore = cls(work, folder or work.folder / "postgres", instant, backup_id)
         atexit.register(restore.close)
@@ -144,7 +144,8 @@ def _folder(target: str) -> Path | None:
     return path
 
 
-def _instant(to_time: str) -> datetime | None:
+def instant_of(to_time: str) -> datetime | None:
+    """The instant that a parameter names, None where it names none; InvalidInput for one without an offset."""
     if not to_time:
         return None
     try:

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from leitstand.backups import fingerprint, keys, wal
-from leitstand.backups.catalogue import COMPLETE, get_backup, newest_complete
-from leitstand.backups.inventory import open_copy, read_inventory
+from leitstand.backups.catalogue import newest_complete
+from leitstand.backups.inventory import Entry, open_copy, read_inventory
+from leitstand.backups.places import Copies, copies_for
 from leitstand.backups.restore import check_space, restore_postgres
 from leitstand.backups.verification import archived_segments, missing_log
 from leitstand.db import migrate
 from leitstand.db.engine import transaction
 from leitstand.db.models import Backup
-from leitstand.errors import Conflict, IntegrityFailed, InvalidInput, NotFound
+from leitstand.errors import Conflict, IntegrityFailed, NotFound
 from leitstand.runbooks import scratch
 from leitstand.runbooks.evidence import Evidence, facts, rows
 from leitstand.runbooks.source_point import Point, bytes_behind, lost, measure, measure_on, rpo_seconds
-from leitstand.runbooks.taking_up import EVIDENCE, POINT, SANDBOX, TakenUp, ensure_backup, take_up
-from leitstand.settings import Settings
+from leitstand.runbooks.taking_up import EVIDENCE, POINT, SANDBOX, TakenUp, chosen_backup, take_up
 from leitstand.storage.objects import ObjectStorage
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class RestoreDrill:
         work = take_up(run_id)
         prepared = work.folder / POINT
         source = measure(work.engine) if work.sandbox else Point.of(json.loads(prepared.read_text()))
-        drill = cls(work, _chosen(work.engine, work.settings, backup_id), source, sample_objects)
+        drill = cls(work, chosen_backup(work.engine, work.settings, backup_id), source, sample_objects)
         atexit.register(drill.close)
         return drill
 
@@ -271,25 +271,19 @@ class RestoreDrill:
                 "there is no copy of objects yet" if backup is None else "there are no objects",
             )
             return self.evidence.table(len(self.evidence.checks) - 1)
-        entries = read_inventory(self.storage, self.settings, backup.manifest)
+        copies = copies_for(self.settings, backup.manifest)
+        entries = read_inventory(copies, self.settings, backup.manifest)
         chosen = random.sample(entries, min(self.sample, len(entries)))
         identities = keys.identities(self.settings)
         with self.evidence.step("objects"):
-            wrong = [
-                entry["key"]
-                for entry in chosen
-                if not _is_intact(self.storage, self.settings, entry, identities)
-            ]
+            wrong = [entry.key for entry in chosen if not _is_intact(copies, entry, identities)]
         self.evidence.check(
             "sampled objects",
             not wrong,
             f"{len(chosen)} of {len(entries)}, damaged or gone: {', '.join(wrong) or 'none'}",
         )
         return rows(
-            [
-                {"object": entry["key"], "bytes": entry["bytes"], "sha256": entry["sha256"]}
-                for entry in chosen
-            ],
+            [{"object": entry.key, "bytes": entry.bytes, "sha256": entry.sha256} for entry in chosen],
             ["object", "bytes", "sha256"],
         )
 
@@ -350,19 +344,6 @@ class RestoreDrill:
         return create_engine(self._server().url(str(url.database), str(url.username)), pool_size=1)
 
 
-def _chosen(engine: Engine, settings: Settings, backup_id: str) -> Backup:
-    if not backup_id:
-        return ensure_backup(engine, settings)
-    with transaction(engine) as session:
-        backup = get_backup(session, backup_id)
-    if backup.kind != "postgres" or backup.status != COMPLETE:
-        raise InvalidInput(
-            f"Backup {backup.id} is no complete backup of PostgreSQL.",
-            hint="`leitstand backup list` shows them.",
-        )
-    return backup
-
-
 def _compared(table: str, before: int, found: int, now: int) -> dict[str, Any]:
     """The restored state lies between the backup and now; so do its counts, but for rows that came and went between."""
     return {
@@ -374,10 +355,8 @@ def _compared(table: str, before: int, found: int, now: int) -> dict[str, Any]:
     }
 
 
-def _is_intact(
-    storage: ObjectStorage, settings: Settings, entry: dict[str, Any], identities: list[Any]
-) -> bool:
+def _is_intact(copies: Copies, entry: Entry, identities: list[Any]) -> bool:
     try:
-        return open_copy(storage, settings, entry, identities=identities) == (entry["bytes"], entry["sha256"])
+        return open_copy(copies, entry, identities=identities) == (entry.bytes, entry.sha256)
     except (IntegrityFailed, NotFound):
         return False

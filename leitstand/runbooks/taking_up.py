@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from leitstand.backups.catalogue import newest_complete
+from leitstand.backups.catalogue import COMPLETE, get_backup, newest_complete
 from leitstand.backups.operations import run_backup
 from leitstand.backups.work import Progress
 from leitstand.db.engine import make_engine, transaction
@@ -19,6 +19,7 @@ from leitstand.telemetry.logs import configure_logging
 
 LOCK = "restore drill"
 SANDBOX = "sandbox"
+NAMES = {"postgres": "PostgreSQL"}
 EVIDENCE, POINT, CONFIRMED = "evidence.json", "source.json", "confirmed"
 
 
@@ -39,9 +40,11 @@ class TakenUp:
 
     @property
     def confirmed(self) -> str:
-        """What a person typed to have it done for real; empty: it is a dry run."""
-        path = self.folder / CONFIRMED
-        return path.read_text().strip() if path.exists() else ""
+        """What a person typed as the name of the target, to have it done for real; empty: it is a dry run."""
+        try:
+            return (self.folder / CONFIRMED).read_text().strip()
+        except FileNotFoundError:
+            return ""
 
     def release(self) -> None:
         """Give back the lock; a sandbox's folder goes."""
@@ -74,7 +77,7 @@ def take_up(run_id: str) -> TakenUp:
 
 
 def ensure_backup(
-    engine: Engine, settings: Settings, *, kind: str = "postgres", progress: Progress | None = None
+    engine: Engine, settings: Settings, kind: str = "postgres", *, progress: Progress | None = None
 ) -> Backup:
     """The newest complete backup of a kind; where there is none, one is taken first."""
     with transaction(engine) as session:
@@ -82,5 +85,24 @@ def ensure_backup(
     if backup is not None and (kind != "secrets" or "fingerprints" in backup.manifest):
         return backup
     if progress:
-        progress(f"there is no backup of {kind} yet that a drill can check: taking one first")
+        progress(f"there is no backup of {NAMES.get(kind, kind)} yet that a drill can check: taking one first")
     return run_backup(engine, settings, kind, progress=progress)
+
+
+def chosen_backup(engine: Engine, settings: Settings, backup_id: str, kind: str = "postgres") -> Backup:
+    """The backup that a notebook was given, or, by itself, the newest of its kind.
+
+    Raises:
+        NotFound: there is none of this id.
+        InvalidInput: it is of another kind, or not complete.
+    """
+    if not backup_id:
+        return ensure_backup(engine, settings, kind)
+    with transaction(engine) as session:
+        backup = get_backup(session, backup_id)
+    if backup.kind != kind or backup.status != COMPLETE:
+        raise InvalidInput(
+            f"Backup {backup.id} is no complete backup of {NAMES.get(kind, kind)}.",
+            hint="`leitstand backup list` shows them.",
+        )
+    return backup

@@ -210,6 +210,10 @@ class ObjectStorage:
 
     def list_versions(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
         """Every version of the objects under a prefix, without delete markers."""
+        return (info for info in self.list_history(bucket, prefix) if not info.deleted)
+
+    def list_history(self, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
+        """Every version of the objects under a prefix and every deletion that is marked, page by page."""
         request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
         while True:
             page = attempt(partial(self.client.list_object_versions, **request), f"s3://{bucket}/{prefix}")
@@ -222,11 +226,26 @@ class ObjectStorage:
                     entry["VersionId"],
                     entry["IsLatest"],
                 )
+            for marker in page.get("DeleteMarkers", []):
+                yield ObjectInfo(
+                    marker["Key"],
+                    0,
+                    "",
+                    marker["LastModified"],
+                    marker["VersionId"],
+                    marker["IsLatest"],
+                    deleted=True,
+                )
             if not page.get("IsTruncated"):
                 return
             request.update(
                 KeyMarker=page["NextKeyMarker"], VersionIdMarker=page.get("NextVersionIdMarker", "")
             )
+
+    def is_versioned(self, bucket: str) -> bool:
+        """Whether what is replaced or deleted in the bucket stays as an older version."""
+        answer = attempt(lambda: self.client.get_bucket_versioning(Bucket=bucket), f"s3://{bucket}")
+        return answer.get("Status") == "Enabled"
 
     def delete(self, bucket: str, key: str, *, version: str = "") -> None:
         """Delete an object (in a versioned bucket: hide it) or one version for good; what is not there is no error."""

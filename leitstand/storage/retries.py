@@ -65,7 +65,7 @@ def is_transient(error: Exception) -> bool:
         return code in TRANSIENT_CODES or (
             status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR and code != "NotImplemented"
         )
-    return isinstance(
+    return is_cut_answer(error) or isinstance(
         error,
         ConnectionError
         | HTTPClientError
@@ -74,6 +74,14 @@ def is_transient(error: Exception) -> bool:
         | HTTPError
         | OSError,
     )
+
+
+def is_cut_answer(error: Exception) -> bool:
+    """Whether botocore could not read an answer that broke off in its headers or its XML; it has no error for a cut date."""
+    from botocore.parsers import ResponseParserError
+
+    cut_date = isinstance(error, ValueError) and str(error).startswith("Invalid timestamp")
+    return cut_date or isinstance(error, ResponseParserError)
 
 
 def translated(error: Exception, what: str) -> LeitstandError:
@@ -124,6 +132,6 @@ def _known(error: Exception, what: str) -> Exception:
 
     return (
         translated(error, what)
-        if isinstance(error, BotoCoreError | ClientError | HTTPError | OSError)
+        if isinstance(error, BotoCoreError | ClientError | HTTPError | OSError) or is_cut_answer(error)
         else error
     )

@@ -28,7 +28,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """One line of a listing; `version` is empty unless versions were listed."""
+    """One line of a listing; `version` is empty unless versions were listed, `deleted` tells a marked deletion."""
 
     key: str
     bytes: int
@@ -36,6 +36,7 @@ class ObjectInfo:
     modified: datetime
     version: str = ""
     latest: bool = True
+    deleted: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from html import escape
 
 from leitstand.db.models import Backup, CheckRun, Drill, FlowExecution
-from leitstand.health.evidence import PROOF_TARGET, RPO_TARGET, RTO_TARGET
+from leitstand.health.evidence import PROOF_TARGET, RPO_TARGET, RTO_TARGET, proves_postgres
 from leitstand.health.overview import DEGRADED, UP, ServiceState
 from panel_apps.operations.answers import Evidence
 from panel_apps.parts import Tile, badge, nothing, table
@@ -17,7 +17,12 @@ HASH_SHOWN = 12
 
 def tiles(evidence: Evidence, zone: str) -> list[Tile]:
     """How operation stands, in a line of figures."""
-    last = next((drill for drill in reversed(evidence.drills) if drill.rto_seconds is not None), None)
+    measured = (
+        drill
+        for drill in reversed(evidence.drills)
+        if proves_postgres(drill) and drill.rto_seconds is not None
+    )
+    last = next(measured, None)
     rpo, rto = (last.rpo_seconds, last.rto_seconds) if last else (None, None)
     return [
         _proof(evidence),

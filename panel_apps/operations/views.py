@@ -5,7 +5,7 @@ from datetime import timedelta
 from html import escape
 from zoneinfo import ZoneInfo
 
-from leitstand.health.evidence import RPO_TARGET, RTO_TARGET
+from leitstand.health.evidence import RPO_TARGET, RTO_TARGET, proves_postgres
 from leitstand.health.overview import ServiceState
 from panel_apps.charts import BLUE, TEAL, Series, TargetChart, link
 from panel_apps.operations import parts
@@ -63,7 +63,8 @@ class OperationsView(View):
         self.put("services", parts.services_table(states))
 
     def _show_drills(self, snapshot: Snapshot) -> None:
-        drills = [drill for drill in snapshot.evidence.drills if drill.status != "running"]
+        ended = [drill for drill in snapshot.evidence.drills if drill.status != "running"]
+        drills = [drill for drill in ended if proves_postgres(drill)]
         zone = ZoneInfo(snapshot.zone)
         at = [drill.started_at.astimezone(zone).replace(tzinfo=None) for drill in drills]
         now = snapshot.evidence.as_of.astimezone(zone).replace(tzinfo=None)

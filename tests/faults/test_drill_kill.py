@@ -46,10 +46,10 @@ def quick(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Settings:
 class Running:
     """`leitstand drill run` as a process group of its own."""
 
-    def __init__(self, source: Source, settings: Settings, log: Path) -> None:
+    def __init__(self, source: Source, settings: Settings, log: Path, name: str = "postgres-latest") -> None:
         self.log = log
         environment = source.environment() | {"LEITSTAND_NOTEBOOKS_DIR": str(settings.notebooks_dir)}
-        argv = [sys.executable, "-m", "leitstand", "drill", "run", "postgres-latest", "--json"]
+        argv = [sys.executable, "-m", "leitstand", "drill", "run", name, "--json"]
         with log.open("w") as said:
             self.process = subprocess.Popen(
                 argv,

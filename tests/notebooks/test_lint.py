@@ -31,7 +31,13 @@ def test_a_notebook_of_the_repository_keeps_the_rules(path: Path) -> None:
 
 
 def test_there_are_notebooks_to_look_at() -> None:
-    assert {"dr010-postgres-latest", "rb010-postgres-point-in-time"} <= {path.stem for path in notebooks()}
+    names = {
+        "dr010-postgres-latest",
+        "dr030-objects-sample",
+        "rb010-postgres-point-in-time",
+        "rb020-objects-lost",
+    }
+    assert names <= {path.stem for path in notebooks()}
 
 
 def test_a_good_one_has_no_problem(tmp_path: Path) -> None:

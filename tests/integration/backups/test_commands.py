@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,43 @@ def test_an_instant_that_can_not_be(
     assert not (tmp_path / "new").exists()
 
 
+def test_objects_are_restored_as_of_an_instant(source: Source) -> None:
+    storage, media = source.storage, source.settings.bucket_media
+    storage.put_bytes(media, "documents/kept", b"kept")
+    storage.put_bytes(media, "documents/lost", b"lost")
+    document(source, "backup", "run", "objects")
+    time.sleep(1.2)
+    at = datetime.now(UTC).isoformat()
+    time.sleep(1.2)
+    storage.delete(media, "documents/lost")
+    restore = ("restore", "objects", "--prefix", "documents/", "--to-time", at, "--target", media)
+    planned = document(source, *restore, "--dry-run")
+    assert (planned["plan"]["write"], planned["plan"]["same"], planned["restored"]) == (1, 1, None)
+    wrong = leitstand(source, *restore, "--yes", "another")
+    assert wrong.returncode == 3 and f"hint: It is {media}" in wrong.stderr
+    assert {info.key for info in storage.list(media, "documents/")} == {"documents/kept"}
+    done = document(source, *restore, "--yes", media)
+    assert (done["restored"]["written"], done["plan"]["plan_sha256"]) == (1, planned["plan"]["plan_sha256"])
+    assert storage.get_bytes(media, "documents/lost") == b"lost"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["--all", "--to-time", "2001-01-01T00:00:00Z"], 1, "as old as"),
+        (["documents/kept", "--all", "--to-time", "2001-01-01T00:00:00Z"], 2, "only one of these"),
+        (["--all", "--to-time", "2001-01-01T00:00:00"], 2, "no offset"),
+        (["--all", "--to-time", "2999-01-01T00:00:00Z"], 2, "future"),
+    ],
+)
+def test_a_restore_of_objects_that_can_not_be(
+    source: Source, tmp_path: Path, arguments: list[str], code: int, says: str
+) -> None:
+    done = leitstand(source, "restore", "objects", *arguments, "--target", str(tmp_path / "new"))
+    assert done.returncode == code and says in done.stderr
+    assert not (tmp_path / "new").exists()
+
+
 def test_the_probe_is_a_table_and_a_document(source: Source) -> None:
     assert document(source, "storage", "probe")["ok"] is True
     assert "multipart" in leitstand(source, "storage", "probe").stdout
@@ -99,7 +138,7 @@ def test_the_probe_is_a_table_and_a_document(source: Source) -> None:
 
 def test_runbooks_are_listed_with_their_parameters(source: Source) -> None:
     runbooks = {one["name"]: one for one in document(source, "runbook", "list")["runbooks"]}
-    assert set(runbooks) >= {"postgres-point-in-time", "postgres-latest"}
+    assert set(runbooks) >= {"postgres-point-in-time", "postgres-latest", "objects-lost", "objects-sample"}
     assert "to_time" in runbooks["postgres-point-in-time"]["parameters"]
 
 

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from leitstand.backups.inventory import data_key, read_inventory
+from leitstand.backups.inventory import Entry, data_key, read_inventory
 from leitstand.backups.operations import run_backup, verify_backup
+from leitstand.backups.places import copies_for
 from leitstand.catalogue.companions import ensure_companion
 from leitstand.db.engine import transaction
 from leitstand.db.models import Backup
@@ -45,14 +46,15 @@ def workspace_with_old_events(source: Source) -> Iterator[UUID]:
         source.storage.delete(source.settings.bucket_media, info.key)
 
 
-def entries(source: Source, backup: Backup) -> dict[str, dict[str, object]]:
-    return {entry["key"]: entry for entry in read_inventory(source.storage, source.settings, backup.manifest)}
+def entries(source: Source, backup: Backup) -> dict[str, Entry]:
+    copies = copies_for(source.settings, backup.manifest)
+    return {entry.key: entry for entry in read_inventory(copies, source.settings, backup.manifest)}
 
 
 def test_every_object_is_in_the_inventory_and_intact(source: Source, first: Backup) -> None:
     inventory = entries(source, first)
     assert set(inventory) == set(CONTENTS)
-    assert all(entry["version"] for entry in inventory.values())
+    assert all(entry.version for entry in inventory.values())
     verified = verify_backup(source.engine, source.settings, first.id)
     assert verified.manifest["verification"]["ok"]
 
@@ -88,7 +90,7 @@ def test_only_what_changed_is_copied(source: Source, first: Backup) -> None:
 
 def test_a_copy_that_is_gone_is_made_again(source: Source, first: Backup) -> None:
     entry = entries(source, run_backup(source.engine, source.settings, "objects"))["documents/b"]
-    source.storage.delete(source.settings.bucket_backups, data_key(str(entry["sha256"])))
+    source.storage.delete(source.settings.bucket_backups, data_key(entry.sha256))
     with pytest.raises(IntegrityFailed):
         verify_backup(source.engine, source.settings, first.id)
     mended = run_backup(source.engine, source.settings, "objects")
@@ -97,7 +99,7 @@ def test_a_copy_that_is_gone_is_made_again(source: Source, first: Backup) -> Non
 
 
 def test_a_damaged_copy_is_found(source: Source, first: Backup) -> None:
-    key = data_key(str(entries(source, first)["documents/same"]["sha256"]))
+    key = data_key(entries(source, first)["documents/same"].sha256)
     original = source.storage.get_bytes(source.settings.bucket_backups, key)
     source.storage.put_bytes(source.settings.bucket_backups, key, original[:-1] + bytes([original[-1] ^ 1]))
     try:

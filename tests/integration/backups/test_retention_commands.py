@@ -55,7 +55,7 @@ def test_retention_from_the_plan_to_the_record(shelf: Shelf, workspace: Workspac
     unasked = leitstand(shelf, "backup", "prune")
     assert unasked.returncode == 2 and f"--yes {shelf.bucket}" in unasked.stderr
     wrong = leitstand(shelf, "backup", "prune", "--yes", "leitstand-backups")
-    assert wrong.returncode == 2 and "nothing is done" in wrong.stderr
+    assert wrong.returncode == 2 and "nothing was done" in wrong.stderr
     assert document(shelf, "backup", "show", ids[-1])["retention"]["keep"] is (ids[-1] not in gone)
 
     kept = document(shelf, "backup", "keep", gone[0])

@@ -55,9 +55,9 @@ def test_it_is_a_dry_run_until_the_plan_and_the_name_are_given(own: Stack) -> No
     assert plan in evidence(own, dry["html"]), "the operator reads what to give"
     for arguments in (
         ["-p", f"plan_sha256={plan}"],
-        ["--confirm", "embedded"],
-        ["-p", f"plan_sha256={plan}", "--confirm", "production"],
-        ["-p", f"plan_sha256={'0' * 64}", "--confirm", "embedded"],
+        ["--yes", "embedded"],
+        ["-p", f"plan_sha256={plan}", "--yes", "production"],
+        ["-p", f"plan_sha256={'0' * 64}", "--yes", "embedded"],
     ):
         refused = own.json("runbook", "run", NAME, *arguments, check=False)
         assert not refused["ok"] and refused["figures"]["for_real"] is False
@@ -67,7 +67,7 @@ def test_it_is_a_dry_run_until_the_plan_and_the_name_are_given(own: Stack) -> No
 def test_everything_is_replaced_and_everything_runs_on(own: Stack) -> None:
     here, before = Environment(own.folder, own.port), secrets(own)
     plan = own.json("runbook", "run", NAME)["figures"]["plan"]
-    arguments = ["-p", f"plan_sha256={plan['sha256']}", "--confirm", plan["target"]]
+    arguments = ["-p", f"plan_sha256={plan['sha256']}", "--yes", plan["target"]]
     done = own.json("runbook", "run", NAME, *arguments, timeout=600)
     assert done["ok"] and done["figures"]["for_real"], done["error"]
     proven = {check["name"]: check["verdict"] for check in done["checks"]}

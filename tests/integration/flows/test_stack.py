@@ -52,6 +52,7 @@ def test_every_flow_is_scheduled_and_one_has_run_from_its_schedule(stack: Stack)
         "archive-events",
         "copy-facts",
         "data-checks",
+        "drill-objects-sample",
         "drill-postgres-latest",
     } <= set(found)
 

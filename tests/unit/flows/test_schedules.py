@@ -21,9 +21,13 @@ def test_ours_name_flows_that_there_are_and_take_their_parameters() -> None:
     from flows.publish import flow_of
 
     deployments = load(REPOSITORY / "flows" / "schedules.toml")
-    assert {"ingest-inbox", "backup-postgres", "drill-postgres-latest", "data-checks"} <= {
-        deployment.name for deployment in deployments
-    }
+    assert {
+        "ingest-inbox",
+        "backup-postgres",
+        "drill-postgres-latest",
+        "drill-objects-sample",
+        "data-checks",
+    } <= {deployment.name for deployment in deployments}
     for deployment in deployments:
         flow_of(deployment).validate_parameters(deployment.parameters)
 

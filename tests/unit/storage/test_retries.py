@@ -2,6 +2,7 @@
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from botocore.parsers import ResponseParserError
 
 from leitstand.errors import Conflict, LeitstandError, NotFound, PreconditionFailed, Unavailable
 from leitstand.storage import retries
@@ -31,6 +32,17 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return slept
 
 
+def test_an_answer_that_is_always_cut_says_that_the_store_does_not_answer() -> None:
+    cut = [ValueError('Invalid timestamp "Thu, 2"') for _ in range(retries.ATTEMPTS)]
+    with pytest.raises(Unavailable, match="does not answer"):
+        retries.attempt(Failing(*cut), "s3://b/k")
+
+
+def test_another_wrong_value_is_no_failure_of_the_store() -> None:
+    with pytest.raises(ValueError, match="mine"):
+        retries.attempt(Failing(ValueError("mine")), "s3://b/k")
+
+
 @pytest.mark.parametrize(
     "error",
     [
@@ -41,6 +53,8 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),
         ReadTimeoutError(endpoint_url="http://127.0.0.1:1"),
         ConnectionResetError(),
+        ResponseParserError("Unable to parse response (no element found)"),
+        ValueError('Invalid timestamp "": String does not contain a date: '),
     ],
 )
 def test_a_passing_failure_is_tried_again(error: Exception, pauses: list[float]) -> None:

@@ -1,0 +1,137 @@
+"""Everything that is stored outside of PostgreSQL: what covers it or why nothing has to, and where copies go.
+
+A test reads the code and fails where it stores something in a bucket or a folder that is not listed here.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from leitstand.errors import InvalidInput, PreconditionFailed
+from leitstand.settings import Settings
+from leitstand.storage.objects import ObjectStorage
+
+
+@dataclass(frozen=True)
+class Place:
+    """One bucket of an environment.
+
+    Args:
+        role: what inventories and commands call it, whatever the bucket's own name is.
+        setting: that names the bucket.
+        copied: whether every object in it is copied.
+        why: what is in it, or why it needs no copy.
+    """
+
+    role: str
+    setting: str
+    copied: bool
+    why: str
+
+    def bucket(self, settings: Settings) -> str:
+        """The bucket's own name."""
+        return str(getattr(settings, self.setting))
+
+
+PLACES = (
+    Place("media", "bucket_media", True, "documents and media"),
+    Place("evidence", "bucket_evidence", True, "executed drills and runbooks, reports"),
+    Place("insights", "bucket_insights", False, "columnar copies of facts, made again from PostgreSQL"),
+    Place("backups", "bucket_backups", False, "the backups themselves"),
+    Place("copies", "bucket_copies", False, "the copies themselves"),
+)
+# Under <data_dir>: what keeps each, or why it needs nothing.
+FOLDERS = {
+    "postgres": "backup of postgres",
+    "objects": "backup of objects",
+    "secrets": "backup of secrets",
+    "keys": "recipients: backup of secrets; private keys: kept off this machine",
+    "archive": "settings of the log's archiver, written at each start",
+    "caddy": "certificates, made or fetched again",
+    "inbox": "event files that wait minutes for their import; what is imported is in PostgreSQL",
+    "insights": "local parts of columnar copies, made again from PostgreSQL",
+    "logs": "logs, kept for a while",
+    "pids": "written at each start",
+    "prefect": "schedules are in the repository and what was done is in PostgreSQL",
+    "scratch": "restores that are tried out",
+    "tmp": "work that is done again",
+    "environment.json": "written at each start",
+    "supervisor.conf": "written at each start",
+    "supervisor.sock": "made at each start",
+    "up.lock": "a lock",
+}
+COPIED = tuple(place for place in PLACES if place.copied)
+
+
+def copied_place(role: str) -> Place:
+    """The place called `role`.
+
+    Raises:
+        InvalidInput: there is none whose objects are copied.
+    """
+    for place in COPIED:
+        if place.role == role:
+            return place
+    raise InvalidInput(
+        f"There are no copies of {role!r}.", hint=f"Known: {', '.join(place.role for place in COPIED)}."
+    )
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Where copies of objects and their inventories lie.
+
+    Args:
+        elsewhere: it is a second store, not that of the objects themselves.
+    """
+
+    storage: ObjectStorage
+    bucket: str
+    elsewhere: bool
+
+
+def own_copies(settings: Settings) -> Copies:
+    """The bucket of backups in the store of the objects."""
+    return Copies(ObjectStorage(settings), settings.bucket_backups, False)
+
+
+def copies_of(settings: Settings) -> Copies:
+    """Where objects are copied to now: the second store where one is set, else the bucket of backups.
+
+    Raises:
+        PreconditionFailed: a second store is set, without credentials.
+    """
+    if not settings.copies_s3_endpoint:
+        return own_copies(settings)
+    if not (
+        settings.copies_s3_access_key.get_secret_value() and settings.copies_s3_secret_key.get_secret_value()
+    ):
+        raise PreconditionFailed(
+            "The second store for copies of objects has no credentials.",
+            hint="Set LEITSTAND_COPIES_S3_ACCESS_KEY and LEITSTAND_COPIES_S3_SECRET_KEY.",
+        )
+    second = settings.model_copy(
+        update={
+            "s3_endpoint": settings.copies_s3_endpoint,
+            "s3_region": settings.copies_s3_region,
+            "s3_access_key": settings.copies_s3_access_key,
+            "s3_secret_key": settings.copies_s3_secret_key,
+        }
+    )
+    return Copies(ObjectStorage(second), settings.bucket_copies, True)
+
+
+def copies_for(settings: Settings, manifest: dict[str, Any]) -> Copies:
+    """Where the copies of this backup lie: it may have been taken before a second store was set.
+
+    Raises:
+        PreconditionFailed: they lie in a second store, and none is set.
+    """
+    if not manifest.get("elsewhere", False):
+        return own_copies(settings)
+    now = copies_of(settings)
+    if not now.elsewhere:
+        raise PreconditionFailed(
+            f"The copies of backup {manifest['id']} lie in a second store, and none is set.",
+            hint="Set LEITSTAND_COPIES_S3_ENDPOINT and its credentials.",
+        )
+    return now

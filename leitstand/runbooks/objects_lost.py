@@ -1,0 +1,248 @@
+"""The steps of runbook rb020: objects that were deleted or overwritten, brought back as they were at an instant."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from leitstand.backups import keys
+from leitstand.backups.object_history import inventory_at, listed_until
+from leitstand.backups.object_restore import Plan, Selection, execute_restore, plan_restore
+from leitstand.backups.places import copied_place, copies_for
+from leitstand.errors import InvalidInput, NotFound, PreconditionFailed
+from leitstand.runbooks.evidence import Evidence, facts, rows
+from leitstand.runbooks.point_in_time import instant_of
+from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, ensure_backup, take_up
+from leitstand.storage.objects import ObjectStorage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN = 40
+LOOKED_BACK = timedelta(days=7)
+
+
+class ObjectsRestore:
+    """One restore. A dry run writes nothing; a real one needs the dry run's hash and the target's name typed."""
+
+    def __init__(
+        self, work: TakenUp, role: str, selection: Selection | None, to_time: datetime | None, target: str
+    ) -> None:
+        self.work, self.settings, self.role = work, work.settings, role
+        self.place = copied_place(role)
+        self.selection, self.to_time = selection, to_time
+        self.bucket = self.place.bucket(work.settings)
+        self.target = target or self.bucket
+        self.storage = ObjectStorage(work.settings)
+        self.evidence = Evidence(work.folder / EVIDENCE)
+        self.began = datetime.now(UTC)
+        self.only_missing = False
+        self.dry_run = True
+        self._plan: Plan | None = None
+
+    @classmethod
+    def begin(
+        cls,
+        *,
+        run_id: str = SANDBOX,
+        bucket: str = "media",
+        key: str = "",
+        prefix: str = "",
+        everything: bool = False,
+        to_time: str = "",
+        target: str = "",
+        only_missing: bool = False,
+        dry_run: bool = True,
+    ) -> "ObjectsRestore":
+        """Take up the work; without a key, a prefix or `everything` it is a trial that only looks at all objects.
+
+        Args:
+            bucket: media or evidence.
+            to_time: instant with its offset, to the second; empty: now, which only a dry run may have.
+            target: a bucket's name or a folder's path; empty: the bucket itself.
+
+        Raises:
+            InvalidInput: a selection that says two things, no instant, or a real run that lacks either.
+        """
+        instant, trial = instant_of(to_time), not (key or prefix or everything)
+        if not dry_run and (trial or instant is None):
+            raise InvalidInput(
+                "A run that is no dry run needs an instant and a key, a prefix or everything.",
+                hint="Take those of the dry run.",
+            )
+        selection = None if trial else Selection(frozenset({key} - {""}), prefix, everything)
+        restore = cls(take_up(run_id), bucket, selection, instant, target)
+        restore.only_missing, restore.dry_run = only_missing, dry_run
+        if trial:
+            ensure_backup(restore.work.engine, restore.settings, "objects")
+        return restore
+
+    # --- the steps ---
+
+    def identity(self) -> "pd.DataFrame":
+        """Where this runs, and on what."""
+        return facts(
+            {
+                "environment": self.settings.environment,
+                "store": self.settings.s3_url,
+                "bucket": f"{self.bucket} ({self.place.why})",
+                "target": f"{self.target}{' (the bucket itself)' if self.target == self.bucket else ''}",
+                "instant": self.to_time.isoformat() if self.to_time else "now: give to_time",
+                "mode": "dry run: nothing is written" if self.dry_run else "REAL RUN",
+            }
+        )
+
+    def situation(self) -> "pd.DataFrame":
+        """What happened to the bucket in the last days, minute by minute: the instant to restore to is before it."""
+        since, changes = self.began - LOOKED_BACK, Counter[tuple[str, str]]()
+        try:
+            for info in self.storage.list_history(self.bucket):
+                if info.modified >= since:
+                    what = (
+                        "deleted" if info.deleted else "written" if info.latest else "written, replaced since"
+                    )
+                    changes[f"{info.modified:%Y-%m-%d %H:%M} UTC", what] += 1
+        except NotFound:
+            return facts({self.bucket: "the bucket is gone; its copies are not"})
+        newest = sorted(changes.items(), reverse=True)[:SHOWN]
+        return rows(
+            [{"minute": minute, "what": what, "objects": count} for (minute, what), count in newest],
+            ["minute", "what", "objects"],
+        )
+
+    def preconditions(self) -> "pd.DataFrame":
+        """An inventory that covers the instant, and a key that opens it."""
+        first, at = len(self.evidence.checks), self._instant()
+        manifest = inventory_at(self.settings, at)
+        age = (at - listed_until(manifest)).total_seconds()
+        self.evidence.check(
+            "an inventory covers the instant", True, f"backup {manifest['id']}, {age / 60:.0f} min before it"
+        )
+        own = {str(identity.to_public()) for identity in keys.identities(self.settings)}
+        opens = bool(own & set(manifest["recipients"]))
+        self.evidence.check(
+            "a key of this machine opens it", opens, f"{len(manifest['recipients'])} recipients"
+        )
+        copies = copies_for(self.settings, manifest)
+        where = "a second store" if copies.elsewhere else "the same store"
+        self.evidence.check("the copies answer", any(True for _ in copies.storage.list(copies.bucket)), where)
+        return self.evidence.table(first)
+
+    def plan(self) -> "pd.DataFrame":
+        """What would be written, replaced and lacks, and the hash of that."""
+        try:
+            self._plan = self._made()
+        except NotFound:
+            if self.selection is not None:
+                raise
+            self.evidence.skip("plan", "this was a trial, and there are no objects")
+            return self.evidence.table(len(self.evidence.checks) - 1)
+        said = self._plan.to_dict()
+        self.evidence.figures |= {"plan_sha256": said["plan_sha256"], "plan": said}
+        self.evidence.save()
+        names = ("objects", "write", "replace", "same", "left", "missing", "newer", "bytes", "plan_sha256")
+        return facts({name: said[name] for name in names})
+
+    def objects(self) -> "pd.DataFrame":
+        """The first objects of the plan that are not there as they were."""
+        items = self._plan.of("missing", "replace", "write", "left") if self._plan else []
+        shown = [
+            {"what": item.action, "object": item.wanted.key, "bytes": item.wanted.bytes} for item in items
+        ]
+        return rows(shown[:SHOWN], ["what", "object", "bytes"])
+
+    def confirm(self, *, plan_sha256: str, decided_by: str) -> "pd.DataFrame":
+        """In a dry run what to run next; else refuses unless plan, decision and the typed name fit.
+
+        Raises:
+            PreconditionFailed: the plan is another one, nobody decided, or the target's name was not typed.
+        """
+        if self.dry_run:
+            return facts(
+                {"next": self._command() if self.selection else "give a key, a prefix or everything"}
+            )
+        found = self._plan.sha256 if self._plan else ""
+        if plan_sha256 != found:
+            raise PreconditionFailed(
+                f"The plan is {found}, not {plan_sha256 or 'confirmed'}.",
+                hint="Make a dry run with these parameters, read it and give its plan_sha256.",
+            )
+        if not decided_by:
+            raise PreconditionFailed("Nobody is named who decided.", hint="Give decided_by.")
+        if self.work.confirmed != self.target:
+            raise PreconditionFailed(
+                "The name of the target was not typed.",
+                hint=f"Start the runbook with `leitstand runbook run` and type {self.target}.",
+            )
+        self.evidence.check("confirmed", True, f"decided by {decided_by}, target {self.target} typed")
+        return self.evidence.table(len(self.evidence.checks) - 1)
+
+    def restore(self) -> "pd.DataFrame":
+        """Write what the plan says. Repeating it goes on where it stopped."""
+        if self.dry_run or self._plan is None:
+            return facts({"restored": "nothing: this is a dry run"})
+        with self.evidence.step("restore"):
+            done = execute_restore(self.settings, self._plan, folder=self.work.folder)
+        self.evidence.figures |= {"written": done.written, "verified": done.verified, "bytes": done.bytes}
+        self.evidence.figures["rto_seconds"] = self.evidence.steps["restore"]
+        wrong = "; ".join(f"{key}: {why}" for key, why in list(done.failed.items())[:SHOWN])
+        self.evidence.check("every object restored", not done.failed, wrong or f"{done.written} written")
+        return facts({"written": done.written, "read back and right": done.verified, "seconds": done.seconds})
+
+    def check(self) -> "pd.DataFrame":
+        """The plan once more: nothing may be left to do."""
+        if self.dry_run or self._plan is None:
+            return facts({"checked": "nothing: this is a dry run"})
+        left = self._made().of("write", "replace", "missing")
+        self.evidence.check(
+            "every object is as it was", not left, f"{len(left)} are not; run this again to go on"
+        )
+        return self.evidence.table(len(self.evidence.checks) - 1)
+
+    def next_steps(self) -> "pd.DataFrame":
+        """What is left to a person, and the way back."""
+        undo = f"leitstand restore objects {self._selected()} --bucket {self.role} --to-time {self.began.isoformat(timespec='seconds')} --target {self.target}"
+        steps = {
+            "1": "open some of the objects in the product, as whoever reported the loss",
+            "2": "find what deleted or overwrote them, and stop it, before anything else does it again",
+            "3": "take a copy at once: leitstand backup run objects",
+        }
+        if not self.dry_run:
+            steps["to undo what this run replaced"] = undo
+        return facts(steps)
+
+    def finish(self) -> "pd.DataFrame":
+        """Every check; gives back the lock."""
+        self.evidence.save()
+        self.work.release()
+        return self.evidence.table()
+
+    @property
+    def failures(self) -> list[str]:
+        """What failed, in words."""
+        return self.evidence.failures
+
+    # --- inside ---
+
+    def _instant(self) -> datetime:
+        return self.to_time or datetime.now(UTC)
+
+    def _made(self) -> Plan:
+        return plan_restore(
+            self.settings,
+            selection=self.selection or Selection(everything=True),
+            to_time=self._instant(),
+            target=self.target,
+            role=self.role,
+            only_missing=self.only_missing,
+        )
+
+    def _selected(self) -> str:
+        if self.selection is None or self.selection.everything:
+            return "--all"
+        return (
+            f"--prefix {self.selection.prefix}" if self.selection.prefix else next(iter(self.selection.keys))
+        )
+
+    def _command(self) -> str:
+        digest = self._plan.sha256 if self._plan else ""
+        return f"the same with -p dry_run=false -p plan_sha256={digest} -p decided_by=NAME; then type {self.target}"
