@@ -19,8 +19,8 @@ from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from leitstand.storage.types import ObjectInfo
 
-# A listing's clock is that of this machine and versions have that of the store, often in whole seconds.
 KIND = "objects"
+# A listing's clock is that of this machine and versions have that of the store, often in whole seconds.
 CLOCKS_DIFFER = timedelta(seconds=2)
 
 

@@ -84,7 +84,9 @@ def run(dry_run: bool, yes: str | None, as_json: bool) -> None:
         if not as_json:
             _show(document)
         if due and not dry_run:
-            question = f"{len(due)} months of events leave the database of the environment {settings.environment}."
+            question = (
+                f"{len(due)} months of events leave the database of the environment {settings.environment}."
+            )
             click.echo(question, err=True)
             confirmed(settings.environment, yes, doing="move them")
             document["moved"] = [moved.to_dict() for moved in archive(engine, settings, tell=told())]

@@ -115,9 +115,7 @@ def _made_room(target: Path, name: str | None) -> Path | None:
 @click.option("--target", required=True, help="Name of a bucket, or a folder's path (from / or ./).")
 @click.option("--only-missing", is_flag=True, help="Write what is not there, and replace nothing.")
 @click.option("--dry-run", is_flag=True, help="Show the plan and write nothing.")
-@click.option(
-    "--yes", "name", default=None, metavar="NAME", help="The target's name, instead of typing it."
-)
+@click.option("--yes", "name", default=None, metavar="NAME", help="The target's name, instead of typing it.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 @click.pass_context
 def objects(

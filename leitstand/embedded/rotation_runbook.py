@@ -168,7 +168,9 @@ class RotateEverything:
     def _command(self, plan: rotation.Plan) -> str:
         names = f' -p names="{" ".join(self.names)}"' if self.names else ""
         chosen = f"-p leaked={str(self.leaked).lower()}{names} -p plan_sha256={plan.sha256}"
-        return f"leitstand runbook run secrets-lost-or-leaked {chosen} --yes NAME, with the environment's name"
+        return (
+            f"leitstand runbook run secrets-lost-or-leaked {chosen} --yes NAME, with the environment's name"
+        )
 
     def rotate(self) -> "pd.DataFrame":
         """Replace everything of the plan. Cut short at any moment, the same runbook again finishes it."""

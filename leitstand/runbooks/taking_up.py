@@ -85,7 +85,9 @@ def ensure_backup(
     if backup is not None and (kind != "secrets" or "fingerprints" in backup.manifest):
         return backup
     if progress:
-        progress(f"there is no backup of {NAMES.get(kind, kind)} yet that a drill can check: taking one first")
+        progress(
+            f"there is no backup of {NAMES.get(kind, kind)} yet that a drill can check: taking one first"
+        )
     return run_backup(engine, settings, kind, progress=progress)
 
 

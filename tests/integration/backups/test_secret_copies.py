@@ -173,7 +173,7 @@ def test_newer_files_are_only_replaced_when_that_is_said_and_are_kept_sealed(
     said = command(source, "secrets", "restore", "--yes", "test", code=1)
     assert "after the backup" in said and path.read_text() == LATER
     assert "Not confirmed" in command(
-        source, "restore", "secrets", "--replace-newer", "--yes", "prod", code=3
+        source, "restore", "secrets", "--replace-newer", "--yes", "prod", code=2
     )
     done: dict[str, Any] = json.loads(
         command(source, "restore", "secrets", "--replace-newer", "--yes", "test", "--json")

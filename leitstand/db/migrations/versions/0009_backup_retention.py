@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = '0008_backup_retention'
-down_revision = '0007_views'
+revision = '0009_backup_retention'
+down_revision = '0008_event_archive'
 branch_labels = None
 depends_on = None
 
