@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import psutil
 from sqlalchemy import Engine
 
 from leitstand.db import migrate
@@ -26,6 +27,16 @@ def prepare(folder: Path, port: int) -> tuple[Cluster, Engine]:
     engine = make_engine(load_settings(), statement_timeout_ms=0)
     migrate.upgrade(engine)
     return cluster, engine
+
+
+def processor_seconds(*pids: int) -> list[float]:
+    """Processor time that each of these processes and its children have had so far."""
+    found = []
+    for pid in pids:
+        root = psutil.Process(pid)
+        times = [process.cpu_times() for process in [root, *root.children(recursive=True)]]
+        found.append(sum(time.user + time.system for time in times))
+    return found
 
 
 def verdict(what: str, reached: float, target: float, unit: str) -> str:

@@ -20,10 +20,9 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-import psutil
 from sqlalchemy import Engine
 
-from benchmarks.environment import prepare, verdict
+from benchmarks.environment import prepare, processor_seconds, verdict
 from benchmarks.event_files import BEGIN, STEPS, columns
 from benchmarks.events_import import copy_rate
 from leitstand.catalogue.companions import ensure_companion
@@ -125,16 +124,6 @@ def send(
         for name in counts:
             counts[name] += answer[name]
     return counts, seconds, sorted(took for _, took in answers)
-
-
-def processor_seconds(*pids: int) -> list[float]:
-    """Processor time that each of these processes and its children have had so far."""
-    found = []
-    for pid in pids:
-        root = psutil.Process(pid)
-        times = [process.cpu_times() for process in [root, *root.children(recursive=True)]]
-        found.append(sum(time.user + time.system for time in times))
-    return found
 
 
 def measure(

@@ -9,14 +9,14 @@ the rate on a machine that others use too.
 """
 
 import argparse
+import os
 import time
 from pathlib import Path
 from uuid import UUID
 
-import psutil
 from sqlalchemy import Engine, text
 
-from benchmarks.environment import prepare, verdict
+from benchmarks.environment import prepare, processor_seconds, verdict
 from benchmarks.event_files import write_files
 from leitstand.db.engine import transaction
 from leitstand.events.importer import import_file
@@ -45,12 +45,17 @@ def main() -> None:
     cluster, engine = prepare(options.folder, options.port)
     try:
         slug = f"benchmark-{time.time_ns()}"
+        pids = [os.getpid(), int((cluster.data / "postmaster.pid").read_text().split()[0])]
         rates = {
-            path.suffix: import_rate(engine, path, f"{slug}-{path.suffix[1:]}")
+            path.suffix: import_rate(engine, path, f"{slug}-{path.suffix[1:]}", pids)
             for path in (csv_path, parquet_path)
         }
+        before = processor_seconds(*pids)
         copied = copy_rate(engine, f"{slug}-csv")
-        print(f"PostgreSQL's own COPY into the table: {copied:,.0f} events/s ({total:,} events)")
+        print(
+            f"PostgreSQL's own COPY into the table: {copied:,.0f} events/s; {spent(before, pids, total)}"
+            " (with the reading of its rows)"
+        )
         for suffix, rate in rates.items():
             print(verdict(f"import of {suffix[1:]}, share of COPY", rate / copied, TARGET, ""))
     finally:
@@ -58,21 +63,26 @@ def main() -> None:
         cluster.stop()
 
 
-def import_rate(engine: Engine, path: Path, slug: str) -> float:
+def import_rate(engine: Engine, path: Path, slug: str, pids: list[int]) -> float:
     """Lines a second of an import into a fresh workspace."""
     with transaction(engine) as session:
         workspace_id = ensure_workspace(session, slug=slug).id
     checkpoint(engine)
-    begun, before = time.monotonic(), psutil.Process().cpu_times()
+    begun, before = time.monotonic(), processor_seconds(*pids)
     done = import_file(engine, path, workspace_id=workspace_id, complete=["done"])
-    seconds, after = time.monotonic() - begun, psutil.Process().cpu_times()
-    ours = (after.user + after.system - before.user - before.system) / done.counts.lines * 1e6
-    rate = done.counts.lines / seconds
+    rate = done.counts.lines / (time.monotonic() - begun)
     print(
-        f"{path.name}: {rate:,.0f} events/s, {done.counts.accepted:,} new;"
-        f" our own processor time an event: {ours:.1f} µs"
+        f"{path.name}: {rate:,.0f} events/s, {done.counts.accepted:,} new; {spent(before, pids, done.counts.lines)}"
     )
     return rate
+
+
+def spent(before: list[float], pids: list[int], events: int) -> str:
+    """Processor time an event since `before`, of this process and of PostgreSQL."""
+    ours, postgres = (
+        (after - begun) / events * 1e6 for begun, after in zip(before, processor_seconds(*pids), strict=True)
+    )
+    return f"processor time an event: ours {ours:.1f} µs, PostgreSQL {postgres:.1f} µs"
 
 
 def copy_rate(engine: Engine, slug: str) -> float:

@@ -44,6 +44,7 @@ TRIES, WAIT_SECONDS = 40, 15.0
 PATIENCE = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'"
 IN_THE_WAY = (errors.LockNotAvailable, errors.DeadlockDetected)
 CHANGED = "events came in while it was archived"
+BUSY = "events of it were being written the whole time"
 Tell = Callable[[str], None]
 log = get_logger("events")
 
@@ -135,8 +136,12 @@ def _read_back(cursor: Cursor[Any], settings: Settings, part: ArchivePart) -> No
 def _drop(engine: Engine, month: Month, made: list[ArchivePart]) -> str:
     """Drop the partition and record its objects, if it still holds what they do; else why not."""
     with _at_leisure(engine) as session:
+        try:
+            with session.begin_nested():
+                holding.hold_alone(driver_cursor(session), month.month)
+        except errors.LockNotAvailable:
+            return BUSY
         cursor = driver_cursor(session)
-        holding.hold_alone(cursor, month.month)
         now = {it.workspace_id: it.content_hash for it in contents.summaries(cursor, month.name).values()}
         if now != {part.workspace_id: part.content_hash for part in made}:
             return CHANGED
