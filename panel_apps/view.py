@@ -127,15 +127,15 @@ class ScopedView(View):
         """
         scope, chart = snapshot.scope, self.charts[name]
         labels = said_with(times or labels_of(rows["at"], unit), list(rows["at"]), snapshot.notes, scope.end)
-        earlier = None
+        earlier, described = None, said
         lines = [Key(one.title, one.colour, one.dash) for one in keys]
         if before is not None and snapshot.before is not None:
             shift = scope.start - snapshot.before.start
             earlier = Earlier(before, labels_before(rows["at"], unit, shift, scope.start, scope.end))
             title = f"{chart.lead.title}, {words.days(snapshot.before.start, snapshot.before.end)}"
             lines.append(Key(title, chart.lead.colour, "quiet"))
-            said = f"{said} The thin line is {title}."
-        chart.show(rows, labels, said, start=scope.start, end=scope.end, before=earlier)
+            described = f"{said} The thin line: {title}."
+        chart.show(rows, labels, described, start=scope.start, end=scope.end, before=earlier)
         self.put(f"{name}_words", parts.legend(lines, said))
 
     def tabulate(self, name: str, table: str, snapshot: Snapshot[Any], *, newest_last: bool = False) -> None:

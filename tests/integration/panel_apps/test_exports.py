@@ -33,6 +33,29 @@ def test_traffic_has_every_day_of_the_range(analyst: Visitor, log: Log) -> None:
     assert rows[-1]["day"] == log.today.isoformat()
 
 
+def test_compared_days_stand_beside_those_of_the_range(analyst: Visitor, log: Log) -> None:
+    rows = table(analyst, "traffic", "range=last-7&zone=UTC")
+    assert list(rows[0]) == [
+        "day", "viewed", "started", "completed",
+        "before_day", "before_viewed", "before_started", "before_completed",
+    ]  # fmt: skip
+    week = 7 * DAY
+    assert [row["before_day"] for row in rows] == [
+        (log.today - age * DAY - week).isoformat() for age in reversed(range(7))
+    ]
+    whole = rows[:-1]  # today is compared with the same elapsed part
+    assert [int(row["before_viewed"]) for row in whole] == [
+        len(log.of(log.today - age * DAY - week, log.today - age * DAY - week))
+        for age in reversed(range(1, 7))
+    ]
+    assert list(table(analyst, "traffic", "range=last-7&compare=none")[0]) == [
+        "day",
+        "viewed",
+        "started",
+        "completed",
+    ]
+
+
 @pytest.mark.parametrize("name", sorted(TABLES))
 def test_every_table_has_the_columns_of_the_page(analyst: Visitor, log: Log, name: str) -> None:
     rows = table(analyst, name)

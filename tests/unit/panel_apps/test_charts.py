@@ -9,7 +9,7 @@ import pytest
 
 from leitstand.settings import REPOSITORY
 from panel_apps import charts
-from panel_apps.charts import Mark, Series, TargetChart, TimeChart
+from panel_apps.charts import Earlier, Mark, Series, TargetChart, TimeChart
 
 COLOURS = {name: getattr(charts, name) for name in ("GREY", "TEAL", "ORANGE", "BLUE", "VIOLET", "RED")}
 TOKENS = (REPOSITORY / "serving" / "static" / "css" / "tokens.css").read_text()
@@ -126,3 +126,28 @@ def test_linked_charts_share_the_line_under_the_pointer_and_each_has_a_band() ->
     bands = [[one for one in plot.center if type(one).__name__ == "BoxAnnotation"] for plot in linked]
     assert len({band.id for found in bands for band in found if not band.visible}) == 3
     assert all(plot.js_event_callbacks["selectiongeometry"] for plot in linked)
+
+
+def test_the_period_before_is_a_line_of_its_own_with_exact_figures_in_the_tooltip() -> None:
+    made = chart()
+    before = Earlier(pd.DataFrame({"at": [date(2026, 1, 2)], "before_done": [1234]}), ["x", "y", "z"])
+    days = {"start": date(2026, 1, 1), "end": date(2026, 1, 4)}
+    made.show(rows(3), ["a", "b", "c"], "Three days", before=before, **days)
+    assert made._quiet.visible
+    assert made._quiet.glyph.y == "before_done"
+    assert list(made.source.data["said_before_done"]) == ["–", "1,234", "–"]
+    assert list(made.source.data["said_before_viewed"]) == ["–"] * 3
+    assert list(made.source.data["said_done"]) == ["–", "1", "2"]
+    assert made.source.data["label_before"] == ["x", "y", "z"]
+    assert "@label_before" in made._hover.tooltips and "@{said_before_done}" in made._hover.tooltips
+    made.show(rows(3), ["a", "b", "c"], "Three days", **days)
+    assert not made._quiet.visible
+    assert "before" not in made._hover.tooltips
+    assert np.isnan(made.source.data["before_done"]).all()
+
+
+def test_shares_are_said_as_percentages() -> None:
+    made = TimeChart([Series("rate", "Rate", charts.TEAL)], share=True)
+    rows = pd.DataFrame({"at": [date(2026, 1, 1)], "rate": [0.4567]})
+    made.show(rows, ["a"], "", start=date(2026, 1, 1), end=date(2026, 1, 2))
+    assert list(made.source.data["said_rate"]) == ["45.7%"]

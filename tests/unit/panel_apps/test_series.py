@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pandas as pd
 import pytest
 
-from panel_apps.series import labels, last_of, summed, unit_of
+from panel_apps.series import beside, labels, labels_before, last_of, moved, starts, summed, unit_of
 
 DAY = timedelta(days=1)
 
@@ -60,3 +60,39 @@ def test_labels_say_what_a_point_stands_for() -> None:
     assert labels(days, "day") == ["Mon 5 Jan 2026"]
     assert labels(days, "week") == ["Week of 5 Jan 2026"]
     assert labels(days, "month") == ["January 2026"]
+
+
+def test_the_period_before_stands_at_the_days_that_it_is_compared_with() -> None:
+    before = moved(rows(date(2026, 1, 1), 5), ["viewed"], 5 * DAY, until=date(2026, 1, 8))
+    assert list(before["day"]) == [date(2026, 1, day) for day in (6, 7, 8)]
+    assert list(before["before_day"]) == [date(2026, 1, day) for day in (1, 2, 3)]
+    assert list(before["before_viewed"]) == [0, 1, 2]
+    both = beside(rows(date(2026, 1, 6), 2), before)
+    assert list(both["viewed"].fillna(-1)) == [0, 1, -1]
+    assert list(both["before_viewed"]) == [0, 1, 2]
+    assert str(both["viewed"].dtype) == str(both["before_viewed"].dtype) == "Int64"
+
+
+def test_without_a_comparison_rows_stay_as_they_are() -> None:
+    found = rows(date(2026, 1, 1), 2)
+    assert beside(found, None) is found
+    empty = moved(pd.DataFrame({"day": [], "viewed": []}), ["viewed"], DAY)
+    assert list(beside(found, empty)["viewed"]) == [0, 1]
+
+
+def test_units_of_the_period_before_are_those_of_the_range() -> None:
+    """The weeks of a range of ten days cut the days before it in the same places."""
+    shift, start = 10 * DAY, date(2026, 1, 8)
+    now, before = rows(start, 10), moved(rows(start - shift, 10), ["viewed"], shift)
+    assert list(summed(before, ["before_viewed"], "week")["at"]) == list(
+        summed(now, ["viewed"], "week")["at"]
+    )
+    assert list(summed(before, ["before_viewed"], "week")["before_viewed"]) == [
+        0 + 1 + 2 + 3,
+        4 + 5 + 6 + 7 + 8 + 9,
+    ]
+    points = pd.Series([date(2026, 1, 5), date(2026, 1, 12)])
+    said = labels_before(points, "week", shift, start, start + 10 * DAY)
+    assert said == ["29 Dec 2025 – 1 Jan 2026", "2 Jan 2026 – 7 Jan 2026"]
+    assert labels_before(points[:1], "day", shift, start, start + shift) == ["Fri 26 Dec 2025"]
+    assert list(starts(points + DAY, "week")) == list(points)
