@@ -30,13 +30,17 @@ def cautions(plan: Plan, entries: Iterable[Entry], policy: Policy | None = None)
     """What is suspicious about a plan for these entries; empty when it may be carried out unattended."""
     found: list[Caution] = []
     ordered = sorted(entries, key=lambda entry: (entry.kind, entry.at, entry.id))
+    window = (policy or Policy()).window
     for kind, group in groupby(ordered, key=lambda entry: entry.kind):
         known = [entry for entry in group if entry.status in (COMPLETE, MISSING)]
+        going = [one for one in plan.removed if one.kind == kind and "removing" not in one.classes]
+        if not going and not any(entry.archive for entry in known):
+            continue  # nothing of it goes, not even log
         judged = (
             _ahead(known, plan.now),
-            _hole(kind, known, plan.now, (policy or Policy()).window),
-            _much(kind, known, plan),
-            _missing(kind, known, plan.now - (policy or Policy()).window),
+            _hole(kind, known, plan.now, window),
+            _much(kind, len(going), len(known)),
+            _missing(kind, known, plan.now - window),
         )
         found += [caution for caution in judged if caution]
     return tuple(found)
@@ -67,13 +71,10 @@ def _hole(kind: str, known: list[Entry], now: datetime, window: timedelta) -> Ca
     return None
 
 
-def _much(kind: str, known: list[Entry], plan: Plan) -> Caution | None:
-    going = [
-        verdict for verdict in plan.removed if verdict.kind == kind and "removing" not in verdict.classes
-    ]
-    if len(going) <= max(FEW, len(known) * MOST_SHARE):
+def _much(kind: str, going: int, known: int) -> Caution | None:
+    if going <= max(FEW, known * MOST_SHARE):
         return None
-    return Caution("much", f"{len(going)} of {len(known)} backups of {kind} would go at once.")
+    return Caution("much", f"{going} of {known} backups of {kind} would go at once.")
 
 
 def _missing(kind: str, known: list[Entry], since: datetime) -> Caution | None:

@@ -45,10 +45,11 @@ def pages(session: Session, site: Site) -> list[str]:
         error=LONG,
         figures={"a": [1, 2]},
     )
+    backup = Backup(kind="postgres", engine="pg_basebackup", location=f"s3://x/{'y' * 80}", reason=LONG)
     session.add_all(
         [
             drill,
-            Backup(kind="postgres", engine="pg_basebackup"),
+            backup,
             CheckRun(suite="events", target="live", success=True, evaluated=1, failed=0, result={}),
         ]
     )
@@ -64,6 +65,9 @@ def pages(session: Session, site: Site) -> list[str]:
         "/companions/new",
         "/search?q=do",
         f"/operations/drills/{drill.id}",
+        "/operations/backups",
+        "/operations/backups/retention",
+        f"/operations/backups/{backup.id}",
         "/companions?q=nothing",
         "/nowhere",
     ]

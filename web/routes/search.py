@@ -23,6 +23,8 @@ ACTIONS = (
     ("Ingestion dashboard", "/insights/ingestion", "integration", "insights:read", "insights ingestion imports documents refused failed jobs dashboard"),
     ("Usage dashboard", "/insights/usage", "billing", "insights:read", "insights usage month forecast storage limit dashboard"),
     ("Operations dashboard", "/insights/operations", "drill", "operations:read", "insights operations drills backups recovery dashboard"),
+    ("Backups", "/operations/backups", "backup", "operations:read", "backups catalogue keep verify restore window"),
+    ("Retention of backups", "/operations/backups/retention", "archive", "operations:read", "backups retention prune remove plan"),
     ("Sign out everywhere else", "/settings/profile#sessions", "sign-out", "", "sessions sign out end"),
 )  # fmt: skip
 

@@ -185,7 +185,8 @@ def test_a_clock_that_differs_from_the_stores_decides_nothing(
 
 
 def entry(number: int, at: datetime, **values: object) -> Entry:
-    return Entry(str(number), "postgres", COMPLETE, at, at, proven_at=at, **values)  # type: ignore[arg-type]
+    log = {"archive": "71", "first_position": f"{int(at.timestamp()):016X}"}
+    return Entry(str(number), "postgres", COMPLETE, at, at, proven_at=at, **log, **values)  # type: ignore[arg-type]
 
 
 NOW = datetime(2026, 11, 26, 6, tzinfo=UTC)
