@@ -1,6 +1,6 @@
 """The steps of runbook rb020: objects that were deleted or overwritten, brought back as they were at an instant."""
 
-from collections import Counter
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -93,21 +93,22 @@ class ObjectsRestore:
 
     def situation(self) -> "pd.DataFrame":
         """What happened to the bucket in the last days, minute by minute: the instant to restore to is before it."""
-        since, changes = self.began - LOOKED_BACK, Counter[tuple[str, str]]()
+        since, changes = self.began - LOOKED_BACK, defaultdict[tuple[str, str], list[datetime]](list)
         try:
             for info in self.storage.list_history(self.bucket):
                 if info.modified >= since:
                     what = (
                         "deleted" if info.deleted else "written" if info.latest else "written, replaced since"
                     )
-                    changes[f"{info.modified:%Y-%m-%d %H:%M} UTC", what] += 1
+                    changes[f"{info.modified:%Y-%m-%d %H:%M} UTC", what].append(info.modified)
         except NotFound:
             return facts({self.bucket: "the bucket is gone; its copies are not"})
         newest = sorted(changes.items(), reverse=True)[:SHOWN]
-        return rows(
-            [{"minute": minute, "what": what, "objects": count} for (minute, what), count in newest],
-            ["minute", "what", "objects"],
-        )
+        shown = [
+            {"minute": minute, "first at": f"{min(times):%H:%M:%S}", "what": what, "objects": len(times)}
+            for (minute, what), times in newest
+        ]
+        return rows(shown, ["minute", "first at", "what", "objects"])
 
     def preconditions(self) -> "pd.DataFrame":
         """An inventory that covers the instant, and a key that opens it."""

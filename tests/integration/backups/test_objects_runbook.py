@@ -107,6 +107,14 @@ def test_without_the_plan_a_decision_or_the_name_nothing_goes_on(
         restore.confirm(**given)
 
 
+def test_what_happened_is_shown_by_minute(source: Source, restore: ObjectsRestore) -> None:
+    table = restore.situation()
+    found = table.groupby("what")["objects"].sum()
+    history = list(source.storage.list_history(source.settings.bucket_media))
+    assert found["deleted"] == sum(info.deleted for info in history) >= 6
+    assert found.sum() == len(history) and table["first at"].str.len().eq(8).all()
+
+
 def test_with_them_it_goes_on(restore: ObjectsRestore, dry: DrillResult) -> None:
     restore.confirm(plan_sha256=dry.figures["plan_sha256"], decided_by="Olga Operator")
     assert restore.failures == []
