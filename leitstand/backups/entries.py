@@ -116,6 +116,11 @@ def bury(storage: ObjectStorage, bucket: str, backup: Backup, at: datetime) -> N
         name: value for name, value in removed.items() if name not in ("parts", "counts", "verification")
     }
     storage.put_bytes(bucket, _buried_key(backup.kind, backup.id), json.dumps(brief).encode(), JSON)
+    take_away(storage, bucket, backup)
+
+
+def take_away(storage: ObjectStorage, bucket: str, backup: Backup) -> None:
+    """Remove the entry of a backup, which no restore finds then."""
     storage.delete(bucket, _key(backup.kind, backup.id))
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from leitstand.backups import entries, pins, wal
 from leitstand.backups.catalogue import COMPLETE, KINDS, MISSING, REMOVING, RUNNING
 from leitstand.backups.caution import Caution, cautions
+from leitstand.backups.places import copies_of
 from leitstand.backups.reconciling import reconcile
 from leitstand.backups.removing import Removal, locked_words, remove_backup
 from leitstand.backups.removing_log import LogRemoval, remove_log
@@ -184,6 +185,7 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.storage, self.bucket = ObjectStorage(self.settings), self.settings.bucket_backups
+        self.copies = copies_of(self.settings)
 
     def go(self, confirmed: str) -> None:
         refuse_skewed_clock(self.storage, self.bucket)
@@ -257,7 +259,13 @@ class _Run:
         self.say(f"removing the backup {backup_id} of {kind}: {reason}")
         try:
             removal = remove_backup(
-                self.engine, self.storage, self.bucket, backup_id, kind=kind, reason=reason
+                self.engine,
+                self.storage,
+                self.bucket,
+                backup_id,
+                kind=kind,
+                reason=reason,
+                copies=self.copies,
             )
         except Locked as error:
             removal = Removal(backup_id, left=locked_words(error.until))

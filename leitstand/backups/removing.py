@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.backups import entries, pins
 from leitstand.backups.catalogue import COMPLETE, MISSING, REMOVED, REMOVING, RUNNING
+from leitstand.backups.places import Copies
 from leitstand.backups.reconciling import is_stored
 from leitstand.db.engine import transaction
 from leitstand.db.exclusive import exclusive
@@ -23,7 +24,7 @@ from leitstand.storage.objects import ObjectStorage
 from leitstand.storage.removal import HELD_FOR_GOOD, everything, is_versioned, newest_lock, remove_version
 from leitstand.telemetry.logs import get_logger
 
-MANIFEST = "manifest.json"
+MANIFEST, OBJECTS = "manifest.json", "objects"
 
 log = get_logger("backups")
 
@@ -49,9 +50,19 @@ class Removal:
 
 
 def remove_backup(
-    engine: Engine, storage: ObjectStorage, bucket: str, backup_id: UUID | str, *, kind: str, reason: str
+    engine: Engine,
+    storage: ObjectStorage,
+    bucket: str,
+    backup_id: UUID | str,
+    *,
+    kind: str,
+    reason: str,
+    copies: Copies | None = None,
 ) -> Removal:
     """Remove a backup, or go on with its removal.
+
+    Args:
+        copies: the second store, which has an entry and the inventory of every copy of objects; None: there is none.
 
     Raises:
         Unavailable, PreconditionFailed, NotFound: as the store says; the next call goes on.
@@ -69,6 +80,8 @@ def remove_backup(
     with transaction(engine) as session:
         backup = session.get_one(Backup, UUID(name))
     freed = _delete_objects(storage, backup)
+    if copies and copies.elsewhere and kind == OBJECTS:
+        freed += _delete_elsewhere(copies, backup)
     entries.bury(storage, bucket, backup, datetime.now(UTC))
     with transaction(engine) as session:
         row = session.get_one(Backup, UUID(name))
@@ -138,9 +151,19 @@ def _give_back(engine: Engine, storage: ObjectStorage, bucket: str, backup_id: s
 def _delete_objects(storage: ObjectStorage, backup: Backup) -> int:
     """The manifest first, every version of it; then the rest. Gives the bytes."""
     bucket, prefix = entries.place_of(backup)
-    versioned, freed = is_versioned(storage, bucket), 0
-    for beginning in (f"{prefix}{MANIFEST}", prefix):
-        for info in list(everything(storage, bucket, beginning, versioned=versioned)):
-            remove_version(storage, bucket, info)
-            freed += info.bytes
+    return sum(_delete(storage, bucket, beginning) for beginning in (f"{prefix}{MANIFEST}", prefix))
+
+
+def _delete_elsewhere(copies: Copies, backup: Backup) -> int:
+    """The entry first, by which a restore would choose it, then the inventory; the copies themselves stay. Gives the bytes."""
+    _, prefix = entries.place_of(backup)
+    entries.take_away(copies.storage, copies.bucket, backup)
+    return _delete(copies.storage, copies.bucket, prefix)
+
+
+def _delete(storage: ObjectStorage, bucket: str, prefix: str) -> int:
+    freed = 0
+    for info in list(everything(storage, bucket, prefix, versioned=is_versioned(storage, bucket))):
+        remove_version(storage, bucket, info)
+        freed += info.bytes
     return freed

@@ -218,3 +218,29 @@ def test_a_steady_schedule_raises_no_suspicion() -> None:
         made = plan(there, now)
         assert cautions(made, there) == ()
         there = [one for one in there if one.id not in {verdict.id for verdict in made.removed}]
+
+
+def test_an_inventory_in_the_second_store_goes_with_its_backup_and_the_copies_stay(shelf: Shelf) -> None:
+    settings = shelf.settings.model_copy(
+        update={
+            "copies_s3_endpoint": shelf.settings.s3_endpoint,
+            "copies_s3_access_key": shelf.settings.s3_access_key,
+            "copies_s3_secret_key": shelf.settings.s3_secret_key,
+            "bucket_copies": f"{shelf.bucket}-copies",
+        }
+    )
+    ids = nights(shelf, 18, kind="objects")
+    bucket, storage = settings.bucket_copies, shelf.storage
+    storage.ensure_bucket(bucket, versioned=False)
+    storage.put_bytes(bucket, "objects/data/aa/content", b"a copy")
+    for one in ids:
+        storage.put_bytes(bucket, f"objects/{one}/inventory.json.zst.age", b"which copies")
+        entries.store(storage, bucket, shelf.row(one))
+    result = prune(shelf.engine, settings)
+    assert result.removed
+    left = {str(one) for one in ids} - set(result.removed)
+    assert set(entries.ids(storage, bucket, "objects")) == left
+    keys = {info.key for info in storage.list(bucket, "objects/")}
+    assert keys == {"objects/data/aa/content"} | {f"objects/{one}/inventory.json.zst.age" for one in left}
+    for info in list(storage.list(bucket)):
+        storage.delete(bucket, info.key)
