@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from leitstand.backups import secret_copies
+from leitstand.backups import secret_copies, secret_files
 from leitstand.backups.secret_backups import changed_since, inventory, newest_backup, recipients
 from leitstand.embedded import rotation, rotation_journal, rotation_proof, rotation_record
 from leitstand.embedded.credentials import NAMES
@@ -94,12 +94,15 @@ class RotateEverything:
         """Which environment this is, and which secrets there are, without their values."""
         settings = self.work.settings
         found = inventory(self.work.engine, settings)
-        lost = sorted(set(NAMES) - {item.name for item in found})
-        self.evidence.check("every secret is there", not lost, f"missing: {', '.join(lost) or 'none'}")
+        here = {item.name for item in found}
+        lost = secret_files.lacking(settings, {f"{secret_files.PREFIX}{name}" for name in here})
+        self.evidence.check("every needed secret is there", not lost, f"missing: {', '.join(lost) or 'none'}")
+        if others := sorted(set(NAMES) - here - {name.removeprefix(secret_files.PREFIX) for name in lost}):
+            self.evidence.skip("not set in this environment", ", ".join(others))
         self.evidence.figures["secrets"] = [item.to_dict() for item in found]
         self.evidence.save()
-        here = f"ENVIRONMENT {settings.environment}"
-        head = [{"secret": here, "changed": "", "backed up": "", "lies in": str(settings.data_dir)}]
+        title = f"ENVIRONMENT {settings.environment}"
+        head = [{"secret": title, "changed": "", "backed up": "", "lies in": str(settings.data_dir)}]
         table = [
             {
                 "secret": one.name,

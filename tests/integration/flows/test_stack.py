@@ -54,12 +54,14 @@ def test_every_flow_is_scheduled_and_one_has_run_from_its_schedule(stack: Stack)
         "data-checks",
         "drill-objects-sample",
         "drill-postgres-latest",
+        "drill-secrets-decrypt",
     } <= set(found)
 
 
 @pytest.mark.usefixtures("drill_turn")
 @pytest.mark.parametrize(
-    "name", ["backup-postgres", "backup-objects", "backup-secrets", "drill-postgres-latest"]
+    "name",
+    ["backup-postgres", "backup-objects", "backup-secrets", "drill-postgres-latest", "drill-secrets-decrypt"],
 )
 def test_backups_and_drill_run_as_flows(stack: Stack, name: str) -> None:
     assert run_flow(stack, name) == "Completed"
