@@ -64,7 +64,7 @@ def test_an_old_backup_without_the_log_after_it_restores_to_its_own_end(
             source.settings,
             target=tmp_path / "late",
             manifest=manifest,
-            to_time=datetime.now(UTC) - timedelta(days=30),
+            to_time=datetime.now(UTC) - timedelta(milliseconds=1),
         )
     cluster = recovered(restore_postgres(source.settings, target=tmp_path / "old", manifest=manifest).target)
     try:
