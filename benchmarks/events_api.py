@@ -3,7 +3,7 @@
     python -m benchmarks.events_api --folder /tmp/benchmark
 
 Starts a PostgreSQL of its own (as `./run up` configures it) and the API with some worker processes on 127.0.0.1, and
-sends realistic events (those of `benchmarks.insights_import`) in batches from several connections. Each answer comes
+sends realistic events (those of `benchmarks.environment`) in batches from several connections. Each answer comes
 after its events are durable and in the facts. Then everything is sent again, which must add nothing. On a machine that
 others use too, the processor time an event says more than the rate.
 """
@@ -23,7 +23,8 @@ import numpy as np
 import psutil
 from sqlalchemy import Engine
 
-from benchmarks.insights_import import BEGIN, STEPS, columns, copy_rate, prepare
+from benchmarks.environment import BEGIN, STEPS, columns, prepare
+from benchmarks.insights_import import copy_rate
 from leitstand.catalogue.companions import ensure_companion
 from leitstand.db.engine import transaction
 from leitstand.db.ids import derived_uuid7

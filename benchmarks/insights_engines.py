@@ -19,7 +19,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from benchmarks.insights_import import prepare
+from benchmarks.environment import prepare
 from leitstand.embedded.objects import ObjectStore
 from leitstand.identity.workspaces import find_workspace
 from leitstand.insights import (

@@ -10,7 +10,6 @@ for the whole range and for its last 30 days, for the workspace and for its larg
 import argparse
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -25,9 +24,7 @@ import psutil
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from leitstand.db import migrate
-from leitstand.db.cluster import Cluster
-from leitstand.db.engine import make_engine
+from benchmarks.environment import BEGIN, STEPS, columns, prepare
 from leitstand.identity.workspaces import find_workspace
 from leitstand.insights import (
     activity,
@@ -41,36 +38,10 @@ from leitstand.insights import (
     traffic,
 )
 from leitstand.insights.scope import Scope, resolve
-from leitstand.services import POSTGRES
-from leitstand.settings import load_settings
 
-SEED, DAYS, COMPANIONS, EVENTS_A_RUN = 7, 180, 200, 5
-BEGIN = np.datetime64("2026-01-05T00:00:00", "s")
-STEPS = np.array(["welcome", "goal", "details", "upload", "review", "feedback", "done"])
 COLUMNS = ("session_id", "actor_id", "activity", "timestamp", "seq", "flow_id", "item")
 CHUNK = 250_000
 REPEATS = 3
-
-
-def columns(events: int) -> dict[str, np.ndarray]:
-    """The columns of so many events, ordered by time."""
-    random = np.random.default_rng(SEED)
-    runs = max(events // EVENTS_A_RUN, 1)
-    length = np.minimum(random.geometric(1 / EVENTS_A_RUN, runs), len(STEPS))
-    length = np.resize(length, runs)
-    week = np.array([1.2, 1.2, 1.1, 1.1, 1.0, 0.5, 0.4])
-    weights = np.resize(week, DAYS) / np.resize(week, DAYS).sum()
-    start = random.choice(DAYS, runs, p=weights) * 86_400 + (random.beta(3, 3, runs) * 86_400).astype(
-        np.int64
-    )
-    companion = np.minimum(random.zipf(1.3, runs), COMPANIONS)
-    actor = random.zipf(1.2, runs) % (runs // 4 + 1)
-    run = np.repeat(np.arange(runs), length)
-    place = np.arange(len(run)) - np.repeat(np.cumsum(length) - length, length)
-    at = start[run] + place * random.integers(5, 240, len(run))
-    order = np.argsort(at, kind="stable")
-    run, place, at = run[order], place[order], at[order]
-    return {"run": run, "place": place, "at": at, "companion": companion[run], "actor": actor[run]}
 
 
 def lines(made: dict[str, np.ndarray], begin: int, end: int) -> list[tuple[str, ...]]:
@@ -199,22 +170,6 @@ def copy_rate(engine: Engine) -> float:
                 copy.write(block)
         connection.connection.commit()
         return len(blocks) / (time.monotonic() - begun)
-
-
-def prepare(folder: Path, port: int) -> tuple[Cluster, Engine]:
-    """A PostgreSQL as `./run up` configures it, migrated and empty but for what an earlier run left."""
-    os.environ |= {
-        "LEITSTAND_DATA_DIR": str(folder / "data"),
-        "LEITSTAND_PORT": str(port),
-        "LEITSTAND_DATABASE_PASSWORD": "benchmark",
-    }
-    cluster = Cluster(folder / "data" / "postgres", port + POSTGRES.offset, "benchmark")
-    cluster.create()
-    cluster.start()
-    cluster.prepare("leitstand")
-    engine = make_engine(load_settings(), statement_timeout_ms=0)
-    migrate.upgrade(engine)
-    return cluster, engine
 
 
 def main() -> None:

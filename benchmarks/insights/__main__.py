@@ -24,9 +24,9 @@ import duckdb
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from benchmarks.environment import prepare
 from benchmarks.insights.dataset import FUNNEL, Dataset, make
 from benchmarks.insights.rivals import Raw
-from benchmarks.insights_import import prepare
 from leitstand.embedded.objects import ObjectStore
 from leitstand.insights import (
     activity,

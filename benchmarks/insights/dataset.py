@@ -14,7 +14,7 @@ from psycopg import sql
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from benchmarks.insights_import import BEGIN, STEPS, columns
+from benchmarks.environment import BEGIN, STEPS, columns
 from leitstand.db.models import Event
 from leitstand.db.models.base import new_id
 from leitstand.events import facts
