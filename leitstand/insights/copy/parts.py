@@ -53,7 +53,7 @@ def make_part(
             return None
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        key = f"{PREFIX}{workspace_id}/{fact.name}/{month:%Y-%m}/{digest}.parquet"
+        key = f"{PREFIX}{workspace_id}/{fact.name}/{fact.format}/{month:%Y-%m}/{digest}.parquet"
         stored = storage.put_file(settings.bucket_insights, key, path, MEDIA_TYPE)
         return Part(fact.name, month, key, stored.sha256, rows, stored.bytes)
     finally:
