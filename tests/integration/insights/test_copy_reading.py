@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from leitstand.db.models import FactPart, RunFact
 from leitstand.insights import opening, traffic
-from leitstand.insights.columnar import facts
+from leitstand.insights.columnar import facts, files
 from leitstand.insights.copy import checking
 from leitstand.insights.copy.facts import RUNS
 from leitstand.insights.copy.store import store_of
@@ -114,6 +114,20 @@ def test_a_lost_part_is_noticed_by_readers_and_written_again(
     opening._failed.clear()
     assert written(copy()) == 1
     assert answered_by(session, elsewhere, scope) is not PostgresFacts
+
+
+def test_a_new_copys_parts_are_on_the_copiers_machine_already(
+    session: Session,
+    settings: Settings,
+    send: Send,
+    copy: Copy,
+    scope: Scope,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    send(("a", 0), ("b", 40))
+    copy()
+    monkeypatch.setattr(files, "store_of", None)
+    assert answered_by(session, settings, scope) is not PostgresFacts
 
 
 def test_a_store_that_is_away_leaves_the_answers_to_postgresql(
