@@ -24,7 +24,13 @@ class Took:
     cut: bool = False
 
     def __str__(self) -> str:
+        if self is NOT_ASKED:
+            return "not asked"
         return f"> {self.milliseconds / 1000:,.0f} s" if self.cut else f"{self.milliseconds:,.0f}"
+
+
+# The time for all rivals was up before.
+NOT_ASKED = Took(0.0, cut=True)
 
 
 @dataclass(frozen=True)
@@ -39,22 +45,22 @@ class Patience:
     limit_ms: int
     until: float
 
-    def best(self, ask: Callable[[int], Any]) -> Took | None:
-        """The faster of two, or the only one of what is slow; None where the time is up.
+    def best(self, ask: Callable[[int], Any]) -> Took:
+        """The faster of two, or the only one of what is slow; `NOT_ASKED` where the time is up.
 
         Args:
             ask: asks, and raises when it takes longer than so many milliseconds.
         """
         first = self._once(ask)
-        if first is None or first.cut or first.milliseconds > QUICK_MS:
+        if first.cut or first.milliseconds > QUICK_MS:
             return first
         second = self._once(ask)
-        return first if second is None or second.cut else min(first, second, key=lambda it: it.milliseconds)
+        return first if second.cut else min(first, second, key=lambda it: it.milliseconds)
 
-    def _once(self, ask: Callable[[int], Any]) -> Took | None:
+    def _once(self, ask: Callable[[int], Any]) -> Took:
         limit = min(self.limit_ms, int((self.until - time.monotonic()) * 1000))
         if limit <= 0:
-            return None
+            return NOT_ASKED
         try:
             return timed(lambda: ask(limit))
         except (TooSlow, QueryCanceled):
