@@ -239,28 +239,37 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+@contextmanager
+def started(folder: Path, port: int) -> Iterator[Engine]:
+    """PostgreSQL and an object store of the benchmark's own, which end with the block."""
+    cluster, engine = prepare(folder, port)
+    os.environ |= {"LEITSTAND_S3_ACCESS_KEY": "benchmark", "LEITSTAND_S3_SECRET_KEY": "benchmark"}
+    try:
+        store = ObjectStore(folder / "objects", port, "benchmark", "benchmark").start()
+        try:
+            yield engine
+        finally:
+            store.kill()
+            store.wait()
+    finally:
+        engine.dispose()
+        cluster.stop()
+
+
 def main() -> None:
     """Run it all and print what came out."""
     given = options()
     given.folder.mkdir(parents=True, exist_ok=True)
-    cluster, engine = prepare(given.folder, given.port)
-    os.environ |= {"LEITSTAND_S3_ACCESS_KEY": "benchmark", "LEITSTAND_S3_SECRET_KEY": "benchmark"}
-    store = ObjectStore(given.folder / "objects", given.port, "benchmark", "benchmark").start()
-    agreed, settings = True, load_settings()
-    try:
-        begun = time.monotonic()
+    with started(given.folder, given.port) as engine:
+        settings, begun = load_settings(), time.monotonic()
         data = make(engine, given.folder, given.events)
         print(f"ready in {time.monotonic() - begun:,.0f} s")
         describe(engine, settings, data)
-        if not given.make_only:
-            crossing(engine, settings, data)
-            patience = Patience(given.limit * 1000, time.monotonic() + 60 * given.minutes)
-            agreed = run(engine, settings, data, given.repeats, patience)
-    finally:
-        store.kill()
-        store.wait()
-        engine.dispose()
-        cluster.stop()
+        if given.make_only:
+            return
+        crossing(engine, settings, data)
+        patience = Patience(given.limit * 1000, time.monotonic() + 60 * given.minutes)
+        agreed = run(engine, settings, data, given.repeats, patience)
     if not agreed:
         sys.exit("error: the ways did not give the same figures")
 
