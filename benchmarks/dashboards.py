@@ -30,7 +30,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from benchmarks.insights.dataset import Dataset, make
-from benchmarks.insights_import import prepare
+from benchmarks.environment import prepare
 from leitstand.db.models import Workspace
 from leitstand.embedded.objects import ObjectStore
 from leitstand.errors import Conflict

@@ -3,6 +3,7 @@
 Zipf companions and actors, weekly seasons, a peak at midday, 180 days; five workspaces, the largest with 46 % of the runs.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -11,10 +12,10 @@ import duckdb
 import numpy as np
 import pandas as pd
 from psycopg import sql
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
-from benchmarks.event_files import BEGIN, STEPS, columns
+from benchmarks.event_files import BEGIN, EVENTS_A_RUN, STEPS, columns
 from leitstand.db.models import Event
 from leitstand.db.models.base import new_id
 from leitstand.events import facts
@@ -27,6 +28,8 @@ SHARES = (0.46, 0.25, 0.15, 0.09, 0.05)
 ZONE = "Europe/Berlin"
 FUNNEL = [str(step) for step in STEPS]
 CHUNK = 4 << 20
+# A run is cut at the last step: fewer events than `columns` is asked for.
+MEAN_EVENTS = sum((1 - 1 / EVENTS_A_RUN) ** place for place in range(len(STEPS)))
 # The columns of the ledger that both stores have; the rest has its default.
 COLUMNS = (
     "workspace_id", "event_id", "kind", "companion_id", "run_key", "step", "seq", "actor_key", "occurred_at",
@@ -62,24 +65,41 @@ class Dataset:
 
 
 def make(engine: Engine, folder: Path, events: int) -> Dataset:
-    """Make the events and their facts in an empty database; what an earlier call left there is used again."""
-    made = columns(events)
-    known = _catalogue(engine, np.unique(made["companion"]))
+    """Make about so many events and their facts in an empty database; what an earlier call made is used again.
+
+    Raises:
+        SystemExit: the folder has other events, or some that were half made.
+    """
+    kept, wanted = folder / "dataset.json", {"events": events, "seed": SEED}
     parquet = folder / f"events-{events}.parquet"
-    if not _count(engine, None):
-        _write(parquet, _frame(made), known)
-        _load(engine, parquet)
-        for workspace_id in known["workspace_id"].unique():
-            _keep_facts(engine, UUID(workspace_id))
-    largest = known.loc[(known["workspace"] == 0) & (known["companion"] == 1)].iloc[0]
-    workspace_id = UUID(largest["workspace_id"])
-    return Dataset(
-        workspace_id,
-        UUID(largest["companion_id"]),
-        _count(engine, None),
-        _count(engine, workspace_id),
-        parquet,
-    )
+    if not kept.exists():
+        if _count(engine, None):
+            raise SystemExit(f"error: {folder} was left half made; remove it and start again")
+        known = _made(engine, parquet, events)
+        largest = known.loc[(known["workspace"] == 0) & (known["companion"] == 1)].iloc[0]
+        kept.write_text(
+            json.dumps(wanted | {name: largest[name] for name in ("workspace_id", "companion_id")})
+        )
+    found = json.loads(kept.read_text())
+    if any(found[name] != value for name, value in wanted.items()):
+        raise SystemExit(
+            f"error: {folder} has {found['events']:,} events; name that number, or another folder"
+        )
+    workspace_id, companion_id = UUID(found["workspace_id"]), UUID(found["companion_id"])
+    return Dataset(workspace_id, companion_id, _count(engine, None), _count(engine, workspace_id), parquet)
+
+
+def _made(engine: Engine, parquet: Path, events: int) -> pd.DataFrame:
+    """Make everything; the companions (see `_catalogue`)."""
+    made = columns(round(events * EVENTS_A_RUN / MEAN_EVENTS))
+    known = _catalogue(engine, np.unique(made["companion"]))
+    _write(parquet, _frame(made), known)
+    _load(engine, parquet)
+    for workspace_id in known["workspace_id"].unique():
+        _keep_facts(engine, UUID(workspace_id))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+    return known
 
 
 def _catalogue(engine: Engine, numbers: "np.ndarray") -> pd.DataFrame:

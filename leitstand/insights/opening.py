@@ -1,25 +1,29 @@
-"""Which engine answers: chosen for the range of a question, with PostgreSQL behind whatever fails."""
+"""Which engine answers: chosen for the rows that a question reads, with PostgreSQL behind whatever fails."""
 
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, date, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select
+from sqlalchemy import Select, select
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from leitstand.db.engine import STATEMENT_TIMEOUT_MS
+from leitstand.db.models import FactPart
 from leitstand.errors import LeitstandError
+from leitstand.insights.copy.facts import month_after
 from leitstand.insights.remembered import RememberedFacts
 from leitstand.insights.scope import Scope
-from leitstand.insights.sources import Facts, PostgresFacts, Rows
+from leitstand.insights.sources import Facts, PostgresFacts, Rows, TooSlow
 from leitstand.settings import Settings, get_settings
 from leitstand.telemetry.logs import get_logger
 
-# On fewer days PostgreSQL is as fast (measured: benchmarks/insights_engines.py).
-WIDE_DAYS = 7
+# On fewer rows PostgreSQL is as fast: of 1.3 million events both take as long over 4 to 7 days, of 6,000 to 19,000 rows
+# (measured: the table of `./run bench insights` about where the engines cross).
+WORTH_ROWS = 10_000
 # Rows of more changed days than these are not loaded for a question: the next copy has them.
 MOST_CHANGED_DAYS = 10
 # A store that does not answer is asked again after a while, not by every question.
@@ -41,6 +45,8 @@ class SurvivingFacts(Facts):
             return self._facts.rows(statement)
         try:
             return self._facts.rows(statement)
+        except TooSlow:
+            raise
         except _failures() as error:
             log.warning("the copy of the facts failed; PostgreSQL answers", error=str(error)[:500])
             self._facts = PostgresFacts(self._session)
@@ -53,7 +59,7 @@ def open_facts(session: Session, scope: Scope, *, settings: Settings | None = No
 
     Args:
         session: reads what the copy does not have, in its own transaction.
-        scope: its workspace, and how wide a range is asked about.
+        scope: its workspace, and what range is asked about.
     """
     settings = settings or get_settings()
     with ExitStack() as held:
@@ -63,7 +69,7 @@ def open_facts(session: Session, scope: Scope, *, settings: Settings | None = No
 def _copied(held: ExitStack, settings: Settings, session: Session, scope: Scope) -> Facts | None:
     """The facts from their copy, where one is there and worth it."""
     chosen = settings.insights_engine
-    if chosen == "postgres" or (chosen == "auto" and scope.days < WIDE_DAYS):
+    if chosen == "postgres" or (chosen == "auto" and copied_rows(session, scope) < WORTH_ROWS):
         return None
     if _failed.get(scope.workspace_id, 0.0) > time.monotonic():
         return None
@@ -74,6 +80,25 @@ def _copied(held: ExitStack, settings: Settings, session: Session, scope: Scope)
         _failed[scope.workspace_id] = time.monotonic() + PAUSE_SECONDS
         return None
     return SurvivingFacts(copy, session) if copy else None
+
+
+def copied_rows(session: Session, scope: Scope) -> int:
+    """About how many rows of the copy lie in the range of a scope: of a month that it cuts, the share of its days.
+
+    Zero where there is no copy. A companion's own rows are not known, so that its workspace's count for it.
+    """
+    parts = select(FactPart.month, FactPart.rows).where(
+        FactPart.workspace_id == scope.workspace_id, FactPart.replaced_at.is_(None)
+    )
+    start, end = scope.start_at.astimezone(UTC).date(), scope.end_at.astimezone(UTC).date()
+    return round(sum(rows * _share(month, start, end) for month, rows in session.execute(parts).tuples()))
+
+
+def _share(month: date, start: date, end: date) -> float:
+    """How much of a month lies in [start, end)."""
+    after = month_after(month)
+    days = min(after, max(end, start + timedelta(days=1))) - max(month, start)
+    return max(days, timedelta(0)) / (after - month)
 
 
 def _opened(held: ExitStack, settings: Settings, scope: Scope) -> Facts | None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Date,
     Double,
@@ -54,9 +55,7 @@ def popular(source: Source, scope: Scope, *, limit: int = TOP) -> "pd.DataFrame"
     )
     bonus = case((Item.visibility == "official", OFFICIAL_BONUS), else_=1.0)
     # In one order, so that equal facts give a score that is equal to the last bit.
-    worth = aggregate_order_by(
-        counted.c.uses * counted.c.weight * decay * bonus, counted.c.day, counted.c.weight
-    )
+    worth = aggregate_order_by(cast(counted.c.weight, BigInteger) * decay * bonus, counted.c.day)
     score, name = func.sum(worth).label("score"), companion_name()
     statement = (
         select(Item.id.label("companion_id"), name.label("companion"), cast(score, Double).label("score"))
@@ -76,10 +75,19 @@ def as_of(scope: Scope) -> date:
 
 
 def _counted(scope: Scope) -> Subquery:
-    """How many uses of each weight a companion had on each local day: what is raised to a power is few rows."""
+    """What the uses of a companion on each local day weigh together, its owner's left out.
+
+    What is raised to a power is few rows then.
+    """
     uses = union_all(_begun(scope), _completed(scope)).subquery()
-    of_day = uses.c.companion_id, uses.c.day, uses.c.weight
-    return select(*of_day, func.count().label("uses")).group_by(*of_day).subquery()
+    of_others = uses.c.actor_key != func.coalesce(cast(Item.owner_id, String), NO_ACTOR)
+    return (
+        select(uses.c.companion_id, uses.c.day, func.sum(uses.c.weight).label("weight"))
+        .join(Item, Item.id == uses.c.companion_id)
+        .where(Item.workspace_id == scope.workspace_id, of_others)
+        .group_by(uses.c.companion_id, uses.c.day)
+        .subquery()
+    )
 
 
 def _begun(scope: Scope) -> Select[Any]:
@@ -93,13 +101,11 @@ def _completed(scope: Scope) -> Select[Any]:
 
 
 def _uses(scope: Scope, at: Instant, weight: ColumnElement[int]) -> Select[Any]:
-    """What each actor's use of a companion on a local day weighs, its owner's left out."""
+    """What each actor's use of a companion on a local day weighs."""
     day = scope.local_day(at).label("day")
     within = [at >= scope.start_at, at < scope.end_at, RunFact.actor_key != NO_ACTOR]
-    of_others = RunFact.actor_key != func.coalesce(cast(Item.owner_id, String), NO_ACTOR)
     return (
-        select(RunFact.companion_id, day, weight.label("weight"))
-        .join(Item, Item.id == RunFact.companion_id)
-        .where(*scope.of(RunFact), *within, of_others)
+        select(RunFact.companion_id, RunFact.actor_key, day, weight.label("weight"))
+        .where(*scope.of(RunFact), *within)
         .group_by(RunFact.companion_id, RunFact.actor_key, day)
     )

@@ -9,7 +9,7 @@ from sqlalchemy import Integer, Select, cast, func, select
 from leitstand.db.models import ActorBucket
 from leitstand.db.models.events import NO_ACTOR
 from leitstand.insights.local_time import local_start
-from leitstand.insights.scope import EARLIEST, Scope, midnight
+from leitstand.insights.scope import Scope
 from leitstand.insights.sources import Source, frame
 
 if TYPE_CHECKING:
@@ -40,26 +40,38 @@ def retention(source: Source, scope: Scope) -> "pd.DataFrame":
 
 
 def _cells(scope: Scope) -> Select[Any]:
-    """The actor-weeks of the range's newcomers, counted by cohort."""
+    """The actor-weeks of the range's newcomers, counted by cohort.
+
+    Of what lies before the range only who was there is needed: a newcomer's weeks all lie in the range.
+    """
     week = local_start(scope.zone, ActorBucket.bucket, "week").label("week")
-    ever = scope.buckets(since=midnight(EARLIEST, scope.zone))
     known = ActorBucket.actor_key != NO_ACTOR
-    first = func.min(ActorBucket.bucket).label("first")
     actor_weeks = (
-        select(ActorBucket.actor_key, week, first)
-        .where(*ever, known)
+        select(ActorBucket.actor_key, week)
+        .where(*scope.buckets(), known)
         .group_by(ActorBucket.actor_key, week)
+        .cte("actor_weeks")
+    )
+    before = (
+        select(ActorBucket.actor_key)
+        .where(*scope.of(ActorBucket), ActorBucket.bucket < scope.start_at)
+        .group_by(ActorBucket.actor_key)
         .subquery()
     )
-    earliest = func.min(actor_weeks.c.first).over(partition_by=actor_weeks.c.actor_key).label("earliest")
-    cohort = func.min(actor_weeks.c.week).over(partition_by=actor_weeks.c.actor_key).label("cohort")
-    placed = select(cohort, earliest, actor_weeks.c.week).subquery()
-    later = cast((placed.c.week - placed.c.cohort) / 7, Integer).label("weeks_later")
+    was_there = select(1).where(before.c.actor_key == actor_weeks.c.actor_key).exists()
+    newcomers = (
+        select(actor_weeks.c.actor_key, func.min(actor_weeks.c.week).label("cohort"))
+        .where(~was_there)
+        .group_by(actor_weeks.c.actor_key)
+        .subquery()
+    )
+    cohort = newcomers.c.cohort
+    later = cast((actor_weeks.c.week - cohort) / 7, Integer).label("weeks_later")
     return (
-        select(placed.c.cohort, later, func.count().label("actors"))
-        .where(placed.c.earliest >= scope.start_at)
-        .group_by(placed.c.cohort, later)
-        .order_by(placed.c.cohort, later)
+        select(cohort, later, func.count().label("actors"))
+        .join(newcomers, newcomers.c.actor_key == actor_weeks.c.actor_key)
+        .group_by(cohort, later)
+        .order_by(cohort, later)
     )
 
 

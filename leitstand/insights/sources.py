@@ -10,14 +10,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from psycopg.errors import QueryCanceled
 from sqlalchemy import Select, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
+
+from leitstand.errors import Unavailable
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # What groups by actors and days would spill to disk with less, at twice the time.
 WORK_MEM = "64MB"
+
+
+class TooSlow(Unavailable):
+    """A question took longer than a statement may; the other engine is not asked the same."""
+
+    def __init__(self) -> None:
+        super().__init__("The question took too long.", hint="Ask about fewer days or about one companion.")
 
 
 @dataclass(frozen=True)
@@ -35,7 +46,11 @@ class Facts(ABC):
 
     @abstractmethod
     def rows(self, statement: Select[Any]) -> Rows:
-        """Everything that a statement over `RunFact`, `ActorBucket`, `Item` and `Companion` finds."""
+        """Everything that a statement over `RunFact`, `ActorBucket`, `Item` and `Companion` finds.
+
+        Raises:
+            TooSlow: it took longer than `leitstand.db.engine.STATEMENT_TIMEOUT_MS` (or the session's own limit).
+        """
 
 
 class PostgresFacts(Facts):
@@ -47,7 +62,12 @@ class PostgresFacts(Facts):
 
     def rows(self, statement: Select[Any]) -> Rows:
         self._session.execute(text(f"SET LOCAL work_mem = '{WORK_MEM}'"))
-        found = self._session.execute(statement)
+        try:
+            found = self._session.execute(statement)
+        except OperationalError as error:
+            if isinstance(error.orig, QueryCanceled):
+                raise TooSlow from error
+            raise
         return Rows(list(found.keys()), found.fetchall())
 
 

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ARRAY, Select, Text, any_, distinct, func, literal, select, true
+from sqlalchemy import ARRAY, Select, Text, distinct, func, literal, select, true
 from sqlalchemy.sql.selectable import Subquery, TableValuedAlias
 
 from leitstand.db.models import Companion, Item, RunFact
 from leitstand.errors import InvalidInput
 from leitstand.insights.frames import by_code_point
+from leitstand.insights.precomputed import StepSet, StepsOfSet
 from leitstand.insights.scope import EARLIEST, LATEST, Scope
-from leitstand.insights.sources import Source, column, frame, rows
+from leitstand.insights.sources import Source, column, frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,9 +35,11 @@ def steps(source: Source, scope: Scope, names: Sequence[str] | None = None) -> "
     Raises:
         InvalidInput: a named step that no run of the workspace ever reached.
     """
-    if names:
-        _check(source, scope, names)
-    return reached(source, scope, names or shared_funnel(source, scope) or common_steps(source, scope))
+    if not names:
+        return reached(source, scope, shared_funnel(source, scope) or common_steps(source, scope))
+    found = reached(source, scope, names)
+    _check(source, scope, found.loc[found["reached"] == 0, "step"].tolist())
+    return found
 
 
 def reached(source: Source, scope: Scope, names: Sequence[str]) -> "pd.DataFrame":
@@ -81,17 +84,18 @@ def common_steps(source: Source, scope: Scope, *, limit: int = MOST_STEPS) -> li
 
 def _step_sets(scope: Scope) -> Subquery:
     """The different sets of steps that runs took, and how many runs took each: far fewer than runs."""
+    taken = StepSet(RunFact.steps)
     return (
-        select(RunFact.steps, func.count().label("runs"))
+        select(taken.label("steps"), func.count().label("runs"))
         .where(*scope.runs())
-        .group_by(RunFact.steps)
+        .group_by(taken)
         .subquery()
     )
 
 
 def _each(sets: Subquery) -> TableValuedAlias:
     """The steps of a set as rows (lateral)."""
-    return func.unnest(sets.c.steps).table_valued("name", name="step").render_derived()
+    return func.unnest(StepsOfSet(sets.c.steps)).table_valued("name", name="step").render_derived()
 
 
 def _placed(scope: Scope, funnel: list[str]) -> Select[Any]:
@@ -108,19 +112,22 @@ def _placed(scope: Scope, funnel: list[str]) -> Select[Any]:
 
 
 def _check(source: Source, scope: Scope, names: Sequence[str]) -> None:
-    for name in names:
-        any_run = (
-            select(1)
-            .where(RunFact.workspace_id == scope.workspace_id, literal(name) == any_(RunFact.steps))
-            .limit(1)
-        )
-        if not rows(source, any_run).values:
-            known = common_steps(
-                source, replace(scope, companion_id=None, start=EARLIEST, end=LATEST), limit=SHOWN
-            )
-            hint = (
-                "There is for example: " + ", ".join(known) + "."
-                if known
-                else "No run has taken any step yet."
-            )
-            raise InvalidInput(f"No run of this workspace ever reached a step {name!r}.", hint=hint)
+    """Make sure that runs of the workspace reached these steps at some time."""
+    ever = replace(scope, companion_id=None, among=None, start=EARLIEST, end=LATEST, until=None)
+    taken = _taken(source, ever, names)
+    unknown = [name for name in names if name not in taken]
+    if not unknown:
+        return
+    known = common_steps(source, ever, limit=SHOWN)
+    there = f"There is for example: {', '.join(known)}." if known else "No run has taken any step yet."
+    raise InvalidInput(f"No run of this workspace ever reached a step {unknown[0]!r}.", hint=there)
+
+
+def _taken(source: Source, scope: Scope, names: Sequence[str]) -> set[str]:
+    """Those of the steps that any run of the scope reached."""
+    if not names:
+        return set()
+    sets = _step_sets(scope)
+    step = _each(sets)
+    found = select(distinct(step.c.name)).select_from(sets).join(step, true()).where(step.c.name.in_(names))
+    return set(column(source, found))

@@ -104,7 +104,7 @@ def _load(settings: Settings, snapshot: Snapshot, state: CopyState) -> Changes:
     loaded = Changes(state.version, {}, engine.cursor(settings))
     try:
         for fact in FACTS:
-            query = fact.select(state.workspace_id, stretches(state.days(fact)), ordered=False)
+            query = fact.select(state.workspace_id, stretches(state.days(fact)))
             loaded.add(fact, snapshot.table(query))
     except BaseException:
         loaded.drop()

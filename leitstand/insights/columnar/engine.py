@@ -1,9 +1,12 @@
 """The DuckDB of this process: one, in memory, with bounds; it can read the local parts and nothing else."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from leitstand.insights.columnar.files import folder_of
+from leitstand.insights.sources import TooSlow
 from leitstand.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,6 +24,28 @@ def cursor(settings: Settings) -> "duckdb.DuckDBPyConnection":
         if key not in _databases:
             _databases[key] = _started(settings)
         return _databases[key].cursor()
+
+
+@contextmanager
+def limited(cursor: "duckdb.DuckDBPyConnection", timeout_ms: int) -> Iterator[None]:
+    """Interrupt what the cursor does in the block when it takes longer; DuckDB has no limit of its own.
+
+    Raises:
+        TooSlow: it was interrupted.
+    """
+    import duckdb
+
+    timer = threading.Timer(timeout_ms / 1000, cursor.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        raise TooSlow from error
+    finally:
+        timer.cancel()
+        # One that has gone off already must not hit the cursor's next statement.
+        timer.join()
 
 
 def _started(settings: Settings) -> "duckdb.DuckDBPyConnection":

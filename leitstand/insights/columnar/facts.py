@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Select
 
+from leitstand.db.engine import STATEMENT_TIMEOUT_MS
 from leitstand.insights.columnar import engine, files
 from leitstand.insights.columnar.changes import changes_of
 from leitstand.insights.columnar.dialect import Question, compiled
@@ -67,8 +68,13 @@ class ColumnarFacts(Facts):
         return tuple(self._joined[table] for table in wanted)
 
     def answer(self, question: Question) -> Rows:
-        """What a question finds, whose small tables are there."""
-        found = self._cursor.execute(question.sql, question.parameters).fetchall()
+        """What a question finds, whose small tables are there.
+
+        Raises:
+            TooSlow: it took longer than a statement may.
+        """
+        with engine.limited(self._cursor, STATEMENT_TIMEOUT_MS):
+            found = self._cursor.execute(question.sql, question.parameters).fetchall()
         return Rows(question.names, [tuple(map(_aware, values)) for values in found])
 
     def _join(self, table: str) -> str:

@@ -27,6 +27,15 @@ def fetch(settings: Settings, parts: Iterable[Part]) -> list[Path]:
     return [nearby.fetch(storage, settings.bucket_insights, folder, part, most=most) for part in parts]
 
 
+def keep(settings: Settings, part: Part, path: Path) -> None:
+    """Move a part's content here as if it had been fetched, so that nobody on this machine waits for its download."""
+    most = settings.insights_cache_mb * 1_000_000
+    if part.bytes <= most:
+        folder = folder_of(settings)
+        make_room(folder, most - part.bytes)
+        path.replace(folder / f"{part.sha256}{SUFFIX}")
+
+
 def check_size(settings: Settings, parts: Iterable[Iterable[Part]]) -> None:
     """Make sure that all these parts can lie here at one time.
 

@@ -17,8 +17,15 @@ from leitstand.settings import Settings
 
 # Numbers and texts of each fact that are summed, beside its instants; a column's name stands for {}.
 NUMBERS = {
-    RUNS.name: ("events", "flow_version", "first_seq", "length(actor_key)", "length(run_key)"),
-    ACTORS.name: ("events", "length(actor_key)"),
+    RUNS.name: (
+        "events",
+        "flow_version",
+        "first_seq",
+        "length(actor_key)",
+        "length(run_key)",
+        "length(step_set)",
+    ),
+    ACTORS.name: ("events", "length(actor_key)", "begins_session::int"),
 }
 LISTS = {RUNS.name: ("steps", "step_at"), ACTORS.name: ()}
 
@@ -83,8 +90,8 @@ def _known(state: CopyState, fact: Fact) -> str:
     instant = "(extract(epoch FROM {}) * 1000000)::bigint"
     sums = ", ".join(f"({_sum})::text" for _sum in _sums(fact, instant, "cardinality({})"))
     return (
-        f"SELECT ({fact.at} AT TIME ZONE 'UTC')::date::text, {sums} FROM {fact.table}"  # noqa: S608 - our own names
-        f" WHERE workspace_id = '{state.workspace_id}' GROUP BY 1"
+        f"SELECT ({fact.at} AT TIME ZONE 'UTC')::date::text, {sums}"  # noqa: S608 - our own names
+        f" FROM ({fact.select(state.workspace_id)}) AS known GROUP BY 1"
     )
 
 

@@ -28,8 +28,8 @@ from leitstand.storage.store import store_of
 from leitstand.telemetry.logs import get_logger
 
 LOCK = "copy of the facts"
-# So many days that still change are read from PostgreSQL by every question; more are worth a copy at once.
-MOST_WARM_DAYS = 3
+# So many days that still change (and the one after) are read from PostgreSQL; more are worth a copy at once.
+MOST_WARM_DAYS = 4
 NOW = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, system_identifier::text FROM pg_control_system()"
 SPAN = "SELECT (min({at}) AT TIME ZONE 'UTC')::date, (max({at}) AT TIME ZONE 'UTC')::date FROM {table} WHERE workspace_id = '{workspace}'"
 log = get_logger("insights")

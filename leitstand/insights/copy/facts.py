@@ -1,14 +1,18 @@
 """The facts that are copied: their rows as PostgreSQL gives them and as Parquet holds them."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import DateTime
+from sqlalchemy.dialects import postgresql
 
 from leitstand.db.models import ActorBucket, RunFact
+from leitstand.insights.precomputed import LOOK_BACK, precomputed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,31 +29,58 @@ class Fact:
         model: its table.
         at: the column by whose UTC day and month it is copied.
         order: what orders rows of the same instant.
+        looks_back: how much older the rows may be that decide over a row's precomputed columns.
     """
 
     name: str
     model: type[RunFact] | type[ActorBucket]
     at: str
     order: tuple[str, ...]
+    looks_back: timedelta = timedelta(0)
 
     @property
     def table(self) -> str:
         """Its table's name."""
         return self.model.__tablename__
 
-    @property
-    def columns(self) -> list[str]:
-        """Those of the copy; a copy is of one workspace."""
-        return [column.name for column in self.model.__table__.columns if column.name != "workspace_id"]
+    @cached_property
+    def columns(self) -> dict[str, str]:
+        """Those of the copy, and what each is in PostgreSQL's SQL; a copy is of one workspace."""
+        own = {it.name: it.name for it in self.model.__table__.columns if it.name != "workspace_id"}
+        dialect, plain = postgresql.dialect(), {"literal_binds": True}  # type: ignore[no-untyped-call]
+        computed = precomputed(self.model).items()
+        return own | {name: str(it.compile(dialect=dialect, compile_kwargs=plain)) for name, it in computed}
 
-    def select(self, workspace_id: UUID, days: Sequence[tuple[date, date]], *, ordered: bool) -> str:
-        """The query of a workspace's rows of some ranges of UTC days, half-open."""
-        ranges = [f"({self.at} >= '{start}Z' AND {self.at} < '{end}Z')" for start, end in days]
+    @cached_property
+    def format(self) -> str:
+        """Names what a row of the copy consists of; a copy of another format is made again."""
+        kinds = [(it.name, str(it.type)) for it in self.model.__table__.columns]
+        return hashlib.sha256(repr((kinds, self.columns, self.at, self.order)).encode()).hexdigest()[:12]
+
+    def select(
+        self, workspace_id: UUID, days: Sequence[tuple[date, date]] | None = None, *, ordered: bool = False
+    ) -> str:
+        """The query of a workspace's rows of some ranges of UTC days (half-open); None: of all rows."""
+        columns = ", ".join(f"{it} AS {name}" for name, it in self.columns.items())
+        of_workspace = f"workspace_id = '{UUID(str(workspace_id))}'"
         query = (
-            f"SELECT {', '.join(self.columns)} FROM {self.table}"  # noqa: S608 - our own names, dates and a UUID
-            f" WHERE workspace_id = '{UUID(str(workspace_id))}' AND ({' OR '.join(ranges) or 'false'})"
+            f"SELECT {', '.join(self.columns)} FROM (SELECT {columns} FROM {self.table}"  # noqa: S608 - our own names
+            f" WHERE {of_workspace} AND {self._within(days, self.looks_back)}) AS looked_at WHERE {self._within(days)}"
         )
         return f"{query} ORDER BY {', '.join((self.at, *self.order))}" if ordered else query
+
+    def reached(self, day: date) -> tuple[date, ...]:
+        """The UTC days whose rows of the copy a change of that day's rows can change."""
+        return (day, day + DAY) if self.looks_back else (day,)
+
+    def _within(self, days: Sequence[tuple[date, date]] | None, before: timedelta = timedelta(0)) -> str:
+        if days is None:
+            return "true"
+        ranges = [
+            f"({self.at} >= '{instant(start) - before}' AND {self.at} < '{instant(end)}')"
+            for start, end in days
+        ]
+        return f"({' OR '.join(ranges) or 'false'})"
 
     def plain(self, batch: "pa.RecordBatch | pa.Table") -> "pa.RecordBatch | pa.Table":
         """Rows as Parquet holds them: instants are microseconds since 1970 (UTC) without a zone.
@@ -69,7 +100,7 @@ class Fact:
 
 
 RUNS = Fact("run", RunFact, "first_at", ("log_id", 'run_key COLLATE "C"'))
-ACTORS = Fact("actor", ActorBucket, "bucket", ("companion_id", 'actor_key COLLATE "C"'))
+ACTORS = Fact("actor", ActorBucket, "bucket", ("companion_id", 'actor_key COLLATE "C"'), LOOK_BACK)
 FACTS = (RUNS, ACTORS)
 
 

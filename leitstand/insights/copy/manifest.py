@@ -45,8 +45,10 @@ def write(
         row = {**vars(part), "workspace_id": workspace_id, "replaced_at": None}
         again = insert(FactPart).values(row)
         session.execute(again.on_conflict_do_update(index_elements=["key"], set_={"replaced_at": None}))
-    # An id that is still to come is another server's, of before a dump was loaded here.
-    old = or_(FactChange.changed < watermark, FactChange.changed > func.pg_current_xact_id())
+    # An id that is still to come is another server's, of before a dump was loaded here. Still to come is what this
+    # statement's snapshot does not know of: others that began after this transaction may have ended before it.
+    to_come = func.pg_snapshot_xmax(func.pg_current_snapshot())
+    old = or_(FactChange.changed < watermark, FactChange.changed >= to_come)
     session.execute(delete(FactChange).where(FactChange.workspace_id == workspace_id, old))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from leitstand.insights.columnar import files
 from leitstand.insights.copy.facts import Fact, month_after
 from leitstand.insights.copy.snapshots import Snapshot
 from leitstand.insights.copy.state import Part
@@ -41,7 +42,7 @@ def make_part(
 ) -> Part | None:
     """Write a month of a workspace's fact as the snapshot has it and upload it; None where it has no rows.
 
-    The key holds the content's hash: what is there already is never overwritten by something else. A row group of the
+    This machine's readers have it then. The key holds the content's hash: what is there already is never overwritten by something else. A row group of the
     file is in memory at one time.
     """
     settings = storage.settings
@@ -53,9 +54,11 @@ def make_part(
             return None
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        key = f"{PREFIX}{workspace_id}/{fact.name}/{month:%Y-%m}/{digest}.parquet"
+        key = f"{PREFIX}{workspace_id}/{fact.name}/{fact.format}/{month:%Y-%m}/{digest}.parquet"
         stored = storage.put_file(settings.bucket_insights, key, path, MEDIA_TYPE)
-        return Part(fact.name, month, key, stored.sha256, rows, stored.bytes)
+        part = Part(fact.name, month, key, stored.sha256, rows, stored.bytes)
+        files.keep(settings, part, path)
+        return part
     finally:
         with suppress(FileNotFoundError):
             path.unlink()

@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
+from leitstand.insights.sources import WORK_MEM
 from leitstand.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ POOLED, MOST = 2, 8
 WAIT_SECONDS = 10
 BEGIN = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 OPTIONS = {
-    "options": "-c timezone=UTC -c lock_timeout=3000",
+    "options": f"-c timezone=UTC -c lock_timeout=3000 -c work_mem={WORK_MEM}",
     "application_name": "leitstand-insights",
     "connect_timeout": "5",
 }

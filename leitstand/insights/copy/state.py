@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from leitstand.insights.copy.facts import FACTS, Fact, month_of
@@ -70,7 +71,7 @@ class CopyState:
 
 
 def read_state(snapshot: Snapshot, workspace_id: UUID) -> CopyState | None:
-    """The state of a workspace's copy; None where there is none, or one that says nothing of this database.
+    """The state of a workspace's copy; None where there is none, or one of another format or database.
 
     Transaction ids are a server's own: after a dump was loaded into another one they mean other transactions.
     """
@@ -79,14 +80,22 @@ def read_state(snapshot: Snapshot, workspace_id: UUID) -> CopyState | None:
     if not found or not found[0][3]:
         return None
     watermark, seen, generation, _, started = found[0]
-    parts: dict[str, list[Part]] = {fact.name: [] for fact in FACTS}
-    for row in snapshot.rows(PARTS.format(workspace=workspace)):
-        parts[row[0]].append(Part(*row))
+    listed = [Part(*row) for row in snapshot.rows(PARTS.format(workspace=workspace))]
+    parts = {fact.name: [part for part in listed if part.fact == fact.name] for fact in FACTS}
+    if not all(part.key.split("/")[-3] == fact.format for fact in FACTS for part in parts[fact.name]):
+        return None
     changes = snapshot.rows(CHANGES.format(workspace=workspace, since=watermark))
-    changed: dict[str, dict[date, int]] = {fact.name: {} for fact in FACTS}
-    for fact, day, _, last in changes:
-        changed[fact][day] = last
+    changed = {fact.name: _reached(fact, changes) for fact in FACTS}
     # The log only grows until the next copy: as many entries of the same copy are the same entries. Unless the server was
     # set back to an earlier point in time, for which it must be started again.
     version = (started, watermark, generation, sum(count for _, _, count, _ in changes))
     return CopyState(workspace, watermark, seen, generation, parts, changed, version)
+
+
+def _reached(fact: Fact, changes: list[tuple[Any, ...]]) -> dict[date, int]:
+    """The days of a fact whose rows are no longer what the copy holds, and by which last transaction."""
+    found: dict[date, int] = {}
+    for name, changed, _, last in changes:
+        for day in fact.reached(changed) if name == fact.name else ():
+            found[day] = max(last, found.get(day, 0))
+    return found

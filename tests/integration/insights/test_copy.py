@@ -6,10 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from datetime import date, timedelta
 from uuid import UUID
 
 import pytest
@@ -17,101 +14,28 @@ from click.testing import CliRunner
 from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
-from leitstand.catalogue.companions import ensure_companion
 from leitstand.checks.fact_copy import check_copies
 from leitstand.checks.metrics import ChecksCollector
 from leitstand.cli.insights import group
 from leitstand.db.exclusive import exclusive
-from leitstand.db.ids import derived_uuid7
-from leitstand.db.models import ActorBucket, CheckRun, FactChange, FactCopy, FactPart, RunFact, Workspace
+from leitstand.db.models import ActorBucket, CheckRun, FactCopy, FactPart, RunFact, Workspace
 from leitstand.errors import Conflict
 from leitstand.events import facts
-from leitstand.events.ledger import IncomingEvent, record
-from leitstand.insights import opening, traffic
+from leitstand.events.ledger import record
 from leitstand.insights.columnar.facts import columnar_facts
-from leitstand.insights.copy import copier, parts, tidying
-from leitstand.insights.copy.copier import Copied, copy_facts
+from leitstand.insights.copy import copier, manifest, parts, tidying
+from leitstand.insights.copy.copier import copy_facts
 from leitstand.insights.copy.snapshots import snapshot
 from leitstand.insights.copy.state import read_state
-from leitstand.insights.opening import SurvivingFacts, open_facts
 from leitstand.insights.scope import Scope
-from leitstand.insights.sources import PostgresFacts, row
-from leitstand.settings import REPOSITORY, Settings, load_settings
+from leitstand.insights.sources import row
+from leitstand.settings import REPOSITORY, Settings
 from leitstand.storage.store import store_of
+from tests.integration.insights.copies import Copy, Send, changed, event, written
 from tests.integration.insights.engines import answers, differing
 
-BEGIN = datetime(2026, 1, 30, 22, tzinfo=UTC)
 RUNS = select(func.count(), func.coalesce(func.sum(RunFact.events), 0))
 ACTORS = select(func.count(), func.coalesce(func.sum(ActorBucket.events), 0))
-OLDEST = text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-PATIENCE = 120
-Send = Callable[..., None]
-Copy = Callable[..., list[Copied]]
-
-
-@pytest.fixture
-def companion(session: Session, workspace: Workspace) -> UUID:
-    made = ensure_companion(session, workspace_id=workspace.id, key="helper")
-    session.commit()
-    return made
-
-
-def event(companion: UUID, run: str, day: float, step: str = "ask") -> IncomingEvent:
-    at = BEGIN + timedelta(days=day)
-    return IncomingEvent(
-        event_id=derived_uuid7(at, f"{run}{day}{step}".encode()), kind="answered", companion_id=companion,
-        run_key=run, step=step, actor_key=f"actor-{run}", occurred_at=at,
-    )  # fmt: skip
-
-
-@pytest.fixture
-def send(session: Session, workspace: Workspace, companion: UUID) -> Send:
-    def send(*runs_and_days: tuple[str, float]) -> None:
-        events = [event(companion, run, day) for run, day in runs_and_days]
-        record(session, workspace_id=workspace.id, events=events)
-        session.commit()
-
-    return send
-
-
-@pytest.fixture
-def copy(engine: Engine, settings: Settings, workspace: Workspace) -> Copy:
-    def copy(**more: Any) -> list[Copied]:
-        wait_for_older_transactions(engine)
-        return copy_facts(engine, settings, workspace=workspace.slug, **more)
-
-    return copy
-
-
-def wait_for_older_transactions(engine: Engine) -> None:
-    """Until what is committed lies behind the watermark: other tests' transactions on the same server hold it back."""
-    with engine.connect() as connection:
-        now = connection.scalar(text("SELECT pg_current_xact_id()::text::bigint"))
-        connection.commit()
-        end = time.monotonic() + PATIENCE
-        while connection.scalar(OLDEST) <= now:
-            assert time.monotonic() < end, "a transaction of another test does not end"
-            connection.rollback()
-            time.sleep(0.02)
-
-
-@pytest.fixture
-def scope(workspace: Workspace) -> Scope:
-    return Scope(workspace.id, None, date(2026, 1, 1), date(2026, 6, 1), "Europe/Berlin")
-
-
-@pytest.fixture(autouse=True)
-def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "_failed", {})
-
-
-def changed(session: Session) -> set[tuple[str, date]]:
-    session.rollback()
-    return {(it.fact, it.day) for it in session.scalars(select(FactChange))}
-
-
-def written(copied: list[Copied]) -> int:
-    return sum(it.written for it in copied)
 
 
 # --- the log of changes ---
@@ -283,7 +207,30 @@ def _compare(settings: Settings, workspace_id: UUID) -> int:
     return 1
 
 
-# --- killed, lost, void ---
+def test_what_begins_and_ends_while_a_copier_notes_its_copy_stays_in_the_log(
+    engine: Engine,
+    session: Session,
+    settings: Settings,
+    workspace: Workspace,
+    send: Send,
+    copy: Copy,
+    scope: Scope,
+) -> None:
+    """Its transaction has a later id than the copier's, and is no other server's for that."""
+    send(("a", 0))
+    copy()
+    with snapshot(settings, timeout_ms=30_000) as view:
+        state = read_state(view, workspace.id)
+        (watermark, cluster) = view.rows(copier.NOW)[0]
+    with Session(engine) as noting, noting.begin():
+        noting.execute(text("SELECT pg_current_xact_id()"))
+        send(("b", 1))
+        manifest.write(noting, workspace.id, state, {}, watermark=watermark, cluster=cluster)
+    assert {day for _, day in changed(session)} >= {date(2026, 1, 31)}
+    assert differing(session, settings, scope) == {}
+
+
+# --- killed ---
 
 DYING = """
 import os, signal
@@ -344,109 +291,6 @@ def test_a_copier_that_is_killed_leaves_a_copy_that_is_right(
     _as_soon_as_the_server_lets_go(copy)
     assert differing(session, settings, scope) == {}
     assert list(parts.folder_of(settings).iterdir()) == []
-
-
-def answered_by(session: Session, settings: Settings, scope: Scope) -> type[Any]:
-    with open_facts(session, scope, settings=settings) as found:
-        assert answers(found, scope) == answers(session, scope)
-        return type(found._facts if isinstance(found, SurvivingFacts) else found)
-
-
-@pytest.mark.parametrize("how", ["cluster = 'another'", "watermark = '9000000000000'"])
-def test_after_a_dump_was_loaded_elsewhere_postgresql_answers_until_the_copy_is_made_again(
-    session: Session, settings: Settings, send: Send, copy: Copy, scope: Scope, how: str
-) -> None:
-    send(("a", 0), ("b", 40))
-    copy()
-    assert answered_by(session, settings, scope) is not PostgresFacts
-    session.execute(text(f"UPDATE fact_copy SET {how}"))
-    session.execute(text("UPDATE run_fact SET completed_at = last_at, started_at = first_at"))
-    # What the other server logged last, with ids that this one has yet to give.
-    session.execute(text("UPDATE fact_change SET changed = '9000000000001'"))
-    session.commit()
-    assert answered_by(session, settings, scope) is PostgresFacts
-    assert written(copy()) == 2 * 2
-    assert answered_by(session, settings, scope) is not PostgresFacts
-    assert changed(session) == set()
-
-
-@pytest.fixture
-def elsewhere(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """The same services from a machine that has no part yet."""
-    monkeypatch.setenv("LEITSTAND_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("LEITSTAND_PORT", str(settings.port))
-    yield load_settings()
-
-
-def test_a_lost_part_is_noticed_by_readers_and_written_again(
-    session: Session, settings: Settings, elsewhere: Settings, send: Send, copy: Copy, scope: Scope
-) -> None:
-    send(("a", 0), ("b", 40))
-    copy()
-    key = session.scalars(select(FactPart.key)).first()
-    assert key
-    store_of(settings).delete(settings.bucket_insights, key)
-    assert answered_by(session, elsewhere, scope) is PostgresFacts
-    opening._failed.clear()
-    assert written(copy()) == 1
-    assert answered_by(session, elsewhere, scope) is not PostgresFacts
-
-
-def test_a_store_that_is_away_leaves_the_answers_to_postgresql(
-    session: Session,
-    elsewhere: Settings,
-    send: Send,
-    copy: Copy,
-    scope: Scope,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    send(("a", 0))
-    copy()
-    monkeypatch.setenv("LEITSTAND_S3_ENDPOINT", "http://127.0.0.1:9")
-    assert answered_by(session, load_settings(), scope) is PostgresFacts
-
-
-def test_a_copy_that_is_far_behind_leaves_the_answers_to_postgresql(
-    session: Session, settings: Settings, send: Send, copy: Copy, scope: Scope
-) -> None:
-    send(("a", 0))
-    copy()
-    send(*((f"b{day}", day) for day in range(12)))
-    assert answered_by(session, settings, scope) is PostgresFacts
-    copy()
-    assert answered_by(session, settings, scope) is not PostgresFacts
-
-
-def test_a_part_that_goes_while_it_is_asked_leaves_the_answers_to_postgresql(
-    session: Session, elsewhere: Settings, send: Send, copy: Copy, scope: Scope
-) -> None:
-    send(("a", 0))
-    copy()
-    with open_facts(session, scope, settings=elsewhere) as found:
-        assert isinstance(found, SurvivingFacts)
-        for path in (elsewhere.data_dir / "insights" / "parts").iterdir():
-            path.unlink()
-        assert traffic.events(found, scope) == 1
-        assert isinstance(found._facts, PostgresFacts)
-
-
-@pytest.mark.parametrize(("engine_", "days", "kind"), [("postgres", 90, "Postgres"), ("auto", 1, "Postgres"), ("auto", 90, "Surviving"), ("columnar", 1, "Surviving")])  # fmt: skip
-def test_the_engine_is_the_settings_or_the_ranges(
-    session: Session,
-    settings: Settings,
-    send: Send,
-    copy: Copy,
-    scope: Scope,
-    engine_: str,
-    days: int,
-    kind: str,
-) -> None:
-    send(("a", 0))
-    copy()
-    narrow = Scope(scope.workspace_id, None, scope.start, scope.start + timedelta(days=days), "UTC")
-    chosen = settings.model_copy(update={"insights_engine": engine_})
-    with open_facts(session, narrow, settings=chosen) as found:
-        assert type(found).__name__ == f"{kind}Facts"
 
 
 # --- tidying, checking ---

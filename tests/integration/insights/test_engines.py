@@ -71,7 +71,7 @@ EVENT = st.fixed_dictionaries(
         "micros": st.sampled_from([0, 1, 333_333]),
         "companion": st.integers(0, 2),
         "run_key": st.sampled_from(["a", "b", "c", "d", "e"]),
-        "step": st.sampled_from(["ask", "tell", "Émile", "done", ""]),
+        "step": st.sampled_from(["ask", "tell", "Émile", "done", "", 'a "b", \\{c}\n']),
         "kind": st.sampled_from(["viewed", "answered", "answered", "completed"]),
         "actor_key": st.sampled_from(["ann", "bob", "Zed", "émile", None]),
         "flow_version": st.sampled_from([None, 1, 2]),

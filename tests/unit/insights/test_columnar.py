@@ -11,6 +11,7 @@ from leitstand.db.models import Item, RunFact
 from leitstand.insights.columnar import engine
 from leitstand.insights.columnar.dialect import compiled
 from leitstand.insights.columnar.facts import EMPTY
+from leitstand.insights.sources import TooSlow
 from leitstand.settings import Settings
 
 
@@ -55,3 +56,13 @@ def test_a_question_names_its_tables_and_whether_the_clock_decides() -> None:
     asked = compiled(joined, EMPTY)
     assert (asked.tables, asked.names, asked.volatile) == ({"run_fact", "item"}, ("runs",), False)
     assert compiled(select(RunFact.run_key).where(RunFact.last_at > func.now()), EMPTY).volatile
+
+
+def test_a_statement_beyond_its_time_is_interrupted_and_the_next_one_is_not(
+    cursor: duckdb.DuckDBPyConnection,
+) -> None:
+    endless = "SELECT sum(a.range * b.range) FROM range(10000000) AS a, range(10000000) AS b"
+    with pytest.raises(TooSlow), engine.limited(cursor, 50):
+        cursor.execute(endless).fetchall()
+    with engine.limited(cursor, 30_000):
+        assert cursor.execute("SELECT 1").fetchall() == [(1,)]
