@@ -1,6 +1,6 @@
 """How long people wait for the dashboards in a browser: until the first figures stand there, and after a choice.
 
-    ./run bench dashboards --folder /tmp/benchmark [--events 2200000] [--repeats 6]
+    ./run bench dashboards --folder /tmp/benchmark [--events 3000000] [--repeats 6]
 
 Makes events (see `benchmarks.insights.dataset`; the largest workspace has 46 % of them) and a columnar copy of their
 facts, starts the insights service on 127.0.0.1, and opens each dashboard in Chromium, on 30 and on 180 days:
@@ -253,7 +253,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--events", type=int, default=2_200_000)
+    parser.add_argument("--events", type=int, default=3_000_000)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--port", type=int, default=31_400)
     parser.add_argument("--repeats", type=int, default=6)
