@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -40,6 +41,8 @@ from leitstand.insights.copy.copier import copy_facts
 from leitstand.insights.scope import resolve
 from leitstand.services import INSIGHTS
 from leitstand.settings import load_settings
+from panel_apps.serve import create
+from web.routes import assets
 
 CHROMIUM = "/usr/bin/chromium"
 EMAIL, PASSWORD = "benchmark@leitstand.local", "benchmark of dashboards"
@@ -99,6 +102,13 @@ class Ranges:
         return f"{last - (days + self._given // 60 - 1) * DAY}..{last}"
 
 
+def site() -> FastAPI:
+    """The insights service with the shell's static files, which the proxy otherwise takes from the web service."""
+    app = create()
+    app.include_router(assets.router)
+    return app
+
+
 @contextmanager
 def service(engine: Engine, port: int, data: Dataset, engine_name: str) -> Iterator[Service]:
     """The insights service in a process of its own.
@@ -107,9 +117,14 @@ def service(engine: Engine, port: int, data: Dataset, engine_name: str) -> Itera
         engine_name: of the setting `insights_engine`: `auto` or `postgres`.
     """
     address = f"http://127.0.0.1:{port}"
-    argv = ["-m", "uvicorn", "panel_apps.serve:create", "--factory", "--port", str(port), "--no-access-log"]
+    argv = ["-m", "uvicorn", "benchmarks.dashboards:site", "--factory", "--port", str(port)]
     variables = os.environ | {"LEITSTAND_INSIGHTS_ENGINE": engine_name}
-    process = subprocess.Popen([sys.executable, *argv], env=variables, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, *argv, "--no-access-log", "--log-level", "warning"],
+        env=variables,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         _wait_for(f"{address}/readyz", process)
         yield Service(address, _sign_in(engine, data))
