@@ -1,6 +1,6 @@
 """How long people wait for the dashboards in a browser: until the first figures stand there, and after a choice.
 
-    ./run bench dashboards --folder /tmp/benchmark [--events 3000000] [--repeats 6]
+    ./run bench dashboards --folder /tmp/benchmark [--events 3000000] [--repeats 6] [--apps overview flow]
 
 Makes events (see `benchmarks.insights.dataset`; the largest workspace has 46 % of them) and a columnar copy of their
 facts, starts the insights service on 127.0.0.1, and opens each dashboard in Chromium, on 30 and on 180 days:
@@ -238,18 +238,19 @@ def report(waits: dict[tuple[str, int], Waits], without: dict[tuple[str, int], l
         )
 
 
-def run(engine: Engine, data: Dataset, port: int, repeats: int) -> None:
-    """Measure everything and print it."""
+def run(engine: Engine, data: Dataset, port: int, apps: Sequence[str], repeats: int) -> None:
+    """Measure dashboards and print it."""
     with Session(engine) as session:
         ranges = Ranges(resolve(session, workspace_id=data.workspace_id).end - DAY)
     waits: dict[tuple[str, int], Waits] = {}
     without: dict[tuple[str, int], list[float]] = {}
-    asked = [(app, days) for app in APPS for days in LENGTHS]
+    asked = [(app, days) for app in apps for days in LENGTHS]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments())
         with service(engine, port, data, "auto") as at:
             for app, days in asked:
                 waits[app, days] = measure(browser, at, app, days, ranges, repeats)
+                print(f"{app}, {days} days: {percentiles(waits[app, days].cold)} ms cold", flush=True)
         with service(engine, port, data, "postgres") as at:
             for app, days in asked:
                 without[app, days] = changes(browser, at, app, days, ranges, repeats)
@@ -272,6 +273,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--port", type=int, default=31_400)
     parser.add_argument("--repeats", type=int, default=6)
+    parser.add_argument("--apps", nargs="+", choices=APPS, default=list(APPS))
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     cluster, engine = prepare(options.folder, options.port)
@@ -286,7 +288,7 @@ def main() -> None:
         print(
             f"{data.events:,} events, {data.largest:,} in the workspace; ready in {ready:,.0f} s", flush=True
         )
-        run(engine, data, options.port + INSIGHTS.offset, options.repeats)
+        run(engine, data, options.port + INSIGHTS.offset, options.apps, options.repeats)
     finally:
         store.kill()
         store.wait()
