@@ -1,6 +1,6 @@
 """How long people wait for the dashboards in a browser: until the first figures stand there, and after a choice.
 
-    ./run bench dashboards --folder /tmp/benchmark [--events 2200000] [--repeats 6]
+    ./run bench dashboards --folder /tmp/benchmark [--events 3000000] [--repeats 6] [--apps overview flow]
 
 Makes events (see `benchmarks.insights.dataset`; the largest workspace has 46 % of them) and a columnar copy of their
 facts, starts the insights service on 127.0.0.1, and opens each dashboard in Chromium, on 30 and on 180 days:
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -40,6 +41,8 @@ from leitstand.insights.copy.copier import copy_facts
 from leitstand.insights.scope import resolve
 from leitstand.services import INSIGHTS
 from leitstand.settings import load_settings
+from panel_apps.serve import create
+from web.routes import assets
 
 CHROMIUM = "/usr/bin/chromium"
 EMAIL, PASSWORD = "benchmark@leitstand.local", "benchmark of dashboards"
@@ -99,6 +102,13 @@ class Ranges:
         return f"{last - (days + self._given // 60 - 1) * DAY}..{last}"
 
 
+def site() -> FastAPI:
+    """The insights service with the shell's static files, which the proxy otherwise takes from the web service."""
+    app = create()
+    app.include_router(assets.router)
+    return app
+
+
 @contextmanager
 def service(engine: Engine, port: int, data: Dataset, engine_name: str) -> Iterator[Service]:
     """The insights service in a process of its own.
@@ -107,9 +117,14 @@ def service(engine: Engine, port: int, data: Dataset, engine_name: str) -> Itera
         engine_name: of the setting `insights_engine`: `auto` or `postgres`.
     """
     address = f"http://127.0.0.1:{port}"
-    argv = ["-m", "uvicorn", "panel_apps.serve:create", "--factory", "--port", str(port), "--no-access-log"]
+    argv = ["-m", "uvicorn", "benchmarks.dashboards:site", "--factory", "--port", str(port)]
     variables = os.environ | {"LEITSTAND_INSIGHTS_ENGINE": engine_name}
-    process = subprocess.Popen([sys.executable, *argv], env=variables, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, *argv, "--no-access-log", "--log-level", "warning"],
+        env=variables,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         _wait_for(f"{address}/readyz", process)
         yield Service(address, _sign_in(engine, data))
@@ -223,18 +238,19 @@ def report(waits: dict[tuple[str, int], Waits], without: dict[tuple[str, int], l
         )
 
 
-def run(engine: Engine, data: Dataset, port: int, repeats: int) -> None:
-    """Measure everything and print it."""
+def run(engine: Engine, data: Dataset, port: int, apps: Sequence[str], repeats: int) -> None:
+    """Measure dashboards and print it."""
     with Session(engine) as session:
         ranges = Ranges(resolve(session, workspace_id=data.workspace_id).end - DAY)
     waits: dict[tuple[str, int], Waits] = {}
     without: dict[tuple[str, int], list[float]] = {}
-    asked = [(app, days) for app in APPS for days in LENGTHS]
+    asked = [(app, days) for app in apps for days in LENGTHS]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments())
         with service(engine, port, data, "auto") as at:
             for app, days in asked:
                 waits[app, days] = measure(browser, at, app, days, ranges, repeats)
+                print(f"{app}, {days} days: {percentiles(waits[app, days].cold)} ms cold", flush=True)
         with service(engine, port, data, "postgres") as at:
             for app, days in asked:
                 without[app, days] = changes(browser, at, app, days, ranges, repeats)
@@ -253,10 +269,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--events", type=int, default=2_200_000)
+    parser.add_argument("--events", type=int, default=3_000_000)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--port", type=int, default=31_400)
     parser.add_argument("--repeats", type=int, default=6)
+    parser.add_argument("--apps", nargs="+", choices=APPS, default=list(APPS))
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     cluster, engine = prepare(options.folder, options.port)
@@ -271,7 +288,7 @@ def main() -> None:
         print(
             f"{data.events:,} events, {data.largest:,} in the workspace; ready in {ready:,.0f} s", flush=True
         )
-        run(engine, data, options.port + INSIGHTS.offset, options.repeats)
+        run(engine, data, options.port + INSIGHTS.offset, options.apps, options.repeats)
     finally:
         store.kill()
         store.wait()

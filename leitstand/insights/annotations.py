@@ -1,11 +1,11 @@
 """Annotations: releases, incidents and notes on the time line of a workspace's dashboards."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from leitstand.catalogue.text import checked_title
@@ -15,8 +15,8 @@ from leitstand.errors import Forbidden, InvalidInput, NotFound
 from leitstand.identity import audit
 from leitstand.identity.access import Principal, require
 from leitstand.insights.scope import EARLIEST, LATEST, midnight
+from leitstand.insights.undoing import is_there, note, take_away
 
-KEEP_DELETED = timedelta(days=30)
 MOST = 500
 
 
@@ -34,7 +34,7 @@ def list_annotations(
     mine = Annotation.workspace_id == principal.workspace_id
     found = session.scalars(
         select(Annotation)
-        .where(mine, Annotation.deleted_at.is_(None), or_(on_day, at_instant))
+        .where(mine, is_there(Annotation), or_(on_day, at_instant))
         .order_by(Annotation.created_at.desc())
         .limit(MOST)
     ).all()
@@ -72,7 +72,7 @@ def add_annotation(
     _fill(made, kind=kind, text=text, day=day, at=at)
     session.add(made)
     session.flush()
-    _note(session, principal, "add", made, after=_told(made))
+    note(session, principal, "add", made, after=_told(made))
     return made
 
 
@@ -100,7 +100,7 @@ def change_annotation(
     session.flush()
     was, now = audit.changed(before, _told(found))
     if now:
-        _note(session, principal, "change", found, before=was, after=now)
+        note(session, principal, "change", found, before=was, after=now)
     return found
 
 
@@ -111,11 +111,8 @@ def delete_annotation(session: Session, *, principal: Principal, annotation_id: 
         Forbidden, NotFound: as in `change_annotation`.
     """
     found = _own(session, principal, annotation_id)
-    found.deleted_at = datetime.now(UTC)
-    old = Annotation.deleted_at < datetime.now(UTC) - KEEP_DELETED
-    session.execute(delete(Annotation).where(Annotation.workspace_id == principal.workspace_id, old))
-    session.flush()
-    _note(session, principal, "delete", found, before=_told(found))
+    take_away(session, found)
+    note(session, principal, "delete", found, before=_told(found))
 
 
 def restore_annotation(session: Session, *, principal: Principal, annotation_id: UUID) -> Annotation:
@@ -127,15 +124,16 @@ def restore_annotation(session: Session, *, principal: Principal, annotation_id:
     found = _own(session, principal, annotation_id, deleted=True)
     found.deleted_at = None
     session.flush()
-    _note(session, principal, "restore", found, after=_told(found))
+    note(session, principal, "restore", found, after=_told(found))
     return found
 
 
 def _own(session: Session, principal: Principal, annotation_id: UUID, *, deleted: bool = False) -> Annotation:
     require(principal, "insights:write")
-    state = Annotation.deleted_at.is_not(None) if deleted else Annotation.deleted_at.is_(None)
     mine = (Annotation.workspace_id == principal.workspace_id) & (Annotation.id == annotation_id)
-    found = session.scalars(select(Annotation).where(mine, state).with_for_update()).one_or_none()
+    found = session.scalars(
+        select(Annotation).where(mine, is_there(Annotation, deleted=deleted)).with_for_update()
+    ).one_or_none()
     if found is None:
         raise NotFound("There is no such annotation.")
     if not may_change(principal, found):
@@ -168,13 +166,3 @@ def _fill(annotation: Annotation, *, kind: str, text: str, day: date | None, at:
 def _told(annotation: Annotation) -> dict[str, Any]:
     when = annotation.at or annotation.day
     return {"kind": annotation.kind, "text": annotation.text, "when": when.isoformat() if when else None}
-
-
-def _note(session: Session, principal: Principal, verb: str, annotation: Annotation, **change: Any) -> None:
-    audit.record(
-        session,
-        principal=principal,
-        action=f"annotation.{verb}",
-        target=f"annotation:{annotation.id}",
-        **change,
-    )

@@ -1,11 +1,11 @@
 """Saved views: the choices of a dashboard under a name, one's own or shared with the workspace."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from leitstand.catalogue.text import checked_title
@@ -13,10 +13,10 @@ from leitstand.db.models import SavedView
 from leitstand.errors import Forbidden, InvalidInput, NotFound
 from leitstand.identity import audit
 from leitstand.identity.access import Principal, require
+from leitstand.insights.undoing import is_there, note, take_away
 
 MOST = 200
 MOST_CHOICES, LONGEST_NAME, LONGEST_VALUE, LONGEST_APP = 20, 40, 500, 40
-KEEP_DELETED = timedelta(days=30)
 
 
 def list_views(session: Session, *, principal: Principal, app: str = "") -> Sequence[SavedView]:
@@ -86,7 +86,7 @@ def save_view(
         _make_first(session, view, for_all=False)
     session.add(view)
     session.flush()
-    _note(session, principal, "save", view, after=_told(view))
+    note(session, principal, "save", view, after=_told(view))
     return view
 
 
@@ -126,7 +126,7 @@ def change_view(
     session.flush()
     was, now = audit.changed(before, _told(view))
     if now:
-        _note(session, principal, "change", view, before=was, after=now)
+        note(session, principal, "change", view, before=was, after=now)
     return view
 
 
@@ -139,11 +139,9 @@ def delete_view(session: Session, *, principal: Principal, view_id: UUID) -> Non
     view = _get(session, principal, view_id)
     _require_own(principal, view)
     before = _told(view)
-    view.deleted_at, view.first_for_owner, view.first_for_all = datetime.now(UTC), False, False
-    old = SavedView.deleted_at < datetime.now(UTC) - KEEP_DELETED
-    session.execute(delete(SavedView).where(SavedView.workspace_id == principal.workspace_id, old))
-    session.flush()
-    _note(session, principal, "delete", view, before=before)
+    view.first_for_owner = view.first_for_all = False
+    take_away(session, view)
+    note(session, principal, "delete", view, before=before)
 
 
 def restore_view(session: Session, *, principal: Principal, view_id: UUID) -> SavedView:
@@ -156,7 +154,7 @@ def restore_view(session: Session, *, principal: Principal, view_id: UUID) -> Sa
     _require_own(principal, view)
     view.deleted_at = None
     session.flush()
-    _note(session, principal, "restore", view, after=_told(view))
+    note(session, principal, "restore", view, after=_told(view))
     return view
 
 
@@ -172,8 +170,9 @@ def _seen(principal: Principal) -> ColumnElement[bool]:
 
 def _get(session: Session, principal: Principal, view_id: UUID, *, deleted: bool = False) -> SavedView:
     require(principal, "insights:write")
-    state = SavedView.deleted_at.is_not(None) if deleted else SavedView.deleted_at.is_(None)
-    query = select(SavedView).where(_seen(principal), SavedView.id == view_id, state)
+    query = select(SavedView).where(
+        _seen(principal), SavedView.id == view_id, is_there(SavedView, deleted=deleted)
+    )
     found = session.scalars(query.with_for_update()).one_or_none()
     if found is None:
         raise NotFound("There is no such view.")
@@ -227,7 +226,3 @@ def _checked(choices: Mapping[str, str]) -> dict[str, str]:
 def _told(view: SavedView) -> dict[str, Any]:
     names = ("app", "name", "choices", "shared", "first_for_owner", "first_for_all")
     return {name: getattr(view, name) for name in names}
-
-
-def _note(session: Session, principal: Principal, verb: str, view: SavedView, **change: Any) -> None:
-    audit.record(session, principal=principal, action=f"view.{verb}", target=f"view:{view.id}", **change)

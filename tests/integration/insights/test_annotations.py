@@ -11,6 +11,7 @@ from leitstand.db.models import Annotation, AuditEntry, Person, Workspace
 from leitstand.errors import Forbidden, InvalidInput, NotFound
 from leitstand.identity.access import ROLES, Principal
 from leitstand.insights import annotations as core
+from leitstand.insights.undoing import KEEP_DELETED
 
 DAY = date(2026, 3, 1)
 
@@ -95,7 +96,7 @@ def test_what_can_not_be_is_refused(
 def test_what_was_deleted_long_ago_is_gone(session: Session, owner: Principal) -> None:
     old, new = add(session, owner, "old"), add(session, owner, "new")
     core.delete_annotation(session, principal=owner, annotation_id=old.id)
-    long_ago = datetime.now(UTC) - core.KEEP_DELETED * 2
+    long_ago = datetime.now(UTC) - KEEP_DELETED * 2
     session.execute(update(Annotation).where(Annotation.id == old.id).values(deleted_at=long_ago))
     core.delete_annotation(session, principal=owner, annotation_id=new.id)
     assert session.scalars(select(Annotation.text)).all() == ["new"]
