@@ -1,9 +1,9 @@
 """Which engine answers: chosen for the range of a question, with PostgreSQL behind whatever fails."""
 
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import Select
@@ -12,11 +12,15 @@ from sqlalchemy.orm import Session
 
 from leitstand.db.engine import STATEMENT_TIMEOUT_MS
 from leitstand.errors import LeitstandError
-from leitstand.insights.remembered import RememberedFacts
+from leitstand.insights.remembered import Computing, RememberedFacts
 from leitstand.insights.scope import Scope
 from leitstand.insights.sources import Facts, PostgresFacts, Rows
 from leitstand.settings import Settings, get_settings
 from leitstand.telemetry.logs import get_logger
+
+if TYPE_CHECKING:
+    from leitstand.insights.copy.snapshots import Snapshot
+    from leitstand.insights.copy.state import CopyState
 
 # On fewer days PostgreSQL is as fast (measured: benchmarks/insights_engines.py).
 WIDE_DAYS = 7
@@ -77,7 +81,6 @@ def _copied(held: ExitStack, settings: Settings, session: Session, scope: Scope)
 
 
 def _opened(held: ExitStack, settings: Settings, scope: Scope) -> Facts | None:
-    from leitstand.insights.columnar.facts import columnar_facts
     from leitstand.insights.copy.snapshots import snapshot
     from leitstand.insights.copy.state import read_state
 
@@ -87,9 +90,22 @@ def _opened(held: ExitStack, settings: Settings, scope: Scope) -> Facts | None:
         state = read_state(view, scope.workspace_id)
         if state is None or len(state.changed_days()) > MOST_CHANGED_DAYS:
             return None
-        facts = opening.enter_context(columnar_facts(settings, view, state))
+        facts = opening.enter_context(_reader_of(settings)(settings, view, state))
         held.push(opening.pop_all())
         return RememberedFacts(facts, state.version)
+
+
+def _reader_of(
+    settings: Settings,
+) -> "Callable[[Settings, Snapshot, CopyState], AbstractContextManager[Computing]]":
+    """What reads the copy: DuckDB in this process, or the cluster."""
+    if settings.insights_engine == "distributed":
+        from leitstand.insights.distributed.facts import distributed_facts
+
+        return distributed_facts
+    from leitstand.insights.columnar.facts import columnar_facts
+
+    return columnar_facts
 
 
 def _failures() -> tuple[type[BaseException], ...]:

@@ -22,13 +22,16 @@ def folder_of(settings: Settings) -> Path:
     return folder
 
 
-def fetch(settings: Settings, parts: Iterable[Part]) -> list[Path]:
+def fetch(settings: Settings, parts: Iterable[Part], folder: Path | None = None) -> list[Path]:
     """The files of these parts; those that are not here yet are downloaded, and checked against their SHA-256.
+
+    Args:
+        folder: where they lie; None: in this machine's folder.
 
     Raises:
         Unavailable, NotFound, IntegrityFailed: see `ObjectStorage`.
     """
-    folder = folder_of(settings)
+    folder = folder or folder_of(settings)
     return [_fetched(folder, settings, part) for part in parts]
 
 

@@ -51,6 +51,10 @@ class Fact:
         )
         return f"{query} ORDER BY {', '.join((self.at, *self.order))}" if ordered else query
 
+    def between(self, start: date, end: date) -> str:
+        """The condition, in SQL of an engine whose timestamps have no zone, that a row lies in [start, end)."""
+        return f"({self.at} >= TIMESTAMP '{start}' AND {self.at} < TIMESTAMP '{end}')"
+
     def plain(self, batch: "pa.RecordBatch | pa.Table") -> "pa.RecordBatch | pa.Table":
         """Rows as Parquet holds them: instants are microseconds since 1970 (UTC) without a zone.
 
