@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,25 +18,25 @@ from typing import Any
 HOST = "127.0.0.1"
 WORKERS = 2
 PATIENCE = 180
-DAEMON, DRIVER, EXECUTOR = "256m", "640m", "640m"
+DAEMON, MEMORY = "256m", "640m"
 # Short lives, little memory: code that is compiled to the utmost comes too late for the few questions of a test.
 JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto"
-CONFIGURATION = {
-    "spark.cores.max": WORKERS,
-    "spark.executor.cores": 1,
-    "spark.executor.memory": EXECUTOR,
-    "spark.executor.extraJavaOptions": JVM,
-    "spark.driver.host": HOST,
-    "spark.driver.bindAddress": HOST,
-    "spark.sql.shuffle.partitions": WORKERS,
-    "spark.ui.enabled": "true",
-    "spark.ui.showConsoleProgress": "false",
-    # Each question of a test is another one: code that is made for it would run once.
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-    # What a test's few rows are is spread over both workers, however few.
-    "spark.locality.wait": "0",
-}
+# Each question of a test is another one: code that is made for it would run once.
+QUICK = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+
+
+def _configuration(memory: str) -> dict[str, object]:
+    return {
+        "spark.cores.max": WORKERS,
+        "spark.executor.cores": 1,
+        "spark.executor.memory": memory,
+        "spark.driver.host": HOST,
+        "spark.driver.bindAddress": HOST,
+        "spark.sql.shuffle.partitions": WORKERS,
+        "spark.ui.showConsoleProgress": "false",
+        # What a test's few rows are is spread over both workers, however few.
+        "spark.locality.wait": "0",
+    }
 
 
 @dataclass(frozen=True)
@@ -74,66 +74,92 @@ def java() -> str | None:
     return shutil.which("java")
 
 
-@contextmanager
-def spark_cluster(folder: Path) -> Iterator[SparkCluster]:
-    """Start the cluster, wait until both workers serve it, and stop it again."""
-    import pyspark
+class Launcher:
+    """Starts Spark's processes in a folder, and ends them.
 
-    home = Path(pyspark.__file__).parent
-    token = secrets.token_urlsafe(24)
-    environment = {
-        **{
-            name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "LEITSTAND_"))
-        },
-        "SPARK_HOME": str(home),
-        "SPARK_LOCAL_IP": HOST,
-        "SPARK_NO_DAEMONIZE": "1",
-        "SPARK_DAEMON_MEMORY": DAEMON,
-        "SPARK_DAEMON_JAVA_OPTS": JVM,
-    }
-    rpc, web, monitor, connect = free_ports(4)
-    launch = str(home / "bin" / "spark-class")
-    master = f"spark://{HOST}:{rpc}"
-    with ExitStack() as started:
+    Args:
+        jvm: options of every process.
+    """
 
-        def start(name: str, *command: str, **more: str) -> subprocess.Popen[bytes]:
-            log = started.enter_context((folder / f"{name}.log").open("wb"))
-            process = subprocess.Popen(
-                command, cwd=folder, env=environment | more, stdout=log, stderr=log, start_new_session=True
-            )
-            started.callback(_end, process)
-            return process
+    def __init__(self, held: ExitStack, folder: Path, jvm: str) -> None:
+        import pyspark
 
-        package = "org.apache.spark.deploy"
-        start(
-            "master",
-            launch,
-            f"{package}.master.Master",
-            "--host",
-            HOST,
-            "--port",
-            str(rpc),
-            "--webui-port",
-            str(web),
+        self.home = Path(pyspark.__file__).parent
+        self.folder = folder
+        # What a killed process leaves lies in the folder.
+        self.jvm = f"{jvm} -XX:-UsePerfData -Djava.io.tmpdir={folder}"
+        self._held = held
+        ours = ("SPARK_", "LEITSTAND_")
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(ours)},
+            "SPARK_HOME": str(self.home),
+            "SPARK_LOCAL_IP": HOST,
+            "SPARK_LOCAL_DIRS": str(folder / "local"),
+            "SPARK_NO_DAEMONIZE": "1",
+            "SPARK_DAEMON_MEMORY": DAEMON,
+            "SPARK_DAEMON_JAVA_OPTS": self.jvm,
+        }
+
+    def daemon(self, name: str, kind: str, *arguments: str) -> None:
+        """A master or a worker."""
+        self._start(name, "spark-class", f"org.apache.spark.deploy.{kind}", "--host", HOST, *arguments)
+
+    def server(
+        self, master: str, memory: str, settings: Mapping[str, object], token: str
+    ) -> subprocess.Popen[bytes]:
+        """The Connect server, which asks its clients for the token."""
+        return self._start(
+            "server", "spark-submit", "--class", "org.apache.spark.sql.connect.service.SparkConnectServer",
+            "--master", master, "--driver-memory", memory, "--driver-java-options", self.jvm,
+            *(part for name, value in settings.items() for part in ("--conf", f"{name}={value}")), "spark-internal",
+            SPARK_CONNECT_AUTHENTICATE_TOKEN=token, SPARK_DAEMON_MEMORY=memory,
+        )  # fmt: skip
+
+    def _start(self, name: str, program: str, *arguments: str, **more: str) -> subprocess.Popen[bytes]:
+        log = self._held.enter_context((self.folder / f"{name}.log").open("wb"))
+        process = subprocess.Popen(
+            [str(self.home / "bin" / program), *arguments],
+            cwd=self.folder,
+            env=self._environment | more,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
+        self._held.callback(_end, process)
+        return process
+
+
+@contextmanager
+def spark_cluster(
+    folder: Path, *, memory: str = MEMORY, jvm: str = JVM, configuration: Mapping[str, object] = QUICK
+) -> Iterator[SparkCluster]:
+    """Start the cluster, wait until both workers serve it, and stop it again.
+
+    Args:
+        memory: of the Connect server and of each worker.
+        jvm: options of every process.
+        configuration: more of Spark's settings.
+    """
+    token = secrets.token_urlsafe(24)
+    rpc, web, monitor, connect = free_ports(4)
+    master = f"spark://{HOST}:{rpc}"
+    with ExitStack() as held:
+        launcher = Launcher(held, folder, jvm)
+        launcher.daemon("master", "master.Master", "--port", str(rpc), "--webui-port", str(web))
         for number in range(WORKERS):
-            start(
-                f"worker{number}", launch, f"{package}.worker.Worker", "--host", HOST, "--cores", "1",
-                "--memory", EXECUTOR, "--webui-port", "0", "--work-dir", str(folder / f"work{number}"), master,
-            )  # fmt: skip
-        settings = CONFIGURATION | {
+            place = ("--webui-port", "0", "--work-dir", str(folder / f"work{number}"))
+            launcher.daemon(
+                f"worker{number}", "worker.Worker", "--cores", "1", "--memory", memory, *place, master
+            )
+        settings = {
+            **_configuration(memory),
+            **configuration,
+            "spark.executor.extraJavaOptions": launcher.jvm,
             "spark.connect.grpc.binding.address": HOST,
             "spark.connect.grpc.binding.port": connect,
             "spark.ui.port": monitor,
         }
-        server = start(
-            "server", str(home / "bin" / "spark-submit"),
-            "--class", "org.apache.spark.sql.connect.service.SparkConnectServer",
-            "--master", master, "--name", "leitstand", "--driver-memory", DRIVER, "--driver-java-options", JVM,
-            *(part for name, value in settings.items() for part in ("--conf", f"{name}={value}")),
-            "spark-internal",
-            SPARK_CONNECT_AUTHENTICATE_TOKEN=token, SPARK_DAEMON_MEMORY=DRIVER,
-        )  # fmt: skip
+        server = launcher.server(master, memory, settings, token)
         found = SparkCluster(
             f"sc://localhost:{connect}",
             token,

@@ -67,7 +67,7 @@ def popular(source: Source, scope: Scope, *, limit: int = TOP) -> "pd.DataFrame"
     return frame(source, statement)
 
 
-def _halved(age: ColumnElement[int]) -> ColumnElement[float]:
+def _halved(age: ColumnElement[Any]) -> ColumnElement[float]:
     """2^(-age/14), the same to the last bit on every engine and machine.
 
     Powers of two are exact everywhere, other powers are the C library's, Java's: of the fourteen parts of a half-life each is
