@@ -84,9 +84,9 @@ class Settings(BaseSettings):
     insights_distributed_token: SecretStr = Field(
         SecretStr(""), description="Token that the Spark Connect server asks for; empty: none."
     )
-    insights_distributed_folder: Path | None = Field(
-        None,
-        description="Folder that this machine and every worker of the cluster see under the same path; parts of the copies are put there. Empty: `insights/parts` of the data folder.",
+    insights_distributed_folder: str = Field(
+        "",
+        description="Folder that this machine and every worker of the cluster see under the same path; parts of the copies are put there. Empty: insights/parts of the data folder.",
     )
     insights_memory_mb: int = Field(
         512, ge=64, description="Memory of DuckDB in one process; what needs more is spilled to disk."

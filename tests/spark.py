@@ -79,9 +79,10 @@ class Launcher:
 
     Args:
         jvm: options of every process.
+        settings: Spark's; no argument holds any of them, nor the secret that the processes share.
     """
 
-    def __init__(self, held: ExitStack, folder: Path, jvm: str) -> None:
+    def __init__(self, held: ExitStack, folder: Path, jvm: str, settings: Mapping[str, object]) -> None:
         import pyspark
 
         self.home = Path(pyspark.__file__).parent
@@ -94,24 +95,26 @@ class Launcher:
             **{name: value for name, value in os.environ.items() if not name.startswith(ours)},
             "SPARK_HOME": str(self.home),
             "SPARK_LOCAL_IP": HOST,
+            "SPARK_CONF_DIR": str(folder),
             "SPARK_LOCAL_DIRS": str(folder / "local"),
             "SPARK_NO_DAEMONIZE": "1",
             "SPARK_DAEMON_MEMORY": DAEMON,
             "SPARK_DAEMON_JAVA_OPTS": self.jvm,
         }
+        options = {"spark.executor.extraJavaOptions": self.jvm, "spark.driver.extraJavaOptions": self.jvm}
+        file = folder / "spark-defaults.conf"
+        file.touch(0o600)
+        file.write_text("".join(f"{name} {value}\n" for name, value in (dict(settings) | options).items()))
 
     def daemon(self, name: str, kind: str, *arguments: str) -> None:
         """A master or a worker."""
         self._start(name, "spark-class", f"org.apache.spark.deploy.{kind}", "--host", HOST, *arguments)
 
-    def server(
-        self, master: str, memory: str, settings: Mapping[str, object], token: str
-    ) -> subprocess.Popen[bytes]:
+    def server(self, master: str, memory: str, token: str) -> subprocess.Popen[bytes]:
         """The Connect server, which asks its clients for the token."""
         return self._start(
             "server", "spark-submit", "--class", "org.apache.spark.sql.connect.service.SparkConnectServer",
-            "--master", master, "--driver-memory", memory, "--driver-java-options", self.jvm,
-            *(part for name, value in settings.items() for part in ("--conf", f"{name}={value}")), "spark-internal",
+            "--master", master, "--driver-memory", memory, "spark-internal",
             SPARK_CONNECT_AUTHENTICATE_TOKEN=token, SPARK_DAEMON_MEMORY=memory,
         )  # fmt: skip
 
@@ -143,23 +146,24 @@ def spark_cluster(
     token = secrets.token_urlsafe(24)
     rpc, web, monitor, connect = free_ports(4)
     master = f"spark://{HOST}:{rpc}"
+    settings = {
+        **_configuration(memory),
+        **configuration,
+        "spark.authenticate": "true",
+        "spark.authenticate.secret": secrets.token_urlsafe(24),
+        "spark.connect.grpc.binding.address": HOST,
+        "spark.connect.grpc.binding.port": connect,
+        "spark.ui.port": monitor,
+    }
     with ExitStack() as held:
-        launcher = Launcher(held, folder, jvm)
+        launcher = Launcher(held, folder, jvm, settings)
         launcher.daemon("master", "master.Master", "--port", str(rpc), "--webui-port", str(web))
         for number in range(WORKERS):
             place = ("--webui-port", "0", "--work-dir", str(folder / f"work{number}"))
             launcher.daemon(
                 f"worker{number}", "worker.Worker", "--cores", "1", "--memory", memory, *place, master
             )
-        settings = {
-            **_configuration(memory),
-            **configuration,
-            "spark.executor.extraJavaOptions": launcher.jvm,
-            "spark.connect.grpc.binding.address": HOST,
-            "spark.connect.grpc.binding.port": connect,
-            "spark.ui.port": monitor,
-        }
-        server = launcher.server(master, memory, settings, token)
+        server = launcher.server(master, memory, token)
         found = SparkCluster(
             f"sc://localhost:{connect}",
             token,

@@ -6,14 +6,16 @@ The client is pure Python: the cluster's Java and its workers are elsewhere. It 
 import logging
 import socket
 import threading
+import time
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LimitReached
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from leitstand.db.engine import STATEMENT_TIMEOUT_MS
 from leitstand.errors import Unavailable
@@ -27,6 +29,8 @@ SCHEME, PORT = "sc", 15002
 CONNECT_SECONDS = 3.0
 ATTEMPTS = 3
 AT_ONCE = 8
+# The server forgets a session after an hour without a question.
+IDLE_SECONDS = 30 * 60
 # Instants are without a zone as in the parts; what would differ by a cluster's own defaults is said.
 CONFIGURATION = {
     "spark.sql.session.timeZone": "UTC",
@@ -49,11 +53,17 @@ class Cluster:
 
     Args:
         limit: seconds that one call may take.
+
+    Attributes:
+        kept: what was made in the session, by workspace.
+        used: when it was last asked something (monotonic seconds).
     """
 
     def __init__(self, spark: "SparkSession", limit: float = STATEMENT_TIMEOUT_MS / 1000) -> None:
         self.spark = spark
         self.limit = limit
+        self.kept: OrderedDict[UUID, Any] = OrderedDict()
+        self.used = time.monotonic()
         self._workers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="spark")
 
     def collected(self, query: str, parameters: dict[str, Any]) -> "pa.Table":
@@ -66,6 +76,7 @@ class Cluster:
 
     def within_limit[T](self, work: Callable[[], T]) -> T:
         """The result of calls to the cluster; raises as `collected` does."""
+        self.used = time.monotonic()
         tag = f"leitstand-{uuid4()}"
         done = self._workers.submit(self._tagged, tag, work)
         try:
@@ -77,8 +88,9 @@ class Cluster:
             ) from error
 
     def dropped(self, views: list[str]) -> None:
-        """Let go of views, some time soon."""
-        self._workers.submit(self._drop, views)
+        """Let go of views, some time soon; those of a session that has ended are gone."""
+        with suppress(RuntimeError):
+            self._workers.submit(self._drop, views)
 
     def close(self) -> None:
         """End the session."""
@@ -120,6 +132,9 @@ def cluster_of(settings: Settings) -> Cluster:
         Unavailable: no cluster is set, the client is not installed, or the server does not answer.
     """
     url, token = settings.insights_distributed_url, settings.insights_distributed_token.get_secret_value()
+    known = _clusters.get((url, token))
+    if known and time.monotonic() - known.used > IDLE_SECONDS:
+        forget(known)
     with _lock:
         if (url, token) not in _clusters:
             _clusters[url, token] = _connected(url, token)

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 KEPT = 16
 _numbers = itertools.count(1)
 _lock = threading.Lock()
-_kept: "weakref.WeakKeyDictionary[Cluster, OrderedDict[UUID, Views]]" = weakref.WeakKeyDictionary()
 
 
 class Views:
@@ -110,14 +109,15 @@ def views_of(settings: Settings, cluster: Cluster, snapshot: Snapshot, state: Co
     Raises:
         LeitstandError: a part could not be read from the store, or the cluster failed.
     """
+    kept: OrderedDict[UUID, Views] = cluster.kept
     with _lock:
-        kept = _kept.setdefault(cluster, OrderedDict())
         known = kept.get(state.workspace_id)
     if known is not None and known.version == state.version:
         return known
     files.check_size(settings, state.parts.values())
     fresh = Views(cluster, state.workspace_id, state.version)
-    folder = settings.insights_distributed_folder or files.folder_of(settings)
+    shared = settings.insights_distributed_folder
+    folder = Path(shared) if shared else files.folder_of(settings)
     for fact in FACTS:
         paths = files.fetch(settings, state.parts[fact.name], folder.absolute())
         days = stretches(state.days(fact))
