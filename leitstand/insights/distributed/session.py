@@ -10,7 +10,7 @@ import time
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LimitReached
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -78,11 +78,14 @@ class Cluster:
         """The result of calls to the cluster; raises as `collected` does."""
         self.used = time.monotonic()
         tag = f"leitstand-{uuid4()}"
-        done = self._workers.submit(self._tagged, tag, work)
         try:
-            return done.result(self.limit)
+            return self._workers.submit(self._tagged, tag, work).result(self.limit)
+        except (RuntimeError, CancelledError) as error:
+            # Another thread has given the session up meanwhile.
+            raise Unavailable("The session with the cluster has ended.", hint=CHECK) from error
         except LimitReached as error:
-            self._workers.submit(self.spark.interruptTag, tag)
+            with suppress(RuntimeError):
+                self._workers.submit(self.spark.interruptTag, tag)
             raise TooLong(
                 f"The cluster took more than {self.limit:,.0f} seconds.", hint="Ask about fewer days."
             ) from error
@@ -120,7 +123,8 @@ def translated() -> Iterator[None]:
 
     try:
         yield
-    except (PySparkException, RpcError) as error:
+    # ValueError: a call on a channel that another thread has closed.
+    except (PySparkException, RpcError, ValueError) as error:
         text = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise Unavailable(f"The cluster failed: {text[:500]}", hint=CHECK) from error
 

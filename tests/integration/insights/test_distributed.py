@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 from leitstand.catalogue.companions import ensure_companion
 from leitstand.db.ids import derived_uuid7
 from leitstand.db.models import Companion, FactPart, Item, RunFact, Workspace
-from leitstand.errors import InvalidInput
+from leitstand.errors import InvalidInput, Unavailable
 from leitstand.events.importer import import_file
 from leitstand.events.ledger import IncomingEvent, record
 from leitstand.identity.workspaces import ensure_workspace
@@ -316,9 +316,12 @@ def test_postgresql_goes_on_where_the_server_is_lost_in_between(
         assert isinstance(found, SurvivingFacts)
         assert traffic.totals(found, scope) == traffic.totals(session, scope)
         assert not isinstance(found._facts, PostgresFacts)
+        lost = cluster_of(chosen)
         spark.server.kill()
         spark.server.wait()
         assert answers(found, scope, ["events by day"]) == answers(session, scope, ["events by day"])
         assert isinstance(found._facts, PostgresFacts)
+    with pytest.raises(Unavailable):
+        lost.collected("SELECT 1", {})
     with open_facts(session, scope, settings=chosen) as found:
         assert isinstance(found, PostgresFacts)
