@@ -30,11 +30,14 @@ from leitstand.insights.copy.copier import copy_facts
 from leitstand.insights.copy.snapshots import snapshot
 from leitstand.insights.copy.state import read_state
 from leitstand.insights.distributed.facts import distributed_facts
+from leitstand.insights.distributed.session import cluster_of
 from leitstand.insights.scope import Scope, resolve
 from leitstand.settings import Settings, load_settings
 from tests.spark import spark_cluster
 
 JVM = "-XX:+UseParallelGC"
+# Seconds that a question may take here, the first one of a cold cluster included.
+PATIENCE = 600
 
 
 def fastest(ask: Callable[[], Any], repeats: int) -> tuple[float, Any]:
@@ -92,6 +95,7 @@ def run(engine: Engine, settings: Settings, options: argparse.Namespace) -> bool
                 "insights_distributed_token": SecretStr(cluster.token),
             }
         )
+        cluster_of(chosen).limit = PATIENCE
         whole = resolve(session, workspace_id=data.workspace_id)
         month = replace(whole, start=whole.end - MONTH)
         agreed = [compare(session, chosen, scope, options.repeats) for scope in (month, whole)]
