@@ -30,8 +30,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from benchmarks.insights.dataset import Dataset, make
 from benchmarks.environment import prepare
+from benchmarks.insights.dataset import Dataset, make
 from leitstand.db.models import Workspace
 from leitstand.embedded.objects import ObjectStore
 from leitstand.errors import Conflict

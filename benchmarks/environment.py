@@ -1,6 +1,8 @@
 """A PostgreSQL of a benchmark's own, and how a benchmark says what came out."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -9,6 +11,7 @@ from sqlalchemy import Engine
 from leitstand.db import migrate
 from leitstand.db.cluster import Cluster
 from leitstand.db.engine import make_engine
+from leitstand.embedded.objects import ObjectStore
 from leitstand.services import POSTGRES
 from leitstand.settings import load_settings
 
@@ -27,6 +30,23 @@ def prepare(folder: Path, port: int) -> tuple[Cluster, Engine]:
     engine = make_engine(load_settings(), statement_timeout_ms=0)
     migrate.upgrade(engine)
     return cluster, engine
+
+
+@contextmanager
+def started(folder: Path, port: int) -> Iterator[Engine]:
+    """PostgreSQL and an object store of the benchmark's own, which end with the block."""
+    cluster, engine = prepare(folder, port)
+    os.environ |= {"LEITSTAND_S3_ACCESS_KEY": "benchmark", "LEITSTAND_S3_SECRET_KEY": "benchmark"}
+    try:
+        store = ObjectStore(folder / "objects", port, "benchmark", "benchmark").start()
+        try:
+            yield engine
+        finally:
+            store.kill()
+            store.wait()
+    finally:
+        engine.dispose()
+        cluster.stop()
 
 
 def processor_seconds(*pids: int) -> list[float]:

@@ -88,9 +88,20 @@ class Settings(BaseSettings):
     )
     bucket_copies: str = Field("leitstand-copies", description="Bucket of copies in the second store.")
 
-    insights_engine: Literal["auto", "postgres", "columnar"] = Field(
+    insights_engine: Literal["auto", "postgres", "columnar", "distributed"] = Field(
         "auto",
-        description="Where figures are computed: PostgreSQL, DuckDB on the columnar copy, or whichever is faster for the range.",
+        description="Where figures are computed: PostgreSQL, DuckDB on the columnar copy, a Spark cluster on the same copy, or (auto) whichever of the first two is faster for the range.",
+    )
+    insights_distributed_url: str = Field(
+        "",
+        description="Spark Connect server of the cluster for `distributed`, as sc://host:15002 (with /;use_ssl=true behind TLS).",
+    )
+    insights_distributed_token: SecretStr = Field(
+        SecretStr(""), description="Token that the Spark Connect server asks for; empty: none."
+    )
+    insights_distributed_folder: str = Field(
+        "",
+        description="Folder that this machine and every worker of the cluster see under the same path; parts of the copies are put there. Empty: insights/parts of the data folder.",
     )
     insights_memory_mb: int = Field(
         512, ge=64, description="Memory of DuckDB in one process; what needs more is spilled to disk."

@@ -11,7 +11,6 @@ ten seconds the only one). A rival's statement is stopped after `--limit` second
 """
 
 import argparse
-import os
 import platform
 import sys
 import time
@@ -27,12 +26,11 @@ import psutil
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from benchmarks.environment import prepare
+from benchmarks.environment import started
 from benchmarks.insights.dataset import Dataset, make
 from benchmarks.insights.questions import FIGURES, QUESTIONS
 from benchmarks.insights.rivals import Raw
 from benchmarks.insights.timing import Patience, Took, columnar, p95, postgres, timed
-from leitstand.embedded.objects import ObjectStore
 from leitstand.insights.columnar.facts import columnar_facts
 from leitstand.insights.copy.copier import copy_facts
 from leitstand.insights.copy.snapshots import snapshot
@@ -237,23 +235,6 @@ def options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=12, help="after which no rival is asked")
     parser.add_argument("--make-only", action="store_true", help="make the events and facts for a later run")
     return parser.parse_args()
-
-
-@contextmanager
-def started(folder: Path, port: int) -> Iterator[Engine]:
-    """PostgreSQL and an object store of the benchmark's own, which end with the block."""
-    cluster, engine = prepare(folder, port)
-    os.environ |= {"LEITSTAND_S3_ACCESS_KEY": "benchmark", "LEITSTAND_S3_SECRET_KEY": "benchmark"}
-    try:
-        store = ObjectStore(folder / "objects", port, "benchmark", "benchmark").start()
-        try:
-            yield engine
-        finally:
-            store.kill()
-            store.wait()
-    finally:
-        engine.dispose()
-        cluster.stop()
 
 
 def main() -> None:

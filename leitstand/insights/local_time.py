@@ -83,10 +83,19 @@ def _moved(element: LocalTime | LocalHour, compiler: Any, options: dict[str, Any
     """Microseconds of the instant, and what the zone's clock then adds to it."""
     _, instant = element.clauses
     micros = f"epoch_us({compiler.process(instant, **options)})"
-    stretches = offsets(element.zone, *compiler.dialect.bounds)
-    *later, (_, offset) = reversed(stretches)
-    whens = "".join(f" WHEN {micros} >= {since} THEN {moved}" for since, moved in later)
-    return micros, f"(CASE{whens} ELSE {offset} END)" if whens else str(offset)
+    return micros, moved(element.zone, micros, compiler.dialect.bounds)
+
+
+def moved(zone: str, micros: str, bounds: tuple[datetime, datetime]) -> str:
+    """How many microseconds a zone's clock is ahead of UTC, in SQL of any engine.
+
+    Args:
+        micros: microseconds from 1970 (UTC) to the instant, in its SQL.
+        bounds: the instants between which it lies.
+    """
+    *later, (_, offset) = reversed(offsets(zone, *bounds))
+    whens = "".join(f" WHEN {micros} >= {since} THEN {ahead}" for since, ahead in later)
+    return f"(CASE{whens} ELSE {offset} END)" if whens else str(offset)
 
 
 @lru_cache(maxsize=256)

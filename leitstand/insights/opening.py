@@ -1,10 +1,10 @@
 """Which engine answers: chosen for the rows that a question reads, with PostgreSQL behind whatever fails."""
 
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import Select, select
@@ -15,11 +15,15 @@ from leitstand.db.engine import STATEMENT_TIMEOUT_MS
 from leitstand.db.models import FactPart
 from leitstand.errors import LeitstandError
 from leitstand.insights.copy.facts import month_after
-from leitstand.insights.remembered import RememberedFacts
+from leitstand.insights.remembered import Computing, RememberedFacts
 from leitstand.insights.scope import Scope
 from leitstand.insights.sources import Facts, PostgresFacts, Rows, TooSlow
 from leitstand.settings import Settings, get_settings
 from leitstand.telemetry.logs import get_logger
+
+if TYPE_CHECKING:
+    from leitstand.insights.copy.snapshots import Snapshot
+    from leitstand.insights.copy.state import CopyState
 
 # On fewer rows PostgreSQL is as fast: of 1.3 million events both take as long over 4 to 7 days, of 6,000 to 19,000 rows
 # (measured: the table of `./run bench insights` about where the engines cross).
@@ -102,7 +106,6 @@ def _share(month: date, start: date, end: date) -> float:
 
 
 def _opened(held: ExitStack, settings: Settings, scope: Scope) -> Facts | None:
-    from leitstand.insights.columnar.facts import columnar_facts
     from leitstand.insights.copy.snapshots import snapshot
     from leitstand.insights.copy.state import read_state
 
@@ -112,9 +115,22 @@ def _opened(held: ExitStack, settings: Settings, scope: Scope) -> Facts | None:
         state = read_state(view, scope.workspace_id)
         if state is None or len(state.changed_days()) > MOST_CHANGED_DAYS:
             return None
-        facts = opening.enter_context(columnar_facts(settings, view, state))
+        facts = opening.enter_context(_reader_of(settings)(settings, view, state))
         held.push(opening.pop_all())
         return RememberedFacts(facts, state.version)
+
+
+def _reader_of(
+    settings: Settings,
+) -> "Callable[[Settings, Snapshot, CopyState], AbstractContextManager[Computing]]":
+    """What reads the copy: DuckDB in this process, or the cluster."""
+    if settings.insights_engine == "distributed":
+        from leitstand.insights.distributed.facts import distributed_facts
+
+        return distributed_facts
+    from leitstand.insights.columnar.facts import columnar_facts
+
+    return columnar_facts
 
 
 def _failures() -> tuple[type[BaseException], ...]:

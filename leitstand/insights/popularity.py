@@ -50,9 +50,7 @@ def popular(source: Source, scope: Scope, *, limit: int = TOP) -> "pd.DataFrame"
     """
     counted = _counted(scope)
     age = literal(as_of(scope), Date) - counted.c.day
-    decay = case(
-        (age < FORGOTTEN_DAYS, func.power(cast(2, Double), -cast(age, Double) / HALF_LIFE_DAYS)), else_=0.0
-    )
+    decay = case((age < FORGOTTEN_DAYS, _halved(age)), else_=0.0)
     bonus = case((Item.visibility == "official", OFFICIAL_BONUS), else_=1.0)
     # In one order, so that equal facts give a score that is equal to the last bit.
     worth = aggregate_order_by(cast(counted.c.weight, BigInteger) * decay * bonus, counted.c.day)
@@ -66,6 +64,18 @@ def popular(source: Source, scope: Scope, *, limit: int = TOP) -> "pd.DataFrame"
         .limit(limit)
     )
     return frame(source, statement)
+
+
+def _halved(age: ColumnElement[Any]) -> ColumnElement[float]:
+    """2^(-age/14), the same to the last bit on every engine and machine.
+
+    Powers of two are exact everywhere, other powers are the C library's, Java's: of the fourteen parts of a half-life each is
+    written out.
+    """
+    part = func.mod(func.mod(age, HALF_LIFE_DAYS) + HALF_LIFE_DAYS, HALF_LIFE_DAYS)
+    parts = {days: 2.0 ** (-days / HALF_LIFE_DAYS) for days in range(HALF_LIFE_DAYS)}
+    whole = cast(age - part, Double) / HALF_LIFE_DAYS
+    return case(parts, value=part, else_=1.0) * func.power(cast(2, Double), -whole)
 
 
 def as_of(scope: Scope) -> date:

@@ -1,6 +1,6 @@
 """Columns that the columnar copy holds beside the facts' own: expressions that it computes once, not for every question.
 
-PostgreSQL computes such an expression; DuckDB reads the column that the copier filled with the same one. Its value
+PostgreSQL computes such an expression; what reads the copy reads the column that the copier filled with the same one. Its value
 follows from its row and from rows that are at most `LOOK_BACK` older, so that a change reaches no further.
 """
 
@@ -74,7 +74,7 @@ def _computed(element: Precomputed, compiler: Any, **options: Any) -> str:
     return str(compiler.process(expression, **options))
 
 
-@compiles(Precomputed, "duckdb")
+@compiles(Precomputed, "duckdb", "spark")
 def _read(element: Precomputed, compiler: Any, **options: Any) -> str:
     return element.column
 
@@ -88,3 +88,8 @@ def _steps(element: StepsOfSet, compiler: Any, **options: Any) -> str:
 @compiles(StepsOfSet, "duckdb")
 def _steps_of_json(element: StepsOfSet, compiler: Any, **options: Any) -> str:
     return f"from_json({compiler.process(element.clauses, **options)}, '[\"VARCHAR\"]')"
+
+
+@compiles(StepsOfSet, "spark")
+def _steps_in_the_cluster(element: StepsOfSet, compiler: Any, **options: Any) -> str:
+    return f"from_json({compiler.process(element.clauses, **options)}, 'ARRAY<STRING>')"

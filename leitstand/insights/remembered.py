@@ -2,18 +2,35 @@
 
 import threading
 from collections import OrderedDict
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
 
 from sqlalchemy import Select
 
 from leitstand.insights.columnar.dialect import Question
-from leitstand.insights.columnar.facts import ColumnarFacts
 from leitstand.insights.sources import Facts, Rows
 
 MOST_ROWS = 500_000
 # Never more than a few percent of the memory for one answer.
 MOST_ROWS_OF_ONE = 50_000
 Key = tuple[Any, ...]
+
+
+class Computing(Protocol):
+    """Facts of which each answer costs something, and that can tell beforehand what it depends on."""
+
+    as_of: datetime
+    workspace_id: UUID
+
+    def question(self, statement: Select[Any]) -> Question:
+        """The statement for the engine."""
+
+    def joined(self, question: Question) -> tuple[str, ...]:
+        """Make the small tables that a question joins; hashes of what they hold."""
+
+    def answer(self, question: Question) -> Rows:
+        """What a question finds, whose small tables are there."""
 
 
 class Memory:
@@ -61,14 +78,14 @@ MEMORY = Memory()
 
 
 class RememberedFacts(Facts):
-    """Columnar facts whose answers are kept for everyone who asks about the same workspace in the same state.
+    """Facts from the copy whose answers are kept for everyone who asks about the same workspace in the same state.
 
     Args:
         facts: what computes an answer that is not kept.
         version: the state of the workspace's facts.
     """
 
-    def __init__(self, facts: ColumnarFacts, version: tuple[int, ...], memory: Memory = MEMORY) -> None:
+    def __init__(self, facts: Computing, version: tuple[int, ...], memory: Memory = MEMORY) -> None:
         self.as_of = facts.as_of
         self._facts = facts
         self._version = version

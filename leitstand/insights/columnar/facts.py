@@ -108,12 +108,13 @@ def columnar_facts(settings: Settings, snapshot: Snapshot, state: CopyState) -> 
             for fact in FACTS:
                 view = _view(state, fact, wanted[fact.name], changed[fact.name])
                 cursor.execute(f"CREATE TEMP VIEW {fact.table} AS {view}")
-            yield ColumnarFacts(cursor, snapshot, state.workspace_id, _bounds(state))
+            yield ColumnarFacts(cursor, snapshot, state.workspace_id, bounds_of(state))
         finally:
             cursor.close()
 
 
-def _bounds(state: CopyState) -> tuple[datetime, datetime]:
+def bounds_of(state: CopyState) -> tuple[datetime, datetime]:
+    """The instants between which all facts lie."""
     months = state.months()
     return (instant(min(months)), instant(month_after(max(months)))) if months else EMPTY
 
@@ -125,9 +126,5 @@ def _view(state: CopyState, fact: Fact, paths: Sequence[Path], changed: str) -> 
     if not paths:
         return query
     listed = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
-    clean = "".join(f" AND NOT {_between(fact, *days)}" for days in stretches(state.days(fact)))
+    clean = "".join(f" AND NOT {fact.between(*days)}" for days in stretches(state.days(fact)))
     return f"SELECT {columns} FROM read_parquet([{listed}]) WHERE true{clean} UNION ALL {query}"  # noqa: S608
-
-
-def _between(fact: Fact, start: date, end: date) -> str:
-    return f"({fact.at} >= TIMESTAMP '{start}' AND {fact.at} < TIMESTAMP '{end}')"

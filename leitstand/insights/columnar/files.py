@@ -17,13 +17,17 @@ def folder_of(settings: Settings) -> Path:
     return folder
 
 
-def fetch(settings: Settings, parts: Iterable[Part]) -> list[Path]:
+def fetch(settings: Settings, parts: Iterable[Part], folder: Path | None = None) -> list[Path]:
     """The files of these parts; those that are not here yet are downloaded, and checked against their SHA-256.
+
+    Args:
+        folder: where they lie; None: in this machine's folder.
 
     Raises:
         Unavailable, NotFound, IntegrityFailed: see `ObjectStorage`.
     """
-    folder, storage, most = folder_of(settings), store_of(settings), settings.insights_cache_mb * 1_000_000
+    folder = folder or folder_of(settings)
+    storage, most = store_of(settings), settings.insights_cache_mb * 1_000_000
     return [nearby.fetch(storage, settings.bucket_insights, folder, part, most=most) for part in parts]
 
 
@@ -32,8 +36,8 @@ def keep(settings: Settings, part: Part, path: Path) -> None:
     most = settings.insights_cache_mb * 1_000_000
     if part.bytes <= most:
         folder = folder_of(settings)
-        make_room(folder, most - part.bytes)
-        path.replace(folder / f"{part.sha256}{SUFFIX}")
+        nearby.make_room(folder, most - part.bytes)
+        path.replace(folder / f"{part.sha256}{nearby.SUFFIX}")
 
 
 def check_size(settings: Settings, parts: Iterable[Iterable[Part]]) -> None:

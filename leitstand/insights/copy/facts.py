@@ -73,6 +73,10 @@ class Fact:
         """The UTC days whose rows of the copy a change of that day's rows can change."""
         return (day, day + DAY) if self.looks_back else (day,)
 
+    def between(self, start: date, end: date) -> str:
+        """The condition, in SQL of an engine whose timestamps have no zone, that a row lies in [start, end)."""
+        return f"({self.at} >= TIMESTAMP '{start}' AND {self.at} < TIMESTAMP '{end}')"
+
     def _within(self, days: Sequence[tuple[date, date]] | None, before: timedelta = timedelta(0)) -> str:
         if days is None:
             return "true"

@@ -1,7 +1,7 @@
-"""Every question of `leitstand.insights`, and both engines that answer them."""
+"""Every question of `leitstand.insights`, and the engines that answer them."""
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from leitstand.insights import (
 from leitstand.insights.columnar.facts import columnar_facts
 from leitstand.insights.copy.snapshots import snapshot
 from leitstand.insights.copy.state import read_state
+from leitstand.insights.distributed.facts import distributed_facts
 from leitstand.insights.scope import Scope, data_days
 from leitstand.insights.sources import Facts, Source
 from leitstand.settings import Settings
@@ -89,11 +90,26 @@ def columnar(settings: Settings, workspace_id: UUID) -> Iterator[Facts]:
             yield facts
 
 
+@contextmanager
+def distributed(settings: Settings, workspace_id: UUID) -> Iterator[Facts]:
+    """The same from the cluster of the settings."""
+    with snapshot(settings, timeout_ms=30_000) as view:
+        state = read_state(view, workspace_id)
+        assert state is not None, "there is no copy"
+        with distributed_facts(settings, view, state) as facts:
+            yield facts
+
+
 def differing(
-    session: Session, settings: Settings, scope: Scope, asked: Collection[str] = QUESTIONS
+    session: Session,
+    settings: Settings,
+    scope: Scope,
+    asked: Collection[str] = QUESTIONS,
+    *,
+    engine: Callable[[Settings, UUID], AbstractContextManager[Facts]] = columnar,
 ) -> dict[str, tuple[Any, Any]]:
-    """The questions that the two engines answer differently, with both answers."""
-    with columnar(settings, scope.workspace_id) as facts:
+    """The questions that PostgreSQL and another engine answer differently, with both answers."""
+    with engine(settings, scope.workspace_id) as facts:
         copied = answers(facts, scope, asked)
     known = answers(session, scope, asked)
     return {name: (known[name], copied[name]) for name in known if known[name] != copied[name]}

@@ -15,11 +15,11 @@ from leitstand.insights import opening, traffic
 from leitstand.insights.columnar import facts, files
 from leitstand.insights.copy import checking
 from leitstand.insights.copy.facts import RUNS
-from leitstand.storage.store import store_of
 from leitstand.insights.opening import SurvivingFacts, open_facts
 from leitstand.insights.scope import Scope
 from leitstand.insights.sources import PostgresFacts, TooSlow
 from leitstand.settings import Settings, load_settings
+from leitstand.storage.store import store_of
 from tests.integration.insights.copies import Copy, Send, changed, written
 from tests.integration.insights.engines import answers, differing
 

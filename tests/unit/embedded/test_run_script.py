@@ -66,10 +66,13 @@ class Checkout:
         )
 
 
+LOCKS = ("requirements.lock", "requirements-distributed.lock", "requirements-dev.lock")
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Checkout:
     folder = tmp_path / "a check out"
-    for name in ("run", "requirements.lock", "requirements-dev.lock", "deploy/embedded/bootstrap.lock"):
+    for name in ("run", *LOCKS, "deploy/embedded/bootstrap.lock"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(REPOSITORY / name, folder / name)
     (folder / "home").mkdir()
@@ -125,6 +128,16 @@ def test_tests_bring_the_developers_packages_and_up_leaves_them(checkout: Checko
     before = len(checkout.notes)
     checkout.run("up")
     assert checkout.notes[before:] == "leitstand -P -m leitstand up\n"
+
+
+def test_the_client_of_a_cluster_comes_and_goes_with_its_setting(checkout: Checkout) -> None:
+    checkout.give_python()
+    checkout.stamp("requirements.lock")
+    checkout.run("status", LEITSTAND_INSIGHTS_ENGINE="distributed")
+    assert f"{checkout.folder}/requirements-distributed.lock" in checkout.notes
+    before = len(checkout.notes)
+    checkout.run("status")
+    assert f"{checkout.folder}/requirements.lock" in checkout.notes[before:]
 
 
 def test_a_benchmark_is_run_by_its_name_and_one_without_a_name_is_refused(checkout: Checkout) -> None:
