@@ -46,12 +46,14 @@ WITH taken AS (
 INSERT INTO fresh_event SELECT event_id, kind, companion_id, flow_version, run_key, step, seq, actor_key, occurred_at,
        NOT is_test AND actor_kind = ANY(%(humans)s) FROM taken
 """
-# OFFSET keeps the planner, which knows little of a fresh month, from reading all of the workspace instead of each key.
+# OFFSET keeps the planner, which knows little of a fresh month, from reading all of the workspace instead of each key. Of a
+# workspace that its statistics do not know it would expect no events, and take any index for as good as the key's; the
+# subselect keeps it from looking at which workspace it is.
 REPEATED = """
 SELECT i.place, e.content_hash = i.content_hash, e.import_id IS NOT DISTINCT FROM %(import)s, e.received_at
 FROM incoming_event AS i CROSS JOIN LATERAL (
     SELECT content_hash, import_id, received_at FROM event
-    WHERE workspace_id = %(workspace)s AND event_id = i.event_id OFFSET 0
+    WHERE workspace_id = (SELECT %(workspace)s::uuid) AND event_id = i.event_id OFFSET 0
 ) AS e
 WHERE NOT EXISTS (SELECT FROM fresh_event AS f WHERE f.event_id = i.event_id)
 """

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from psycopg import sql
@@ -85,14 +85,28 @@ def test_no_statement_of_a_rebuild_joins_each_row_with_each(
     assert session.scalar(text("SHOW enable_nestloop")) == "on"
 
 
-def test_an_event_is_looked_up_in_its_own_month_alone(
-    session: Session, workspace: Workspace, loaded: UUID, send: Send, engine: Engine
-) -> None:
+def incoming_again(engine: Engine, session: Session) -> None:
+    """The first event once more, before tables that the planner knows."""
     renew_statistics(engine)
     session.rollback()
     session.execute(text("DROP TABLE IF EXISTS incoming_event, fresh_event"))
     session.execute(text("CREATE TEMP TABLE incoming_event AS SELECT 1 AS place, event_id, content_hash FROM event WHERE source = 'runtime' AND occurred_at < '2023-02-01Z'"))  # fmt: skip
     session.execute(text("CREATE TEMP TABLE fresh_event (event_id uuid)"))
+
+
+def test_an_event_of_a_workspace_that_no_statistics_know_is_looked_up_by_its_key(
+    session: Session, loaded: UUID, engine: Engine
+) -> None:
+    incoming_again(engine, session)
+    found = explained(session, REPEATED, {"workspace": uuid4(), "import": None})
+    indexes = {node["Index Name"] for node in found if "Index Name" in node}
+    assert indexes and all(name.endswith("_pkey") for name in indexes)
+
+
+def test_an_event_is_looked_up_in_its_own_month_alone(
+    session: Session, workspace: Workspace, loaded: UUID, send: Send, engine: Engine
+) -> None:
+    incoming_again(engine, session)
     found = explained(session, REPEATED, {"workspace": workspace.id, "import": None}, how="ANALYZE, FORMAT JSON")  # fmt: skip
     read = {node["Relation Name"]: node["Actual Loops"] for node in found if "event_p" in node.get("Relation Name", "")}  # fmt: skip
     assert read["event_p2023_01"] == 1
