@@ -22,7 +22,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 from fastapi import FastAPI
@@ -30,10 +29,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from benchmarks.environment import prepare
+from benchmarks.environment import started
 from benchmarks.insights.dataset import Dataset, make
 from leitstand.db.models import Workspace
-from leitstand.embedded.objects import ObjectStore
 from leitstand.errors import Conflict
 from leitstand.identity import people, sessions
 from leitstand.identity.sessions import COOKIE
@@ -276,11 +274,8 @@ def main() -> None:
     parser.add_argument("--apps", nargs="+", choices=APPS, default=list(APPS))
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    cluster, engine = prepare(options.folder, options.port)
-    own: dict[str, Any] = {"LEITSTAND_S3_ACCESS_KEY": "benchmark", "LEITSTAND_S3_SECRET_KEY": "benchmark"}
-    os.environ |= own | {"LEITSTAND_SESSION_SECRET": "benchmark"}
-    store = ObjectStore(options.folder / "objects", options.port, "benchmark", "benchmark").start()
-    try:
+    os.environ["LEITSTAND_SESSION_SECRET"] = "benchmark"
+    with started(options.folder, options.port) as engine:
         begun = time.monotonic()
         data = make(engine, options.folder, options.events)
         copy_facts(engine, load_settings(), workspace="benchmark-0")
@@ -289,11 +284,6 @@ def main() -> None:
             f"{data.events:,} events, {data.largest:,} in the workspace; ready in {ready:,.0f} s", flush=True
         )
         run(engine, data, options.port + INSIGHTS.offset, options.apps, options.repeats)
-    finally:
-        store.kill()
-        store.wait()
-        engine.dispose()
-        cluster.stop()
 
 
 if __name__ == "__main__":
