@@ -66,7 +66,7 @@ class Table[A]:
         compared = [
             replace(one, name=f"{BEFORE}{one.name}", title=f"{one.title} before", definition="")
             for one in self.columns
-            if f"{BEFORE}{one.name}" in earlier
+            if one.name != "day" and f"{BEFORE}{one.name}" in earlier
         ]
         return beside(rows, earlier, self.day), (
             *self.columns,

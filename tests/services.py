@@ -32,6 +32,7 @@ PASSWORD = "test-password"
 TEMPLATE = "leitstand_template"
 FIRST_PORT = 20_000
 LAST_PORT = 44_000
+VOLUMES = 5_000
 
 
 def free_base_port() -> int:
@@ -94,7 +95,8 @@ def _start() -> dict[str, object]:
         )
     cluster.start()
     cluster.prepare(TEMPLATE)
-    store = ObjectStore(data / "objects", port, "test-access", "test-secret")
+    # Many tests have buckets of their own, and each has a volume, however little is in it.
+    store = ObjectStore(data / "objects", port, "test-access", "test-secret", volumes=VOLUMES)
     process = store.start()
     engine = make_engine(settings_for(data, port, TEMPLATE))
     migrate.upgrade(engine)

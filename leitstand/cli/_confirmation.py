@@ -1,7 +1,5 @@
 """A destructive step is confirmed by typing the name of what it is done to, or by `--yes NAME` in automation."""
 
-import sys
-
 import click
 
 from leitstand.errors import InvalidInput
@@ -13,12 +11,18 @@ def confirmed(name: str, yes: str | None, *, doing: str) -> bool:
     Raises:
         InvalidInput: it was not, or another name was.
     """
-    typed = yes
-    if typed is None and sys.stdin.isatty():
-        typed = click.prompt(f"Type {name} to {doing}", default="", show_default=False, err=True).strip()
+    typed = _typed(name, doing) if yes is None else yes
     if typed != name:
         raise InvalidInput(
             f"Not confirmed: nothing was done to {name}.",
             hint=f"Type {name} when asked, or give --yes {name}.",
         )
     return yes is None
+
+
+def _typed(name: str, doing: str) -> str:
+    """What a person types; nothing where nobody is there."""
+    try:
+        return str(click.prompt(f"Type {name} to {doing}", default="", show_default=False, err=True)).strip()
+    except click.Abort:
+        return ""

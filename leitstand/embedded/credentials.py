@@ -8,7 +8,7 @@ BYTES = 32
 # Every secret setting but those of `GIVEN` and `LEFT` (tests compare both with Settings). S3 access keys are short by convention.
 NAMES = ("database_password", "s3_access_key", "s3_secret_key", "session_secret", "prefect_password")
 # What others give us: never made here.
-GIVEN = ("smtp_password",)
+GIVEN = ("smtp_password", "copies_s3_access_key", "copies_s3_secret_key", "insights_distributed_token")
 # What a rotation leaves behind, for as long as it is needed.
 LEFT = ("session_secret_previous",)
 

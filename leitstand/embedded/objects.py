@@ -40,12 +40,14 @@ class ObjectStore:
         data: folder of its volumes, its signing keys, its certificate and its credentials.
         port: first port of the environment; the store uses those behind `OBJECTS`.
         access_key, secret_key: the one credential that S3 accepts.
+        volumes: how many files of content it may have, at least one a bucket; 0: as many of 128 MB as fit on the disk.
     """
 
     data: Path
     port: int
     access_key: str
     secret_key: str
+    volumes: int = 0
 
     @property
     def endpoint(self) -> str:
@@ -94,6 +96,7 @@ class ObjectStore:
         s3 = self.port + OBJECTS.offset
         weed = str(Path(sys.executable).parent / "weed")
         argv = [weed, "-logtostderr=true", "mini", f"-dir={self.data / 'volumes'}"]
+        argv += [f"-volume.max={self.volumes}"]
         argv += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", "-webdav=false"]
         argv += [
             "-admin.ui=false",

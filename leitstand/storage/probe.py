@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from leitstand.errors import IntegrityFailed, LeitstandError, NotFound
+from leitstand.errors import IntegrityFailed, LeitstandError, NotFound, PreconditionFailed
 
 if TYPE_CHECKING:
     from leitstand.storage.objects import ObjectStorage
@@ -167,7 +167,16 @@ class _Probe:
 
     def object_lock(self) -> str:
         """Whether objects of the bucket can be locked; asked, not tried, because a lock could not be taken back."""
-        answer = self.storage.client.get_object_lock_configuration(Bucket=self.bucket)
+        from botocore.exceptions import ClientError
+
+        from leitstand.storage.retries import code_of
+
+        try:
+            answer = self.storage.client.get_object_lock_configuration(Bucket=self.bucket)
+        except ClientError as error:
+            if code_of(error) != "ObjectLockConfigurationNotFoundError":
+                raise
+            raise PreconditionFailed("off: it has to be asked for when the bucket is created") from error
         rule = answer["ObjectLockConfiguration"].get("Rule", {}).get("DefaultRetention", {})
         return f"on, by default {rule.get('Mode', 'nothing')} {rule.get('Days', '')}".strip()
 

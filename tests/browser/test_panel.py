@@ -148,7 +148,7 @@ def test_a_table_stands_beside_each_chart_and_can_be_had_as_csv(opened: Open, lo
         page.locator("a[download]", has_text="CSV").first.click()
     lines = Path(download.value.path()).read_text().splitlines()
     assert len(lines) == 8
-    assert lines[0] == "day,viewed,started,completed"
+    assert lines[0] == "day,viewed,started,completed,before_day,before_viewed,before_started,before_completed"
 
 
 def test_charts_follow_the_theme_of_the_system(opened: Open, log: Log) -> None:

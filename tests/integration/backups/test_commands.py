@@ -106,7 +106,7 @@ def test_objects_are_restored_as_of_an_instant(source: Source) -> None:
     planned = document(source, *restore, "--dry-run")
     assert (planned["plan"]["write"], planned["plan"]["same"], planned["restored"]) == (1, 1, None)
     wrong = leitstand(source, *restore, "--yes", "another")
-    assert wrong.returncode == 3 and f"hint: It is {media}" in wrong.stderr
+    assert wrong.returncode == 2 and f"--yes {media}" in wrong.stderr
     assert {info.key for info in storage.list(media, "documents/")} == {"documents/kept"}
     done = document(source, *restore, "--yes", media)
     assert (done["restored"]["written"], done["plan"]["plan_sha256"]) == (1, planned["plan"]["plan_sha256"])

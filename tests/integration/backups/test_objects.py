@@ -65,7 +65,7 @@ def test_archived_events_are_among_them(source: Source, workspace_with_old_event
     with transaction(source.engine) as session:
         (part,) = list_parts(session, workspace_id=workspace_with_old_events)
     found = entries(source, run_backup(source.engine, source.settings, "objects"))
-    assert found[part.key]["sha256"] == part.sha256
+    assert found[part.key].sha256 == part.sha256
     assert part.key.replace(".parquet", ".manifest.json") in found
 
 

@@ -12,13 +12,14 @@ from sqlalchemy.orm import Session, aliased
 
 from leitstand.db.models import FactPart, RunFact
 from leitstand.insights import opening, traffic
-from leitstand.insights.columnar import facts, files
+from leitstand.insights.columnar import facts
 from leitstand.insights.copy import checking
 from leitstand.insights.copy.facts import RUNS
 from leitstand.insights.opening import SurvivingFacts, open_facts
 from leitstand.insights.scope import Scope
 from leitstand.insights.sources import PostgresFacts, TooSlow
 from leitstand.settings import Settings, load_settings
+from leitstand.storage.objects import ObjectStorage
 from leitstand.storage.store import store_of
 from tests.integration.insights.copies import Copy, Send, changed, written
 from tests.integration.insights.engines import answers, differing
@@ -126,7 +127,7 @@ def test_a_new_copys_parts_are_on_the_copiers_machine_already(
 ) -> None:
     send(("a", 0), ("b", 40))
     copy()
-    monkeypatch.setattr(files, "store_of", None)
+    monkeypatch.setattr(ObjectStorage, "download", None)
     assert answered_by(session, settings, scope) is not PostgresFacts
 
 

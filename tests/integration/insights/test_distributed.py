@@ -19,7 +19,6 @@ from leitstand.catalogue.companions import ensure_companion
 from leitstand.db.ids import derived_uuid7
 from leitstand.db.models import Companion, FactPart, Item, RunFact, Workspace
 from leitstand.errors import InvalidInput, Unavailable
-from leitstand.events.importer import import_file
 from leitstand.events.ledger import IncomingEvent, record
 from leitstand.identity.workspaces import ensure_workspace
 from leitstand.insights import opening, report, steps, traffic
@@ -29,16 +28,9 @@ from leitstand.insights.opening import SurvivingFacts, open_facts
 from leitstand.insights.scope import Scope, resolve
 from leitstand.insights.sources import PostgresFacts
 from leitstand.settings import Settings
+from tests.integration.insights.compared import compare_document, comparing
 from tests.integration.insights.engines import answers, differing, distributed
-from tests.integration.insights.test_truth import (
-    compare_companions,
-    compare_local_days,
-    compare_retention,
-    compare_steps,
-    compare_totals,
-    comparing,
-)
-from tests.integration.insights.truth import truths
+from tests.integration.insights.truth import imported, truths
 from tests.spark import WORKERS, SparkCluster, java, spark_cluster
 
 pytestmark = [
@@ -219,14 +211,11 @@ def test_no_workspace_sees_rows_of_another(
     assert len(known) == 2
 
 
-def test_the_truth_of_a_real_log_is_found_through_the_setting(engine: Engine, chosen: Settings) -> None:
+def test_the_truth_of_a_real_log_is_found_through_the_setting(
+    engine: Engine, chosen: Settings, tmp_path: Path
+) -> None:
     truth = min(truths(), key=lambda truth: truth.figures["events"])
-    with Session(engine) as session, session.begin():
-        workspace_id = ensure_workspace(session, slug="truth").id
-    import_file(
-        engine, truth.events_file, workspace_id=workspace_id,
-        complete=truth.end_steps, steps=truth.funnel, zone=truth.zone,
-    )  # fmt: skip
+    workspace_id = imported(engine, truth, tmp_path)
     copy_facts(engine, chosen, workspace="truth")
     with Session(engine) as session, comparing(truth) as compare:
         local = resolve(session, workspace_id=workspace_id)
@@ -234,14 +223,7 @@ def test_the_truth_of_a_real_log_is_found_through_the_setting(engine: Engine, ch
             document = report.build(found, local)
             assert isinstance(found, SurvivingFacts)
             assert not isinstance(found._facts, PostgresFacts)
-        for compared in (
-            compare_totals,
-            compare_steps,
-            compare_companions,
-            compare_local_days,
-            compare_retention,
-        ):
-            compared(compare, truth, document)
+        compare_document(compare, truth, document)
     assert compare.count > 50
 
 
