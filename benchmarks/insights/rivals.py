@@ -21,7 +21,7 @@ WITH runs AS (
            bool_or(step = '{end}') AS completed, min(CASE WHEN step = '{end}' THEN occurred_at END) AS completed_at,
            (array_agg(actor_key ORDER BY occurred_at, seq))[1] AS actor,
            (array_agg(companion_id ORDER BY occurred_at, seq))[1] AS companion, {steps} AS steps
-    FROM {events} WHERE {wide} GROUP BY run_key HAVING min(occurred_at) >= {start} AND min(occurred_at) < {end_at}
+    FROM {events} WHERE {wide} GROUP BY run_key {begun}
 )
 """
 TRAFFIC = "SELECT {day}, count(*), count(*) FILTER (WHERE started), count(*) FILTER (WHERE completed) FROM runs GROUP BY 1 ORDER BY 1"
@@ -39,11 +39,15 @@ SELECT o.place, count(*), count(*) FILTER (WHERE o.place = l.place)
 FROM ordered AS o JOIN last AS l USING (run_key) WHERE o.place IS NOT NULL GROUP BY 1 ORDER BY 1
 """
 COMPANIONS = "SELECT companion, count(*), count(*) FILTER (WHERE completed) FROM runs GROUP BY 1 ORDER BY 2 DESC LIMIT 10"
+# A run counts where it began; what is completed in the range may have begun before.
+BEGUN = "HAVING min(occurred_at) >= {start} AND min(occurred_at) < {end_at}"
 POPULAR = """
 , uses AS (
-    SELECT companion, actor, {day} AS day, 2 AS weight FROM runs GROUP BY 1, 2, 3
+    SELECT companion, actor, {day} AS day, 2 AS weight FROM runs
+    WHERE first_at >= {start} AND first_at < {end_at} GROUP BY 1, 2, 3
     UNION ALL
-    SELECT companion, actor, {completed_day} AS day, 3 AS weight FROM runs WHERE completed GROUP BY 1, 2, 3
+    SELECT companion, actor, {completed_day} AS day, 3 AS weight FROM runs
+    WHERE completed_at >= {start} AND completed_at < {end_at} GROUP BY 1, 2, 3
 )
 SELECT companion, sum(weight * power(2.0, -({last_day} - day) / 14.0)) AS score FROM uses GROUP BY 1 ORDER BY 2 DESC LIMIT 10
 """
@@ -113,7 +117,8 @@ class Raw:
         }
         of_events = {"active users": ACTIVE, "rolling": ROLLING, "retention": RETENTION, "sessions": SESSIONS}
         text = RUNS + of_runs[question] if question in of_runs else of_events[question]
-        return text.format(**self._words())
+        begun = "" if question == "popular" else BEGUN.format(**self._words())
+        return text.format(begun=begun, **self._words())
 
     def umami(self, question: str) -> str | None:
         """The statement in the way of Umami; None where it has no such question."""

@@ -241,11 +241,11 @@ class _Run:
             )
 
     def _is_confirmed(self, current: Plan, confirmed: str) -> bool:
-        """Also what is left of a confirmed plan whose run was killed."""
+        """Also what is left of a confirmed plan whose run was killed, or of one that was carried out meanwhile."""
         if confirmed == current.sha256:
             return True
         earlier = select(PruneRun.plan).where(
-            PruneRun.plan_sha256 == confirmed, PruneRun.status == RUN_FAILED
+            PruneRun.plan_sha256 == confirmed, PruneRun.status.in_((RUN_FAILED, RUN_COMPLETE))
         )
         with transaction(self.engine) as session:
             known = list(session.scalars(earlier))
