@@ -16,7 +16,7 @@ from leitstand.backups import entries, wal
 from leitstand.db.engine import transaction
 from leitstand.db.models import Backup
 from leitstand.db.models.base import new_id
-from leitstand.settings import Settings
+from leitstand.settings import Settings, get_settings
 from leitstand.storage.objects import ObjectStorage
 
 CLUSTER = "7312345678901234567"
@@ -124,3 +124,13 @@ def shelf(engine: Engine, settings: Settings) -> Iterator[Shelf]:
 def nights(shelf: Shelf, count: int, *, first: float = 0.1, **changes: Any) -> list[UUID]:
     """A proven backup a night for so many nights, newest first."""
     return [shelf.put(first + age, **changes) for age in range(count)]
+
+
+@pytest.fixture
+def stocked(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
+    """Eighteen nights, in the bucket that the services look into."""
+    monkeypatch.setenv("LEITSTAND_BUCKET_BACKUPS", shelf.bucket)
+    get_settings.cache_clear()
+    shelf.ids = nights(shelf, 18)
+    yield shelf
+    get_settings.cache_clear()

@@ -1,27 +1,15 @@
 """Backups as JSON: why each stays, keeping, verifying, and retention after a seen plan."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from leitstand.db.models import AuditEntry
-from leitstand.settings import get_settings
-from tests.backups import Shelf, nights, shelf
+from tests.backups import Shelf, shelf, stocked
 from tests.integration.api.conftest import Caller
 
-__all__ = ["shelf"]
-
-
-@pytest.fixture
-def stocked(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
-    """Eighteen nights, in the bucket that the API looks into."""
-    monkeypatch.setenv("LEITSTAND_BUCKET_BACKUPS", shelf.bucket)
-    get_settings.cache_clear()
-    shelf.ids = nights(shelf, 18)
-    yield shelf
-    get_settings.cache_clear()
+__all__ = ["shelf", "stocked"]
 
 
 def test_a_backup_says_what_it_brings_back_and_why_it_stays(call: Caller, stocked: Shelf) -> None:

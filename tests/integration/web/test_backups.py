@@ -1,6 +1,6 @@
 """The pages of the backups: what is there, why it stays, and what may be done by whom."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import select, text
@@ -8,20 +8,10 @@ from sqlalchemy.orm import Session
 
 from leitstand.db.models import AuditEntry
 from leitstand.settings import get_settings
-from tests.backups import Shelf, nights, shelf
+from tests.backups import Shelf, shelf, stocked
 from tests.people import Visitor
 
-__all__ = ["shelf"]
-
-
-@pytest.fixture
-def stocked(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
-    """Eighteen nights, in the bucket that the pages look into."""
-    monkeypatch.setenv("LEITSTAND_BUCKET_BACKUPS", shelf.bucket)
-    get_settings.cache_clear()
-    shelf.ids = nights(shelf, 18)
-    yield shelf
-    get_settings.cache_clear()
+__all__ = ["shelf", "stocked"]
 
 
 def test_every_backup_says_why_it_stays(visitor: Visitor, stocked: Shelf) -> None:
