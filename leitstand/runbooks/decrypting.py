@@ -21,6 +21,7 @@ from leitstand.db.models import Backup
 from leitstand.errors import Conflict, InvalidInput, LeitstandError, NotFound
 from leitstand.runbooks import scratch
 from leitstand.runbooks.evidence import Evidence, facts, rows
+from leitstand.runbooks.rehearsal import Rehearsal
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, ensure_backup, take_up
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
@@ -39,7 +40,7 @@ PLAN = (
 OWNER_ONLY = 0o600
 
 
-class DecryptDrill:
+class DecryptDrill(Rehearsal):
     """One drill. Its steps are called in order; each gives a table of what it found, never a value."""
 
     def __init__(self, work: TakenUp, backup: Backup) -> None:
@@ -197,18 +198,6 @@ class DecryptDrill:
         self.close()
         self.evidence.check("clean-up", not self.target.exists(), "nothing decrypted is left")
         return self.evidence.table(len(self.evidence.checks) - 1)
-
-    def verdict(self) -> "pd.DataFrame":
-        """Every check; kept for whoever archives the notebook."""
-        self.evidence.figures["ended_at"] = datetime.now(UTC).isoformat()
-        self.evidence.save()
-        self.work.release()
-        return self.evidence.table()
-
-    @property
-    def failures(self) -> list[str]:
-        """What failed, in words; empty when the secrets are proven to come back."""
-        return self.evidence.failures
 
     def close(self) -> None:
         """Forget the values; also when the kernel ends in the middle (a killed one's folder goes with the next drill)."""

@@ -17,6 +17,7 @@ from leitstand.db.models import Backup
 from leitstand.errors import InvalidInput, PreconditionFailed
 from leitstand.runbooks import scratch
 from leitstand.runbooks.evidence import Evidence, facts, rows
+from leitstand.runbooks.rehearsal import Rehearsal
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, chosen_backup, take_up
 from leitstand.storage.multipart import file_sha256
 from leitstand.storage.objects import ObjectStorage
@@ -33,7 +34,7 @@ STEPS = (
 )
 
 
-class ObjectsDrill:
+class ObjectsDrill(Rehearsal):
     """One drill. Its steps are called in order; each gives a table of what it found."""
 
     def __init__(self, work: TakenUp, backup: Backup, sample: int, seed: int) -> None:
@@ -211,18 +212,6 @@ class ObjectsDrill:
         self.close()
         self.evidence.check("clean-up", not self.target.exists(), "nothing is left")
         return self.evidence.table(len(self.evidence.checks) - 1)
-
-    def verdict(self) -> "pd.DataFrame":
-        """Every check; kept for whoever archives the notebook."""
-        self.evidence.figures["ended_at"] = datetime.now(UTC).isoformat()
-        self.evidence.save()
-        self.work.release()
-        return self.evidence.table()
-
-    @property
-    def failures(self) -> list[str]:
-        """What failed, in words; empty when the copies are proven."""
-        return self.evidence.failures
 
     def close(self) -> None:
         """Remove what was restored; also when the kernel ends in the middle."""

@@ -6,7 +6,7 @@ import json
 import random
 import shutil
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, make_url, text
@@ -23,6 +23,7 @@ from leitstand.db.models import Backup
 from leitstand.errors import Conflict, IntegrityFailed, NotFound
 from leitstand.runbooks import scratch
 from leitstand.runbooks.evidence import Evidence, facts, rows
+from leitstand.runbooks.rehearsal import Rehearsal
 from leitstand.runbooks.source_point import Point, bytes_behind, lost, measure, measure_on, rpo_seconds
 from leitstand.runbooks.taking_up import EVIDENCE, POINT, SANDBOX, TakenUp, chosen_backup, take_up
 from leitstand.storage.objects import ObjectStorage
@@ -42,7 +43,7 @@ PLAN = (
 )
 
 
-class RestoreDrill:
+class RestoreDrill(Rehearsal):
     """One drill. Its steps are called in order; each gives a table of what it found."""
 
     def __init__(self, work: TakenUp, backup: Backup, source: Point, sample: int) -> None:
@@ -312,18 +313,6 @@ class RestoreDrill:
         ]
         self.evidence.check("clean-up", not left, f"left: {', '.join(left) or 'nothing'}")
         return self.evidence.table(len(self.evidence.checks) - 1)
-
-    def verdict(self) -> "pd.DataFrame":
-        """Every check; kept for whoever archives the notebook."""
-        self.evidence.figures["ended_at"] = datetime.now(UTC).isoformat()
-        self.evidence.save()
-        self.work.release()
-        return self.evidence.table()
-
-    @property
-    def failures(self) -> list[str]:
-        """What failed, in words; empty when the restore is proven."""
-        return self.evidence.failures
 
     # --- inside ---
 
