@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from sqlalchemy import make_url
+
 from leitstand.insights.columnar import files
 from leitstand.insights.copy.facts import Fact, month_after
 from leitstand.insights.copy.snapshots import Snapshot
@@ -25,8 +27,11 @@ CHUNK = 1024 * 1024
 
 
 def folder_of(settings: Settings) -> Path:
-    """Where parts are written before they are uploaded; made when it is missing."""
-    folder = settings.data_dir / "insights" / "work"
+    """Where parts are written before they are uploaded; made when it is missing.
+
+    Each database has its own, as it has its own lock of copiers: who holds that lock sweeps nobody else's.
+    """
+    folder = settings.data_dir / "insights" / "work" / str(make_url(settings.database_url).database)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
 
@@ -42,8 +47,8 @@ def make_part(
 ) -> Part | None:
     """Write a month of a workspace's fact as the snapshot has it and upload it; None where it has no rows.
 
-    This machine's readers have it then. The key holds the content's hash: what is there already is never overwritten by something else. A row group of the
-    file is in memory at one time.
+    This machine's readers have it then. The key holds the content's hash: what is there already is never
+    overwritten by something else. A row group of the file is in memory at one time.
     """
     settings = storage.settings
     path = folder_of(settings) / f"{workspace_id}-{fact.name}-{month}.parquet"

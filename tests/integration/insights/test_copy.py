@@ -334,3 +334,15 @@ def test_a_planted_difference_is_found_by_day_and_raises_the_gauge(
     assert session.query(CheckRun).count() == 2
     days, *_ = ChecksCollector(engine).collect()
     assert [(it.labels["check"], it.value) for it in days.samples] == [("copy-equals-facts", 1)]
+
+
+def test_copiers_of_two_databases_on_one_machine_leave_each_others_work_alone(settings: Settings) -> None:
+    other = settings.model_copy(
+        update={"database_url_override": "postgresql+psycopg://leitstand@127.0.0.1/other"}
+    )
+    at_work = parts.folder_of(other) / "half.parquet"
+    at_work.write_bytes(b"half")
+    parts.sweep(parts.folder_of(settings))
+    assert at_work.exists()
+    parts.sweep(parts.folder_of(other))
+    assert not at_work.exists()
