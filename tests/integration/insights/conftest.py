@@ -1,4 +1,4 @@
-"""A companion whose events are sent and copied, for the tests of the columnar copy."""
+"""Companions whose events are sent and copied, for the tests of the copy and of the engines that read it."""
 
 from datetime import date
 from typing import Any
@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from leitstand.catalogue.companions import ensure_companion
-from leitstand.db.models import Workspace
+from leitstand.db.models import Companion, Item, Workspace
 from leitstand.events.ledger import record
 from leitstand.insights import opening
 from leitstand.insights.copy.copier import Copied, copy_facts
@@ -21,6 +21,19 @@ from tests.integration.insights.copies import Copy, Send, event, wait_for_older_
 @pytest.fixture
 def companion(session: Session, workspace: Workspace) -> UUID:
     made = ensure_companion(session, workspace_id=workspace.id, key="helper")
+    session.commit()
+    return made
+
+
+@pytest.fixture
+def companions(session: Session, workspace: Workspace) -> list[UUID]:
+    """Companions whose names sort by code point and by letter differently, an official one, and two with an end."""
+    made = [
+        ensure_companion(session, workspace_id=workspace.id, key=key) for key in ("zebra", "émile", "Zoe")
+    ]
+    for companion in made[:2]:
+        session.get_one(Companion, companion).end_steps = ["done"]
+    session.get_one(Item, made[0]).visibility = "official"
     session.commit()
     return made
 

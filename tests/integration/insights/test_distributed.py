@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from leitstand.catalogue.companions import ensure_companion
 from leitstand.db.ids import derived_uuid7
-from leitstand.db.models import Companion, FactPart, Item, RunFact, Workspace
+from leitstand.db.models import FactPart, Item, RunFact, Workspace
 from leitstand.errors import InvalidInput, Unavailable
 from leitstand.events.ledger import IncomingEvent, record
 from leitstand.identity.workspaces import ensure_workspace
@@ -96,23 +96,6 @@ def some_events(companions: list[UUID], seed: int, count: int = 400, days: int =
             )
         )
     return found
-
-
-@pytest.fixture
-def companions(session: Session, workspace: Workspace) -> list[UUID]:
-    made = [
-        ensure_companion(session, workspace_id=workspace.id, key=key) for key in ("zebra", "émile", "Zoe")
-    ]
-    for companion in made[:2]:
-        session.get_one(Companion, companion).end_steps = ["done"]
-    session.get_one(Item, made[0]).visibility = "official"
-    session.commit()
-    return made
-
-
-@pytest.fixture(autouse=True)
-def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "_failed", {})
 
 
 def send(session: Session, workspace_id: UUID, events: list[IncomingEvent]) -> None:

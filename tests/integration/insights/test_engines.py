@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from leitstand.catalogue.companions import ensure_companion
 from leitstand.db.ids import derived_uuid7
-from leitstand.db.models import Companion, Item, Workspace
+from leitstand.db.models import Workspace
 from leitstand.events.ledger import IncomingEvent, record
 from leitstand.insights.copy.copier import Copied, copy_facts
 from leitstand.insights.scope import Scope
@@ -40,18 +39,6 @@ ZONES = [
 
 
 Copy = Callable[..., list[Copied]]
-
-
-@pytest.fixture
-def companions(session: Session, workspace: Workspace) -> list[UUID]:
-    made = [
-        ensure_companion(session, workspace_id=workspace.id, key=key) for key in ("zebra", "émile", "Zoe")
-    ]
-    for companion in made[:2]:
-        session.get_one(Companion, companion).end_steps = ["done"]
-    session.get_one(Item, made[0]).visibility = "official"
-    session.commit()
-    return made
 
 
 @pytest.fixture
