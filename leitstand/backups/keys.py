@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -109,6 +109,11 @@ def identities_in(path: Path) -> list[Any]:
         return [x25519.Identity.from_str(line) for line in _listed(path)]
     except (IdentityError, UnicodeDecodeError) as error:
         raise PreconditionFailed(f"{path} holds something that is no age key.") from error
+
+
+def is_recipient(own: Iterable[Any], recipients: Iterable[str]) -> bool:
+    """Whether one of these identities opens what was encrypted to the recipients."""
+    return not {str(identity.to_public()) for identity in own}.isdisjoint(recipients)
 
 
 def offline_recipients(settings: Settings, recipients: tuple[str, ...]) -> tuple[str, ...]:

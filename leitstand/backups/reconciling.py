@@ -98,7 +98,7 @@ class _Reconciling:
         told = entries.buried(self.storage, self.bucket, self.kind, backup.id)
         backup.status, backup.reason = REMOVED, str(told.get("reason", ""))
         backup.removed_at = datetime.fromisoformat(told["removed_at"])
-        self.storage.delete(self.bucket, f"{entries.CATALOGUE}{self.kind}/{backup.id}.json")
+        entries.take_away(self.storage, self.bucket, backup)
         self.done.removed += 1
 
     def _ended(self, backup: Backup) -> None:

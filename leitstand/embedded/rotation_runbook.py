@@ -9,6 +9,7 @@ from leitstand.embedded import rotation, rotation_journal, rotation_proof, rotat
 from leitstand.embedded.credentials import NAMES
 from leitstand.embedded.environment import Environment, locate
 from leitstand.errors import PreconditionFailed
+from leitstand.runbooks.ending import Evidenced
 from leitstand.runbooks.evidence import Evidence, facts, rows
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, take_up
 
@@ -54,7 +55,7 @@ LEFT = (
 )
 
 
-class RotateEverything:
+class RotateEverything(Evidenced):
     """One run. Its steps are called in order; each gives a table, never a value."""
 
     def __init__(
@@ -231,14 +232,7 @@ class RotateEverything:
     def sign_off(self) -> "pd.DataFrame":
         """Every check; gives back the lock."""
         self.evidence.figures |= {"for_real": self.for_real, "ended_at": datetime.now(UTC).isoformat()}
-        self.evidence.save()
-        self.work.release()
-        return self.evidence.table()
-
-    @property
-    def failures(self) -> list[str]:
-        """What failed, in words."""
-        return self.evidence.failures
+        return self.end()
 
     def _plan(self) -> rotation.Plan:
         if self.plan_now is None:

@@ -20,8 +20,8 @@ from leitstand.db.engine import transaction
 from leitstand.db.models import Backup
 from leitstand.errors import Conflict, InvalidInput, LeitstandError, NotFound
 from leitstand.runbooks import scratch
+from leitstand.runbooks.ending import Rehearsal
 from leitstand.runbooks.evidence import Evidence, facts, rows
-from leitstand.runbooks.rehearsal import Rehearsal
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, ensure_backup, take_up
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
@@ -92,10 +92,10 @@ class DecryptDrill(Rehearsal):
         self.evidence.check("the bucket holds it", not missing, f"{len(missing)} parts missing")
         copy = secret_copies.copy_of(self.settings, str(self.backup.id))
         self.evidence.check("the second place holds it", copy is not None, copy.parent if copy else "no copy")
-        own = {str(one.to_public()) for one in secret_opening.identities(self.settings, self.key_file)}
+        own = secret_opening.identities(self.settings, self.key_file)
         recipients = tuple(manifest["recipients"])
         self.evidence.check(
-            "the key is a recipient", bool(own & set(recipients)), f"{len(recipients)} recipients"
+            "the key is a recipient", keys.is_recipient(own, recipients), f"{len(recipients)} recipients"
         )
         away = keys.offline_recipients(self.settings, recipients)
         self.evidence.check("one recipient is offline", bool(away), f"{len(away)} of {len(recipients)}")

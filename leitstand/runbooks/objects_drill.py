@@ -16,8 +16,8 @@ from leitstand.backups.places import COPIED, copies_for
 from leitstand.db.models import Backup
 from leitstand.errors import InvalidInput, PreconditionFailed
 from leitstand.runbooks import scratch
+from leitstand.runbooks.ending import Rehearsal
 from leitstand.runbooks.evidence import Evidence, facts, rows
-from leitstand.runbooks.rehearsal import Rehearsal
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, chosen_backup, take_up
 from leitstand.storage.multipart import file_sha256
 from leitstand.storage.objects import ObjectStorage
@@ -91,8 +91,7 @@ class ObjectsDrill(Rehearsal):
     def preconditions(self) -> "pd.DataFrame":
         """A key that opens the inventory, and an inventory that is what the manifest says."""
         first, manifest = len(self.evidence.checks), self.backup.manifest
-        own = {str(identity.to_public()) for identity in keys.identities(self.settings)}
-        opens = bool(own & set(manifest["recipients"]))
+        opens = keys.is_recipient(keys.identities(self.settings), manifest["recipients"])
         self.evidence.check(
             "a key of this machine opens it", opens, f"{len(manifest['recipients'])} recipients"
         )

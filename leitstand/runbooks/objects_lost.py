@@ -9,6 +9,7 @@ from leitstand.backups.object_history import inventory_at, listed_until
 from leitstand.backups.object_restore import Plan, Selection, execute_restore, plan_restore
 from leitstand.backups.places import copied_place, copies_for
 from leitstand.errors import InvalidInput, NotFound, PreconditionFailed
+from leitstand.runbooks.ending import Evidenced
 from leitstand.runbooks.evidence import Evidence, facts, rows
 from leitstand.runbooks.point_in_time import instant_of
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, ensure_backup, take_up
@@ -21,7 +22,7 @@ SHOWN = 40
 LOOKED_BACK = timedelta(days=7)
 
 
-class ObjectsRestore:
+class ObjectsRestore(Evidenced):
     """One restore. A dry run writes nothing; a real one needs the dry run's hash and the target's name typed."""
 
     def __init__(
@@ -118,8 +119,7 @@ class ObjectsRestore:
         self.evidence.check(
             "an inventory covers the instant", True, f"backup {manifest['id']}, {age / 60:.0f} min before it"
         )
-        own = {str(identity.to_public()) for identity in keys.identities(self.settings)}
-        opens = bool(own & set(manifest["recipients"]))
+        opens = keys.is_recipient(keys.identities(self.settings), manifest["recipients"])
         self.evidence.check(
             "a key of this machine opens it", opens, f"{len(manifest['recipients'])} recipients"
         )
@@ -213,14 +213,7 @@ class ObjectsRestore:
 
     def finish(self) -> "pd.DataFrame":
         """Every check; gives back the lock."""
-        self.evidence.save()
-        self.work.release()
-        return self.evidence.table()
-
-    @property
-    def failures(self) -> list[str]:
-        """What failed, in words."""
-        return self.evidence.failures
+        return self.end()
 
     # --- inside ---
 

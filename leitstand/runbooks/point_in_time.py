@@ -12,6 +12,7 @@ from leitstand.backups import fingerprint
 from leitstand.backups.restore import choose, refuse_occupied, restore_postgres
 from leitstand.errors import InvalidInput
 from leitstand.runbooks import scratch
+from leitstand.runbooks.ending import Evidenced
 from leitstand.runbooks.evidence import Evidence, facts
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, ensure_backup, take_up
 from leitstand.storage.objects import ObjectStorage
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class PointInTimeRestore:
+class PointInTimeRestore(Evidenced):
     """One restore. The live database is never written to; the folder given is filled, never emptied."""
 
     def __init__(self, work: TakenUp, target: Path, to_time: datetime | None, backup_id: str) -> None:
@@ -116,16 +117,10 @@ class PointInTimeRestore:
             }
         )
 
-    @property
-    def failures(self) -> list[str]:
-        """What failed, in words."""
-        return self.evidence.failures
-
     def finish(self) -> "pd.DataFrame":
         """Every check; gives back the lock."""
         self.close()
-        self.work.release()
-        return self.evidence.table()
+        return self.end()
 
     def close(self) -> None:
         """Stop the server; a trial's data goes, a target that was given stays."""

@@ -22,8 +22,8 @@ from leitstand.db.engine import transaction
 from leitstand.db.models import Backup
 from leitstand.errors import Conflict, IntegrityFailed, NotFound
 from leitstand.runbooks import scratch
+from leitstand.runbooks.ending import Rehearsal
 from leitstand.runbooks.evidence import Evidence, facts, rows
-from leitstand.runbooks.rehearsal import Rehearsal
 from leitstand.runbooks.source_point import Point, bytes_behind, lost, measure, measure_on, rpo_seconds
 from leitstand.runbooks.taking_up import EVIDENCE, POINT, SANDBOX, TakenUp, chosen_backup, take_up
 from leitstand.storage.objects import ObjectStorage
@@ -110,10 +110,9 @@ class RestoreDrill(Rehearsal):
         self.evidence.check(
             "every part is stored", not missing, f"{len(manifest['parts'])} parts, {len(missing)} missing"
         )
-        own = {str(identity.to_public()) for identity in keys.identities(self.settings)}
         self.evidence.check(
             "a key of this machine opens it",
-            bool(own & set(manifest["recipients"])),
+            keys.is_recipient(keys.identities(self.settings), manifest["recipients"]),
             f"{len(manifest['recipients'])} recipients",
         )
         gap = missing_log(self.storage, bucket, manifest)

@@ -1,7 +1,5 @@
 """What the flows around backups do, without a Prefect server."""
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import Engine
 
@@ -9,19 +7,9 @@ from flows import backup, storage
 from leitstand.backups.operations import run_backup
 from leitstand.errors import IntegrityFailed
 from leitstand.settings import get_settings
-from tests.backups import Shelf, nights, shelf
+from tests.backups import Shelf, shelf, stocked
 
-__all__ = ["shelf"]
-
-
-@pytest.fixture
-def stocked(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
-    """Eighteen nights, in the bucket that the flows work on."""
-    monkeypatch.setenv("LEITSTAND_BUCKET_BACKUPS", shelf.bucket)
-    get_settings.cache_clear()
-    shelf.ids = nights(shelf, 18)
-    yield shelf
-    get_settings.cache_clear()
+__all__ = ["shelf", "stocked"]
 
 
 def test_retention_runs_unattended(stocked: Shelf) -> None:
