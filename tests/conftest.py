@@ -6,6 +6,20 @@ in a database of its own cloned from the template (`database`).
 """
 
 import os
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
 
 os.environ.setdefault("LEITSTAND_ENVIRONMENT", "test")
 pytest_plugins = ["tests.services", "tests.stack"]
+
+SLOW_SECONDS, OTHER_SECONDS = 15.0, 0.5
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: one that begins last keeps a single worker busy when all else has ended."""
+    expected: defaultdict[Path, float] = defaultdict(float)
+    for item in items:
+        expected[item.path] += SLOW_SECONDS if item.get_closest_marker("slow") else OTHER_SECONDS
+    items.sort(key=lambda item: (-expected[item.path], item.path))
