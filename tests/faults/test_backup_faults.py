@@ -9,10 +9,10 @@ import psycopg
 import pytest
 
 from leitstand.backups import postgres, wal
+from leitstand.backups.archived_log import missing_log
 from leitstand.backups.catalogue import last_proven, list_backups
 from leitstand.backups.operations import run_backup, verify_backup
 from leitstand.backups.server_commands import archive_command
-from leitstand.backups.verification import missing_log
 from leitstand.db.engine import transaction
 from leitstand.db.exclusive import LOCK_CLASS, exclusive
 from leitstand.db.models import Backup
