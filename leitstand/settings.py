@@ -187,6 +187,11 @@ class Settings(BaseSettings):
         description="age public keys that backups are encrypted to, separated by spaces; empty: those in <data_dir>/keys.",
     )
 
+    backup_engine: Literal["postgres-tools"] = Field(
+        "postgres-tools",
+        description="What backs PostgreSQL up and archives its log: PostgreSQL's own tools.",
+    )
+
     secrets_copy_dir: str = Field(
         "",
         description="Folder for a second, encrypted copy of the secrets' backups, best on another machine's disk; empty: <data_dir>/secret-copies.",

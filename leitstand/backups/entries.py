@@ -43,13 +43,15 @@ def is_ours(location: str, kind: str, backup_id: object, bucket: str) -> bool:
 
 def document(backup: Backup) -> Document:
     """A backup as its entry beside the backups has it: its manifest, and the row's own values over it."""
+    # A row whose parent the database does not know has none; the manifest does.
+    parent = backup.parent_id or backup.manifest.get("parent_id")
     return {
         **backup.manifest,
         "id": str(backup.id),
         "kind": backup.kind,
         "engine": backup.engine,
         "status": backup.status,
-        "parent_id": str(backup.parent_id) if backup.parent_id else None,
+        "parent_id": str(parent) if parent else None,
         "started_at": _iso(backup.started_at),
         "finished_at": _iso(backup.finished_at),
         "location": backup.location,

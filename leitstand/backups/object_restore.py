@@ -22,7 +22,7 @@ from leitstand.backups.inventory import DATA, Entry, data_key, write_copy
 from leitstand.backups.object_history import State, Wanted, state_at
 from leitstand.backups.object_targets import BucketTarget, FolderTarget, Target, target_of
 from leitstand.backups.places import Copies, copied_place
-from leitstand.backups.restore import check_space
+from leitstand.backups.restore import check_free
 from leitstand.backups.work import Progress, Reporter
 from leitstand.errors import Conflict, IntegrityFailed, InvalidInput, NotFound
 from leitstand.settings import Settings
@@ -227,13 +227,9 @@ def execute_restore(
 
 def _refuse_full_disk(settings: Settings, plan: Plan) -> None:
     todo = plan.of(WRITE, REPLACE)
-    check_space(settings.data_dir, _needs(max((item.wanted.bytes for item in todo), default=0)))
+    check_free(settings.data_dir, max((item.wanted.bytes for item in todo), default=0))
     if isinstance(plan.target, FolderTarget):
-        check_space(plan.target.folder, _needs(plan.bytes))
-
-
-def _needs(size: int) -> dict[str, Any]:
-    return {"content": {"bytes": size}}
+        check_free(plan.target.folder, plan.bytes)
 
 
 @contextmanager

@@ -18,10 +18,11 @@ from sqlalchemy.orm import Session
 from leitstand.backups import entries, pins, wal
 from leitstand.backups.catalogue import COMPLETE, KINDS, MISSING, REMOVING, RUNNING
 from leitstand.backups.caution import Caution, cautions
+from leitstand.backups.engines.interface import LogRemoval
+from leitstand.backups.engines.registry import engine_of, engine_of_archive
 from leitstand.backups.places import copies_of
 from leitstand.backups.reconciling import reconcile
 from leitstand.backups.removing import Removal, locked_words, remove_backup
-from leitstand.backups.removing_log import LogRemoval, remove_log
 from leitstand.backups.retention import Entry, LogNeed, Plan, plan
 from leitstand.backups.work import Progress
 from leitstand.db.engine import transaction
@@ -38,6 +39,7 @@ LOCK = "prune"
 RUN_COMPLETE, RUN_FAILED, RUN_REFUSED = "complete", "failed", "refused"
 MOST_SKEW_SECONDS = 300.0
 TIMELINE_DIGITS = 8
+POSTGRES = "postgres"
 
 log = get_logger("backups")
 
@@ -137,7 +139,7 @@ def entry_of(backup: Backup, bucket: str, used: Iterable[str] = ()) -> Entry:
         kept=backup.kept,
         pinned=str(backup.id) in used,
         ours=backup.status == RUNNING or entries.is_ours(backup.location, backup.kind, backup.id, bucket),
-        archive=str(manifest.get("system_identifier", "")),
+        archive=str(manifest.get("archive") or manifest.get("system_identifier", "")),
         first_position=str(manifest.get("start_segment", ""))[TIMELINE_DIGITS:],
         last_position=wal.segment_of(wal.lsn_number(stop), 0, size)[TIMELINE_DIGITS:] if stop else "",
     )
@@ -266,6 +268,7 @@ class _Run:
                 kind=kind,
                 reason=reason,
                 copies=self.copies,
+                outside=self._remove_outside,
             )
         except Locked as error:
             removal = Removal(backup_id, left=locked_words(error.until))
@@ -275,6 +278,10 @@ class _Run:
         else:
             self.result.removed.append(backup_id)
             self.result.bytes += removal.bytes
+
+    def _remove_outside(self, backup: Backup) -> int:
+        manifest = {**backup.manifest, "id": str(backup.id), "engine": backup.engine}
+        return engine_of(manifest).remove(self.settings, manifest) if backup.kind == POSTGRES else 0
 
     def _log_needs(self) -> tuple[LogNeed, ...]:
         """Planned anew from what is there now: whatever was to go and did not keeps its log."""
@@ -290,12 +297,8 @@ class _Run:
 
     def _remove_log(self, need: LogNeed) -> None:
         size = self._segment_bytes(need.archive)
-        done = remove_log(
-            self.storage,
-            self.bucket,
-            need,
-            segment_bytes=size,
-            check=lambda: check_held(self.lock, LOCK),
+        done = engine_of_archive(need.archive).remove_log(
+            self.settings, need, segment_bytes=size, check=lambda: check_held(self.lock, LOCK)
         )
         self.say(f"log of cluster {need.archive}: {done.removed} files removed, {done.left} left")
         self.result.logs.append(done)
@@ -304,7 +307,7 @@ class _Run:
     def _segment_bytes(self, archive: str) -> int:
         newest = (
             select(Backup.manifest["segment_bytes"].as_integer())
-            .where(Backup.manifest["system_identifier"].as_string() == archive)
+            .where(Backup.manifest["system_identifier"].as_string() == archive.rpartition(":")[2])
             .order_by(Backup.started_at.desc())
         )
         with transaction(self.engine) as session:

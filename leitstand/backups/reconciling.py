@@ -178,6 +178,8 @@ def fill(backup: Backup, manifest: dict[str, Any], sha256: str) -> None:
     backup.status, backup.error = COMPLETE, ""
     backup.finished_at = datetime.fromisoformat(manifest["finished_at"])
     backup.manifest, backup.sha256, backup.bytes = manifest, sha256, int(manifest["stored_bytes"])
+    if not manifest.get("parent_id"):
+        backup.parent_id = None  # an increment was wanted, and a full one was taken
     backup.postgres_version = str(manifest.get("postgres_version", ""))
     backup.schema_revision = str(manifest.get("schema_revision", ""))
 

@@ -5,6 +5,7 @@ does not exist; then the rest; then the entry is replaced by one that says what 
 may be done again, so the next run of retention finishes what a killed one began.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -58,11 +59,13 @@ def remove_backup(
     kind: str,
     reason: str,
     copies: Copies | None = None,
+    outside: Callable[[Backup], int] | None = None,
 ) -> Removal:
     """Remove a backup, or go on with its removal.
 
     Args:
         copies: the second store, which has an entry and the inventory of every copy of objects; None: there is none.
+        outside: removes what the engine that took it keeps outside of its prefix, and gives the bytes; may be repeated.
 
     Raises:
         Unavailable, PreconditionFailed, NotFound: as the store says; the next call goes on.
@@ -79,7 +82,7 @@ def remove_backup(
         return Removal(name, left="a restore uses it", in_use=True)
     with transaction(engine) as session:
         backup = session.get_one(Backup, UUID(name))
-    freed = _delete_objects(storage, backup)
+    freed = _delete_objects(storage, backup, outside)
     if copies and copies.elsewhere and kind == OBJECTS:
         freed += _delete_elsewhere(copies, backup)
     entries.bury(storage, bucket, backup, datetime.now(UTC))
@@ -148,10 +151,12 @@ def _give_back(engine: Engine, storage: ObjectStorage, bucket: str, backup_id: s
     return True
 
 
-def _delete_objects(storage: ObjectStorage, backup: Backup) -> int:
+def _delete_objects(storage: ObjectStorage, backup: Backup, outside: Callable[[Backup], int] | None) -> int:
     """The manifest first, every version of it; then the rest. Gives the bytes."""
     bucket, prefix = entries.place_of(backup)
-    return sum(_delete(storage, bucket, beginning) for beginning in (f"{prefix}{MANIFEST}", prefix))
+    freed = _delete(storage, bucket, f"{prefix}{MANIFEST}")
+    freed += outside(backup) if outside else 0
+    return freed + _delete(storage, bucket, prefix)
 
 
 def _delete_elsewhere(copies: Copies, backup: Backup) -> int:

@@ -1,11 +1,10 @@
 """Removes the archived log that nothing needs any more: oldest first, so that a kill leaves no hole behind it."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import PurePosixPath
 
 from leitstand.backups import wal
+from leitstand.backups.engines.interface import LogRemoval
 from leitstand.backups.removing import locked_words
 from leitstand.backups.retention import LogNeed
 from leitstand.storage.objects import ObjectStorage
@@ -15,33 +14,6 @@ from leitstand.telemetry.logs import get_logger
 CHECKED_EVERY = 100
 
 log = get_logger("backups")
-
-
-@dataclass
-class LogRemoval:
-    """What became of the log of one cluster.
-
-    Args:
-        archive: its system identifier.
-        removed, bytes: files, and what was freed.
-        locked, why: files that the store keeps, and until when, in words.
-        left: files that are still there.
-        gap: the first segment that is missing in what stays; empty when none is.
-        archived_at: when the newest was archived.
-    """
-
-    archive: str
-    removed: int = 0
-    bytes: int = 0
-    locked: int = 0
-    why: str = ""
-    left: int = 0
-    gap: str = ""
-    archived_at: datetime | None = None
-
-    def to_dict(self) -> dict[str, object]:
-        """JSON values."""
-        return {**asdict(self), "archived_at": self.archived_at.isoformat() if self.archived_at else None}
 
 
 def remove_log(

@@ -8,15 +8,16 @@ import shlex
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from leitstand.backups import keys, wal
+from leitstand.backups import wal
+from leitstand.backups.archived_log import segments_since
+from leitstand.backups.engines.chain import chain_of
+from leitstand.backups.engines.interface import Chain
+from leitstand.backups.engines.registry import engine_of
 from leitstand.backups.entries import usable_entries
 from leitstand.backups.pins import in_use
-from leitstand.backups.server_commands import restore_command
-from leitstand.backups.unpacking import unpack
-from leitstand.backups.verification import pg_verifybackup
 from leitstand.backups.work import Progress
 from leitstand.db.cluster import give_away
 from leitstand.errors import InvalidInput, NotFound, PreconditionFailed
@@ -55,22 +56,30 @@ class Restored:
 
 
 def choose(
-    storage: ObjectStorage, bucket: str, *, to_time: datetime | None = None, backup_id: str = ""
+    storage: ObjectStorage,
+    bucket: str,
+    *,
+    to_time: datetime | None = None,
+    backup_id: str = "",
+    kind: str = "postgres",
 ) -> dict[str, Any]:
     """The manifest of the backup to restore: the newest that was complete at `to_time`, or the one asked for.
+
+    Args:
+        kind: postgres or dump.
 
     Raises:
         NotFound: there is none.
     """
-    entries = usable_entries(storage, bucket, "postgres")
+    entries = usable_entries(storage, bucket, kind)
     if backup_id:
         entries = [entry for entry in entries if str(entry["id"]).startswith(backup_id.lower())]
     if to_time:
         entries = [entry for entry in entries if datetime.fromisoformat(entry["finished_at"]) <= to_time]
     if not entries:
         raise NotFound(
-            "No backup of PostgreSQL fits.",
-            hint="`leitstand backup list` shows them; `leitstand backup run postgres` takes one.",
+            f"No backup of the kind {kind} fits.",
+            hint=f"`leitstand backup list` shows them; `leitstand backup run {kind}` takes one.",
         )
     return entries[0]
 
@@ -91,7 +100,7 @@ def restore_postgres(
         PreconditionFailed: `target` is not empty, the disk is too small, no key opens the backup, or the log up to
             `to_time` is gone.
         InvalidInput: `to_time` lies in the future.
-        IntegrityFailed: the backup is not what was stored.
+        IntegrityFailed: the backup, or what it is an increment of, is not what was stored; the message says which.
     """
     say = progress or (lambda _: None)
     if to_time and to_time > datetime.now(UTC):
@@ -99,13 +108,15 @@ def restore_postgres(
             "The instant to restore to lies in the future.", hint="Give one that has been, with its offset."
         )
     refuse_occupied(target)
-    check_space(target, manifest)
+    storage = ObjectStorage(settings)
+    chain = chain_of(storage, settings.bucket_backups, manifest)
+    check_space(target, chain)
     if to_time:
-        refuse_removed_log(ObjectStorage(settings), settings.bucket_backups, manifest, to_time)
+        refuse_removed_log(storage, manifest, to_time)
     making, access = target.with_name(f"{target.name}.restoring"), target.with_name(f"{target.name}.access")
     try:
-        _prepare(settings, manifest, making, say)
-        _configure(making, restore_command(settings, access), access, to_time)
+        _prepare(settings, chain, making, say)
+        _configure(making, engine_of(manifest).restore_command(settings, access), access, to_time)
         if target.exists():
             target.rmdir()
         making.rename(target)
@@ -117,54 +128,32 @@ def restore_postgres(
     return Restored(target, access, manifest, to_time)
 
 
-def refuse_removed_log(
-    storage: ObjectStorage, bucket: str, manifest: dict[str, Any], to_time: datetime
-) -> None:
+def refuse_removed_log(storage: ObjectStorage, manifest: dict[str, Any], to_time: datetime) -> None:
     """Say at once what recovery would say after an hour: older backups keep their own log only.
 
     Raises:
         PreconditionFailed: the archived log since the backup has a hole before `to_time`.
     """
-    start, size = str(manifest["start_segment"]), int(manifest["segment_bytes"])
-    expected, reached = start, datetime.fromisoformat(manifest["finished_at"])
-    for info in storage.list(bucket, f"{wal.prefix(manifest['system_identifier'])}{start[:8]}/"):
-        name = PurePosixPath(info.key).name.removesuffix(wal.SUFFIX)
-        if not wal.SEGMENT.fullmatch(name) or name < start:
-            continue
-        if name != expected:
+    size = int(manifest["segment_bytes"])
+    expected, reached = str(manifest["start_segment"]), datetime.fromisoformat(manifest["finished_at"])
+    for one in segments_since(storage, manifest):
+        if one.name != expected:
             if to_time <= reached:
                 return
             raise PreconditionFailed(
                 f"{to_time:%Y-%m-%d %H:%M:%S %Z} can't be reached: the archived log lacks {expected}.",
                 hint=f"Without --to-time, --to-backup {manifest['id']} restores the state of {manifest['finished_at']}.",
             )
-        expected, reached = wal.next_segment(name, size), max(reached, info.modified)
+        expected, reached = wal.next_segment(one.name, size), max(reached, one.modified)
 
 
-def _prepare(settings: Settings, manifest: dict[str, Any], making: Path, say: Progress) -> None:
-    """Everything that is in the backup, in a new folder, compared with PostgreSQL's own manifest."""
+def _prepare(settings: Settings, chain: Chain, making: Path, say: Progress) -> None:
+    """Everything that is in the backup, in a new folder, every file checked."""
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(parents=True, mode=0o700)
     storage, bucket = ObjectStorage(settings), settings.bucket_backups
-    seen = _every(manifest["content"]["bytes"], say)
-    with in_use(storage, bucket, "postgres", str(manifest["id"]), say=say, afterwards=True):
-        unpack(storage, bucket, manifest, making, keys.identities(settings), seen=seen)
-    say("checking every file (pg_verifybackup)")
-    pg_verifybackup(making)
-
-
-def _every(total: int, say: Progress) -> Any:
-    """Tell each tenth."""
-    told = 0
-
-    def seen(count: int) -> None:
-        nonlocal told
-        tenth = count * 10 // max(total, 1)
-        if tenth > told:
-            told = tenth
-            say(f"{count / 1e6:.0f} of {total / 1e6:.0f} MB unpacked")
-
-    return seen
+    with in_use(storage, bucket, "postgres", str(chain[-1]["id"]), say=say, afterwards=True):
+        engine_of(chain[-1]).unpack(settings, chain, making, say)
 
 
 def refuse_occupied(target: Path) -> None:
@@ -199,15 +188,23 @@ def move_aside(target: Path) -> Path:
     return target.rename(aside)
 
 
-def check_space(target: Path, manifest: dict[str, Any]) -> dict[str, int]:
+def check_space(target: Path, chain: Chain) -> dict[str, int]:
     """Compare free and needed bytes; gives both.
+
+    Args:
+        chain: the backup with all that it is an increment of, as `chain_of` gives it.
 
     Raises:
         PreconditionFailed: the disk is too small.
     """
+    return check_free(target, engine_of(chain[-1]).needed_bytes(chain))
+
+
+def check_free(target: Path, content_bytes: int) -> dict[str, int]:
+    """The same for so many bytes of content."""
     existing = next(folder for folder in [target, *target.resolve().parents] if folder.exists())
     free = shutil.disk_usage(existing).free
-    needed = int(manifest["content"]["bytes"] * SPARE) + RESERVE_BYTES
+    needed = int(content_bytes * SPARE) + RESERVE_BYTES
     if free < needed:
         raise PreconditionFailed(
             f"The restore needs {needed / 1e9:.1f} GB and {existing} has {free / 1e9:.1f} GB.",

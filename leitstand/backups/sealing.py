@@ -29,9 +29,15 @@ class Content:
 class Measured(io.RawIOBase):
     """Passes a stream on, and knows its size, its hash and the error that ended it."""
 
-    def __init__(self, source: IO[bytes], *, seen: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self,
+        source: IO[bytes],
+        *,
+        seen: Callable[[int], None] | None = None,
+        passed: Callable[[bytes], None] | None = None,
+    ) -> None:
         super().__init__()
-        self._source, self._seen = source, seen
+        self._source, self._seen, self._passed = source, seen, passed
         self._hash = hashlib.sha256()
         self.bytes = 0
         self.error: BaseException | None = None
@@ -43,6 +49,8 @@ class Measured(io.RawIOBase):
         view = memoryview(buffer).cast("B")
         try:
             data = self._source.read(len(view))
+            if self._passed:
+                self._passed(data)
         except BaseException as error:
             self.error = error
             raise
@@ -60,12 +68,18 @@ class Measured(io.RawIOBase):
 
 
 def seal_stream(
-    source: IO[bytes], sink: Any, recipients: list[Any], *, seen: Callable[[int], None] | None = None
+    source: IO[bytes],
+    sink: Any,
+    recipients: list[Any],
+    *,
+    seen: Callable[[int], None] | None = None,
+    passed: Callable[[bytes], None] | None = None,
 ) -> Content:
     """Compress and encrypt `source` into `sink` (an object with `write`, `flush` and `error`) in bounded memory.
 
     Args:
         seen: told the number of bytes read so far.
+        passed: given each piece as it was read.
 
     Raises:
         whatever reading or writing raised: pyrage would make another error of it, or none.
@@ -73,7 +87,7 @@ def seal_stream(
     import pyrage
     import zstandard
 
-    plain = Measured(source, seen=seen)
+    plain = Measured(source, seen=seen, passed=passed)
     compressed = zstandard.ZstdCompressor(level=LEVEL).stream_reader(cast(IO[bytes], plain), read_size=CHUNK)
     try:
         pyrage.encrypt_io(compressed, sink, recipients)

@@ -5,35 +5,33 @@ It proves less than a drill, which starts what was restored: only a drill sets `
 
 import hashlib
 import shutil
-import subprocess
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine
 
-from leitstand.backups import keys, secret_files, wal
+from leitstand.backups import dumps, keys, secret_files
+from leitstand.backups.archived_log import missing_log
 from leitstand.backups.catalogue import COMPLETE, get_backup
-from leitstand.backups.entries import place_of, store
+from leitstand.backups.engines.chain import chain_of
+from leitstand.backups.engines.registry import engine_of
+from leitstand.backups.entries import document, place_of, store
 from leitstand.backups.inventory import open_copy, read_inventory
 from leitstand.backups.parts import Part, PartsReader
 from leitstand.backups.pins import in_use
 from leitstand.backups.places import copies_for
 from leitstand.backups.pruning import log_stays_since
 from leitstand.backups.sealing import unseal
-from leitstand.backups.unpacking import unpack
 from leitstand.backups.work import Progress
-from leitstand.db.cluster import bin_dir
 from leitstand.db.engine import transaction
 from leitstand.db.models import Backup
 from leitstand.errors import Conflict, IntegrityFailed, LeitstandError, NotFound
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 
-OUTPUT_SHOWN = 400
 SECRETS_LIMIT = 64 * 1024 * 1024
 Finding = dict[str, Any]
 
@@ -84,62 +82,26 @@ def _record(
 def _postgres(
     storage: ObjectStorage, settings: Settings, backup: Backup, progress: Progress, with_log: bool
 ) -> list[Finding]:
-    """Unpack it beside the data and have pg_verifybackup compare every file with PostgreSQL's own manifest."""
+    """Everything that a restore would unpack, increments included, as the engine itself checks it; then the log."""
     bucket, _ = place_of(backup)
+    manifest = document(backup)
+    chain = chain_of(storage, bucket, manifest)
     target = settings.data_dir / "scratch" / f"verify-{backup.id}"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True, mode=0o700)
     try:
-        progress("unpacking")
-        unpack(storage, bucket, backup.manifest, target, keys.identities(settings))
-        progress("comparing every file with PostgreSQL's manifest")
-        said = pg_verifybackup(target)
+        found = engine_of(manifest).check(settings, chain, target, progress)
     finally:
         shutil.rmtree(target, ignore_errors=True)
-    gap = missing_log(storage, bucket, backup.manifest, own_only=not with_log)
+    gap = missing_log(storage, bucket, manifest, own_only=not with_log)
     if gap:
         raise IntegrityFailed(f"The archived log lacks {gap}: nothing after it can be restored.")
+    builds_on = [_finding("builds on", ", ".join(str(one["id"]) for one in chain[:-1]))] if chain[1:] else []
     return [
-        _finding("parts", len(backup.manifest["parts"])),
-        _finding("content bytes", backup.manifest["content"]["bytes"]),
-        _finding("pg_verifybackup", said),
+        *builds_on,
+        *(_finding(name, value) for name, value in found.items()),
         _finding("archived log", "without a gap"),
     ]
-
-
-def pg_verifybackup(folder: Path) -> str:
-    """PostgreSQL's own check of an unpacked base backup, its log included.
-
-    Raises:
-        IntegrityFailed: it found something wrong.
-    """
-    done = subprocess.run(
-        [str(bin_dir() / "pg_verifybackup"), str(folder)], capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise IntegrityFailed(f"pg_verifybackup: {done.stderr.strip()[-OUTPUT_SHOWN:]}")
-    return done.stdout.strip()
-
-
-def archived_segments(storage: ObjectStorage, bucket: str, system_id: str, timeline: int) -> list[str]:
-    """Names of the archived segments of one timeline, in order."""
-    infos = storage.list(bucket, f"{wal.prefix(system_id)}{timeline:08X}/")
-    names = (Path(info.key).name.removesuffix(wal.SUFFIX) for info in infos)
-    return sorted(name for name in names if wal.SEGMENT.fullmatch(name))
-
-
-def missing_log(
-    storage: ObjectStorage, bucket: str, manifest: dict[str, Any], *, own_only: bool = False
-) -> str:
-    """The first archived segment that is missing from the backup's start on; empty when none is, or nothing is archived.
-
-    Args:
-        own_only: look as far as the backup's own end; what came later, retention has removed.
-    """
-    names = archived_segments(storage, bucket, manifest["system_identifier"], int(manifest["timeline"]))
-    start, size = str(manifest["start_segment"]), int(manifest["segment_bytes"])
-    last = wal.segment_of(wal.lsn_number(manifest["stop_lsn"]), int(manifest["timeline"]), size)
-    return wal.first_gap([name for name in names if name >= start and not (own_only and name > last)], size)
 
 
 def _objects(
@@ -173,6 +135,14 @@ def _secrets(
     return [_finding("secrets", len(names))]
 
 
+def _dump(
+    storage: ObjectStorage, settings: Settings, backup: Backup, progress: Progress, _: bool
+) -> list[Finding]:
+    """Have pg_restore read all of it."""
+    found = dumps.check(settings, document(backup), progress)
+    return [_finding(name, value) for name, value in found.items()]
+
+
 def _finding(name: str, value: object) -> Finding:
     return {"check": name, "found": value}
 
@@ -182,4 +152,5 @@ CHECKS: dict[str, Check] = {
     "postgres": _postgres,
     "objects": _objects,
     "secrets": _secrets,
+    "dump": _dump,
 }

@@ -37,22 +37,30 @@ class Job:
     """One backup that is being taken.
 
     Args:
+        engine: the database that has the catalogue.
         lock: the connection whose session holds the lock of this kind of backup.
+        source: the server that is backed up, as `settings.database_url` names it.
         prefix: where it stores what it makes, ending with a slash.
         folder: an empty folder of its own on this machine, removed afterwards.
         recipients: age public keys.
         previous: manifest of the newest complete backup of this kind; empty when there is none.
+        level, level_reason: full, differential or incremental, and why it is that; of PostgreSQL alone.
+        chain: manifests of what the increment builds on, the full backup first; empty when it is to be a full one.
     """
 
     engine: Engine
     settings: Settings
     storage: ObjectStorage
     lock: Connection
+    source: Engine
     backup_id: UUID
     prefix: str
     folder: Path
     recipients: tuple[str, ...]
     previous: dict[str, Any]
+    level: str = ""
+    level_reason: str = ""
+    chain: tuple[dict[str, Any], ...] = ()
     progress: Progress | None = None
     _reporter: Reporter | None = None
 

@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 from leitstand.errors import Conflict, Unavailable
 
 LOCK_CLASS = 4_711_002
+# Held by a migration and by a dump, so that neither runs during the other.
+SCHEMA = "migration or dump"
 
 
 @contextmanager

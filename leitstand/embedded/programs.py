@@ -136,9 +136,10 @@ def postgres_argv(environment: Environment) -> list[str]:
 
     Archiving is an option of this server and not in the cluster's files, so that a restored copy never archives.
     """
-    from leitstand.backups.server_commands import archive_command
+    from leitstand.backups.engines.registry import chosen
 
-    command = archive_command(settings_of(environment))
+    settings = settings_of(environment)
+    command = chosen(settings).archive_command(settings)
     options = {"archive_mode": "on", "archive_timeout": str(ARCHIVE_SECONDS), "archive_command": command}
     return [
         *cluster(environment).server_command(),

@@ -173,9 +173,10 @@ def switch(environment: Environment, unit: Unit, values: Values | None, *, leake
 
 def refresh_archiver(environment: Environment) -> None:
     """What PostgreSQL's archive command reads: the store's credential and the recipients. It is read at each segment."""
-    from leitstand.backups.server_commands import archive_command
+    from leitstand.backups.engines.registry import chosen
 
-    archive_command(programs.settings_of(environment))
+    settings = programs.settings_of(environment)
+    chosen(settings).archive_command(settings)
 
 
 def settle(environment: Environment, *, database: bool) -> list[str]:

@@ -12,11 +12,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from leitstand.backups import fingerprint, keys, wal
+from leitstand.backups.archived_log import missing_log, segments_since
 from leitstand.backups.catalogue import newest_complete
+from leitstand.backups.engines.chain import chain_of
+from leitstand.backups.engines.interface import Chain
+from leitstand.backups.engines.registry import engine_of
+from leitstand.backups.entries import document
 from leitstand.backups.inventory import Entry, open_copy, read_inventory
 from leitstand.backups.places import Copies, copies_for
 from leitstand.backups.restore import check_space, restore_postgres
-from leitstand.backups.verification import archived_segments, missing_log
 from leitstand.db import migrate
 from leitstand.db.engine import transaction
 from leitstand.db.models import Backup
@@ -50,6 +54,7 @@ class RestoreDrill(Rehearsal):
         self.work, self.settings, self.engine, self.folder = work, work.settings, work.engine, work.folder
         self.backup, self.source, self.sample = backup, source, sample
         self.target = work.folder / "postgres"
+        self.manifest = document(backup)
         self.storage = ObjectStorage(work.settings)
         self.evidence = Evidence(work.folder / EVIDENCE)
         self.server: scratch.ScratchServer | None = None
@@ -100,19 +105,21 @@ class RestoreDrill(Rehearsal):
 
     def preconditions(self) -> "pd.DataFrame":
         """Space on the disk, every part in the store, a key that opens it, a log without a gap."""
-        first, manifest = len(self.evidence.checks), self.backup.manifest
-        space = check_space(self.target, manifest)
+        first, manifest = len(self.evidence.checks), self.manifest
+        chain = chain_of(self.storage, self.settings.bucket_backups, manifest)
+        space = check_space(self.target, chain)
         self.evidence.check(
             "disk space", True, f"{space['free'] / 1e9:.1f} GB free, {space['needed'] / 1e9:.1f} GB needed"
         )
         bucket = self.settings.bucket_backups
-        missing = [part["key"] for part in manifest["parts"] if not self._is_stored(bucket, part)]
+        engine = engine_of(manifest)
+        missing = [name for one in chain for name in engine.not_stored(self.settings, one)]
         self.evidence.check(
-            "every part is stored", not missing, f"{len(manifest['parts'])} parts, {len(missing)} missing"
+            "every part is stored", not missing, f"{_builds_on(chain)}, {len(missing)} parts missing"
         )
         self.evidence.check(
             "a key of this machine opens it",
-            keys.is_recipient(keys.identities(self.settings), manifest["recipients"]),
+            all(engine.opens(self.settings, one) for one in chain),
             f"{len(manifest['recipients'])} recipients",
         )
         gap = missing_log(self.storage, bucket, manifest)
@@ -122,12 +129,6 @@ class RestoreDrill(Rehearsal):
             f"{gap} is missing" if gap else "every segment follows the one before",
         )
         return self.evidence.table(first)
-
-    def _is_stored(self, bucket: str, part: dict[str, Any]) -> bool:
-        try:
-            return self.storage.head(bucket, str(part["key"])).bytes == int(part["bytes"])
-        except NotFound:
-            return False
 
     def plan(self) -> "pd.DataFrame":
         """What will be done, and the hash of that."""
@@ -139,13 +140,13 @@ class RestoreDrill(Rehearsal):
         """Unpack the backup and have PostgreSQL's own tool compare every file."""
         self._restore_began = time.monotonic()
         with self.evidence.step("restore"):
-            restored = restore_postgres(self.settings, target=self.target, manifest=self.backup.manifest)
+            restored = restore_postgres(self.settings, target=self.target, manifest=self.manifest)
         self.evidence.check("pg_verifybackup", True, "every file is what PostgreSQL's manifest says")
         content = restored.manifest["content"]
         return facts(
             {
                 "bytes unpacked": f"{content['bytes']:,}",
-                "SHA-256": content["sha256"],
+                "SHA-256": content.get("sha256", ""),
                 "seconds": self.evidence.steps["restore"],
             }
         )
@@ -184,9 +185,7 @@ class RestoreDrill(Rehearsal):
             "recovered to the end of the backup", reached, f"{lsn} of at least {manifest['stop_lsn']}"
         )
         timeline, size = int(manifest["timeline"]), int(manifest["segment_bytes"])
-        names = archived_segments(
-            self.storage, self.settings.bucket_backups, manifest["system_identifier"], timeline
-        )
+        names = [one.name for one in segments_since(self.storage, self.manifest)]
         before = [
             name for name in names if name <= wal.segment_of(wal.lsn_number(self.source.lsn), timeline, size)
         ]
@@ -330,6 +329,11 @@ class RestoreDrill(Rehearsal):
     def _restored(self) -> Engine:
         url = make_url(self.settings.database_url)
         return create_engine(self._server().url(str(url.database), str(url.username)), pool_size=1)
+
+
+def _builds_on(chain: Chain) -> str:
+    """How many backups a restore takes, in words."""
+    return "a full backup" if len(chain) == 1 else f"a full backup and {len(chain) - 1} increments"
 
 
 def _compared(table: str, before: int, found: int, now: int) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from uuid import UUID
 
 import pytest
 
-from leitstand.backups import entries
+from leitstand.backups import entries, wal
+from leitstand.backups.archived_log import archived_files
 from leitstand.backups.operations import run_backup, verify_backup
 from leitstand.backups.pruning import propose, prune
 from leitstand.backups.restore import restore_postgres
-from leitstand.backups.verification import archived_segments
 from leitstand.db.engine import transaction
 from leitstand.db.models import Backup
 from leitstand.errors import PreconditionFailed
@@ -45,11 +45,11 @@ def written(source: Source, slug: str) -> None:
 def test_an_old_backup_without_the_log_after_it_restores_to_its_own_end(
     source: Source, tmp_path: Path
 ) -> None:
-    old = run_backup(source.engine, source.settings, "postgres")
+    old = run_backup(source.engine, source.settings, "postgres", level="full")
     written(source, "after-the-old")
-    anchor = run_backup(source.engine, source.settings, "postgres")
+    anchor = run_backup(source.engine, source.settings, "postgres", level="full")
     written(source, "after-the-anchor")
-    newest = run_backup(source.engine, source.settings, "postgres")
+    newest = run_backup(source.engine, source.settings, "postgres", level="full")
     source.archive_now()
     aged(source, old.id, 40, kept=True), aged(source, anchor.id, 20), aged(source, newest.id, 0.01)
     with transaction(source.engine) as session:
@@ -73,9 +73,8 @@ def test_an_old_backup_without_the_log_after_it_restores_to_its_own_end(
         }
     finally:
         cluster.stop("immediate")
-    kept = archived_segments(
-        source.storage, source.settings.bucket_backups, anchor.manifest["system_identifier"], 1
-    )
+    files = sorted(one.name for one in archived_files(source.storage, anchor.manifest))
+    kept = [name for name in files if wal.SEGMENT.fullmatch(name)]
     assert kept[0] == old.manifest["start_segment"] and anchor.manifest["start_segment"] in kept
     cluster = recovered(
         restore_postgres(source.settings, target=tmp_path / "anchor", manifest=anchor.manifest).target

@@ -1,0 +1,46 @@
+"""Which engine takes backups now, and which one took a certain backup."""
+
+from typing import Any
+
+from leitstand.backups.engines.interface import PostgresEngine
+from leitstand.errors import PreconditionFailed
+from leitstand.settings import Settings
+
+
+def engines() -> dict[str, PostgresEngine]:
+    """Every engine by its name in the setting `backup_engine`."""
+    from leitstand.backups.engines.own_tools import OwnTools
+
+    return {"postgres-tools": OwnTools()}
+
+
+def chosen(settings: Settings) -> PostgresEngine:
+    """The engine that takes backups and archives the log."""
+    return engines()[settings.backup_engine]
+
+
+def engine_of(manifest: dict[str, Any]) -> PostgresEngine:
+    """The engine that took a backup: after another was chosen, older backups are still restored by theirs.
+
+    Raises:
+        PreconditionFailed: none of this version did.
+    """
+    recorded = str(manifest["engine"])
+    for engine in engines().values():
+        if engine.recorded == recorded:
+            return engine
+    raise PreconditionFailed(
+        f"Backup {manifest['id']} was taken by {recorded!r}, which this version does not know.",
+        hint="Restore it with the version of Leitstand that took it.",
+    )
+
+
+def engine_of_archive(archive: str) -> PostgresEngine:
+    """The engine whose archive has this name: `ENGINE:SYSTEM-IDENTIFIER`, without the first part our own tools'."""
+    name = archive.rpartition(":")[0] or "postgres-tools"
+    if engine := engines().get(name):
+        return engine
+    raise PreconditionFailed(
+        f"The log of {archive!r} was archived by an engine that this version does not know.",
+        hint="Have retention carried out by the version of Leitstand that archived it.",
+    )
