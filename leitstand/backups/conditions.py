@@ -9,10 +9,12 @@ from sqlalchemy.orm import Session
 from leitstand.backups.catalogue import COMPLETE, MISSING, RUNNING
 from leitstand.backups.pruning import RUN_COMPLETE, RUN_FAILED, RUN_REFUSED, entry_of
 from leitstand.backups.retention import Entry, Policy, plan
-from leitstand.db.models import Backup, PruneRun
+from leitstand.db.models import Backup, CheckRun, PruneRun
 from leitstand.settings import Settings
 
 PRUNED_WITHIN = timedelta(hours=26)
+CHECKED_WITHIN = timedelta(hours=26)
+SUITES_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ def conditions(session: Session, settings: Settings, *, now: datetime | None = N
         _missing(session, now),
         _pruning(session, now),
         _gap(session),
+        _checks_failing(session),
+        _checks_late(session, now),
     ]
     return [condition for condition in found if condition]
 
@@ -133,4 +137,46 @@ def _gap(session: Session) -> Condition | None:
         "log-gap",
         f"The archived log lacks {gaps[0]}: nothing can be restored past it from an older backup.",
         "Take a backup now: `leitstand backup run postgres`.",
+    )
+
+
+def _last_whole(session: Session) -> datetime | None:
+    """When all data checks last ran on the live database, whatever they found."""
+    whole = CheckRun.result["whole"].as_boolean()
+    return session.scalar(select(func.max(CheckRun.at)).where(CheckRun.target == "live", whole))
+
+
+def _checks_failing(session: Session) -> Condition | None:
+    """The newest result of each suite; one that the last run of all did not know is no longer a suite."""
+    whole, own = _last_whole(session), CheckRun.result["run_of"].astext == CheckRun.suite
+    newest = (
+        select(CheckRun.suite, CheckRun.at, CheckRun.success, CheckRun.failed, own.label("own"))
+        .where(CheckRun.target == "live")
+        .distinct(CheckRun.suite)
+        .order_by(CheckRun.suite, CheckRun.at.desc(), CheckRun.id.desc())
+    )
+    failing = [
+        (row.suite, row.failed)
+        for row in session.execute(newest)
+        if not row.success and (row.own or whole is None or row.at >= whole)
+    ]
+    if not failing:
+        return None
+    named = ", ".join(f"{suite} ({failed})" for suite, failed in failing[:SUITES_NAMED])
+    more = f" and {len(failing) - SUITES_NAMED} more" if len(failing) > SUITES_NAMED else ""
+    return Condition(
+        "checks-failing",
+        f"Data checks do not hold in {named}{more}.",
+        "See what they say and which rows violate them: `leitstand checks show SUITE`, or /operations/checks.",
+    )
+
+
+def _checks_late(session: Session, now: datetime) -> Condition | None:
+    since = _last_whole(session) or session.scalar(select(func.min(Backup.started_at)))
+    if since is None or now - since <= CHECKED_WITHIN:
+        return None
+    return Condition(
+        "checks-late",
+        f"All data checks have not run since {since:%Y-%m-%d %H:%M} UTC.",
+        "See the flow `data-checks-nightly`: `leitstand flow list`; run them: `leitstand checks run`.",
     )

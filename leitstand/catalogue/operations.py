@@ -81,6 +81,22 @@ def start_drill(session: Session, *, principal: Principal, name: str) -> int:
     return _start(session, principal, "operations.drill", "name", name, DRILLS)
 
 
+def start_checks(session: Session, *, principal: Principal, suite: str, known: Sequence[str]) -> int:
+    """Have the queue worker run data checks on the live database; the number of the job.
+
+    Args:
+        suite: the name of one, or what stands for several.
+        known: the names that there are.
+
+    Raises:
+        Forbidden: without `check:run`.
+        InvalidInput: there is no such suite.
+        Conflict: it is waiting or running.
+    """
+    require(principal, "check:run")
+    return _start(session, principal, "operations.checks", "suite", suite, tuple(known))
+
+
 def _start(
     session: Session, principal: Principal, job: str, argument: str, value: str, allowed: tuple[str, ...]
 ) -> int:

@@ -11,9 +11,10 @@ from uuid import UUID
 from psycopg import sql
 from sqlalchemy import Engine, select, text
 
-from leitstand.checks.run import CheckResult
+from leitstand.checks import history
+from leitstand.checks.result import LIVE, CheckResult
 from leitstand.db.engine import transaction
-from leitstand.db.models import CheckRun, EventArchive
+from leitstand.db.models import EventArchive
 from leitstand.events import facts
 from leitstand.telemetry.logs import get_logger
 
@@ -64,10 +65,8 @@ def check_archive(engine: Engine, *, workspace_id: UUID | None = None) -> CheckR
             differing[name] += rows
     failed = sum(bool(rows) for rows in differing.values())
     results = [_line(name, rows) for name, rows in differing.items()]
-    result = CheckResult(not failed, len(results), failed, results, SUITE, "live", time.monotonic() - begun)
-    with transaction(engine) as session:
-        kept = {"success": result.success, "failed": failed, "result": result.to_dict()}
-        session.add(CheckRun(suite=SUITE, target=result.target, evaluated=result.evaluated, **kept))
+    result = CheckResult(not failed, len(results), failed, results, SUITE, LIVE, time.monotonic() - begun)
+    history.keep_rows(engine, result)
     log.info("archive checked", violated=result.violated)
     return result
 

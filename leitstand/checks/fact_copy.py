@@ -5,9 +5,9 @@ from dataclasses import asdict
 
 from sqlalchemy import Engine
 
-from leitstand.checks.run import CheckResult
+from leitstand.checks import history
+from leitstand.checks.result import LIVE, CheckResult
 from leitstand.db.engine import transaction
-from leitstand.db.models import CheckRun
 from leitstand.insights.copy.checking import Difference, copied_workspaces, differences
 from leitstand.settings import Settings
 from leitstand.telemetry.logs import get_logger
@@ -29,11 +29,9 @@ def check_copies(engine: Engine, settings: Settings) -> CheckResult:
         workspaces = copied_workspaces(session)
     found = [difference for workspace_id in workspaces for difference in differences(settings, workspace_id)]
     result = CheckResult(
-        not found, 1, int(bool(found)), [_line(found)], SUITE, "live", time.monotonic() - begun
+        not found, 1, int(bool(found)), [_line(found)], SUITE, LIVE, time.monotonic() - begun
     )
-    with transaction(engine) as session:
-        kept = {"success": result.success, "failed": result.failed, "result": result.to_dict()}
-        session.add(CheckRun(suite=SUITE, target=result.target, evaluated=1, **kept))
+    history.keep_rows(engine, result)
     log.info("copies checked", workspaces=len(workspaces), differing_days=len(found))
     return result
 

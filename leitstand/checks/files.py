@@ -1,6 +1,7 @@
 """The suites as files: read and checked without Great Expectations."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,22 @@ from leitstand.errors import InvalidInput
 
 CHECKPOINT = "checkpoint.json"
 SUITES = "suites"
+UNCHECKED = "unchecked.json"
+# What `chosen` takes beside the names of suites.
+ALL, INGESTION = "all", "ingestion"
 
 
 @dataclass(frozen=True)
 class Suite:
-    """One suite: the table that it looks at, and its expectations as Great Expectations takes them."""
+    """One suite: the table that it looks at, and its expectations as Great Expectations takes them.
+
+    `after_ingestion`: what events bring in can violate it, so it runs after they came in.
+    """
 
     name: str
     table: str
     expectations: list[dict[str, Any]]
+    after_ingestion: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,30 @@ class Checkpoint:
     def count(self) -> int:
         """How many checks there are."""
         return sum(len(suite.expectations) for suite in self.suites)
+
+    def chosen(self, names: Sequence[str]) -> "Checkpoint":
+        """The suites of these names; "all" and "ingestion" stand for several, and nothing for all.
+
+        Raises:
+            InvalidInput: there is no such suite.
+        """
+        if not names or ALL in names:
+            return self
+        unknown = sorted({*names} - {suite.name for suite in self.suites} - {INGESTION})
+        if unknown:
+            raise InvalidInput(
+                f"There is no suite {', '.join(unknown)}.", hint="`leitstand checks list` names them."
+            )
+        wanted = [it for it in self.suites if it.name in names or (INGESTION in names and it.after_ingestion)]
+        return Checkpoint(self.name if len(wanted) == len(self.suites) else "+".join(names), wanted)
+
+
+@dataclass(frozen=True)
+class Unchecked:
+    """What has no suite and what is no reference, each with the reason: by table, and by "table.column"."""
+
+    tables: dict[str, str]
+    columns: dict[str, str]
 
 
 def load(folder: Path) -> Checkpoint:
@@ -53,10 +85,28 @@ def load(folder: Path) -> Checkpoint:
     return checkpoint
 
 
+def unchecked(folder: Path) -> Unchecked:
+    """What of the schema needs no suite, and why.
+
+    Raises:
+        InvalidInput: the file is missing or says something that makes no sense.
+    """
+    document = _read(folder / UNCHECKED)
+    try:
+        found = Unchecked(dict(document["tables"]), dict(document["columns"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidInput(f"{folder / UNCHECKED} must hold reasons by table and by column.") from error
+    if not all(isinstance(why, str) and why for why in [*found.tables.values(), *found.columns.values()]):
+        raise InvalidInput(f"{folder / UNCHECKED} names something without a reason.")
+    return found
+
+
 def _suite(path: Path) -> Suite:
     document = _read(path)
     try:
-        suite = Suite(document["name"], document["meta"]["table"], document["expectations"])
+        meta = document["meta"]
+        after = bool(meta.get("after_ingestion", False))
+        suite = Suite(document["name"], meta["table"], document["expectations"], after)
         whole = all(
             expectation["type"] and expectation["meta"]["name"] and expectation["meta"]["says"]
             for expectation in suite.expectations

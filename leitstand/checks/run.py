@@ -1,4 +1,4 @@
-"""Run the data checks on a database and give what they found.
+"""Run the data checks on a database, give what they found, and keep it.
 
 Great Expectations takes seconds of processor time and hundreds of megabytes to import: it runs in a process of its
 own (`leitstand.checks.suite`) that is told the database's address in its environment, never in its arguments.
@@ -8,102 +8,114 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine
+from sqlalchemy import Engine
 
-from leitstand.checks.files import load
-from leitstand.db.engine import transaction
-from leitstand.db.models import CheckRun
+from leitstand.checks import history
+from leitstand.checks.files import Checkpoint, load
+from leitstand.checks.result import LIVE, CheckResult, counted
 from leitstand.errors import IntegrityFailed, Unavailable
-from leitstand.settings import REPOSITORY, get_settings
+from leitstand.settings import REPOSITORY, Settings, get_settings
 from leitstand.telemetry.logs import get_logger
 
-LIVE = "live"
 DATABASE_VARIABLE = "LEITSTAND_CHECKS_DATABASE_URL"
 LIMIT_SECONDS = 1800.0
 SAID_SHOWN = 300
 log = get_logger("checks")
 
 
-@dataclass(frozen=True)
-class CheckResult:
-    """What one run of the checks found.
+def check_live(
+    engine: Engine,
+    settings: Settings,
+    *,
+    suites: Sequence[str] = (),
+) -> CheckResult:
+    """Run checks on the live database and keep the result: in its `check_run`, and as a page among the evidence.
 
     Args:
-        success: whether every check holds.
-        evaluated, failed: how many checks ran, and how many of them do not hold.
-        results: one object a check: `name`, `suite`, `table`, `says`, `success`, `unexpected` (how many rows violate it),
-            `examples` (some of them) and `error` (why it could not be decided, empty where it was).
-        suite: name of the checkpoint.
-        target: what the database is: "live", or a drill's restored one.
-        seconds: how long it took.
+        suites: which; all when omitted.
+
+    Raises:
+        as `run_checks`; and when the result can't be kept.
     """
+    found = run_checks(settings.database_url, target=LIVE, suites=suites, folder=settings.checks_dir)
+    return history.keep(engine, settings, found)
 
-    success: bool
-    evaluated: int
-    failed: int
-    results: list[dict[str, Any]]
-    suite: str
-    target: str
-    seconds: float
 
-    @property
-    def violated(self) -> list[str]:
-        """Names of the checks that do not hold."""
-        return [check["name"] for check in self.results if not check["success"]]
+def check_restored(
+    engine: Engine, settings: Settings, *, database_url: str, target: str, keep: bool
+) -> CheckResult:
+    """Run every check on a restored database; kept where the live ones are, unless nothing is to be kept.
 
-    def to_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return asdict(self)
+    Raises:
+        as `run_checks`.
+    """
+    found = run_checks(database_url, target=target, folder=settings.checks_dir)
+    return history.keep(engine, settings, found) if keep else found
 
 
 def run_checks(
-    database_url: str, *, target: str, folder: Path | None = None, limit_seconds: float = LIMIT_SECONDS
+    database_url: str,
+    *,
+    target: str,
+    suites: Sequence[str] = (),
+    folder: Path | None = None,
+    limit_seconds: float = LIMIT_SECONDS,
 ) -> CheckResult:
-    """Run every check on a database; the result of the live one is kept in `check_run`.
+    """Run checks on a database, and keep nothing.
+
+    A database of an older revision is looked at as far as it goes: what it does not have yet is skipped, and said.
 
     Args:
         database_url: as SQLAlchemy takes it; only read from.
-        target: "live", or another name under which the result is reported.
+        target: name under which the result is reported.
+        suites: which; all when omitted.
         folder: of the suites, those of the settings when omitted.
 
     Raises:
-        InvalidInput: a suite's file is not what it should be.
+        InvalidInput: a suite's file is not what it should be, or there is no such suite.
         Unavailable: the checks could not run: the database does not answer, or they took too long.
         IntegrityFailed: not every check of the files was run.
     """
     folder = folder or get_settings().checks_dir
-    checkpoint = load(folder)
-    document = _ask(database_url, folder, limit_seconds)
+    checkpoint = load(folder).chosen(suites)
+    document = _ask(database_url, folder, checkpoint, limit_seconds)
     results = document["results"]
-    failed = sum(not check["success"] for check in results)
     if len(results) != checkpoint.count:
         raise IntegrityFailed(
             f"{checkpoint.count} checks are in {folder}, but {len(results)} ran.",
             hint="Great Expectations drops what it does not know; look for a misspelt type.",
         )
+    evaluated, failed = counted(results)
     result = CheckResult(
-        failed == 0, len(results), failed, results, checkpoint.name, target, document["seconds"]
+        success=failed == 0,
+        evaluated=evaluated,
+        failed=failed,
+        results=results,
+        suite=checkpoint.name,
+        target=target,
+        seconds=document["seconds"],
+        revision=document["revision"],
+        suites=[suite.name for suite in checkpoint.suites],
     )
-    log.info("checks done", target=target, evaluated=result.evaluated, violated=result.violated)
-    if target == LIVE:
-        _keep(database_url, result)
+    log.info("checks done", target=target, suites=result.suite, evaluated=evaluated, violated=result.violated)
     return result
 
 
-def _ask(database_url: str, folder: Path, limit_seconds: float) -> dict[str, Any]:
+def _ask(database_url: str, folder: Path, checkpoint: Checkpoint, limit_seconds: float) -> dict[str, Any]:
     environment = {
         **os.environ,
         DATABASE_VARIABLE: database_url,
         "GX_ANALYTICS_ENABLED": "false",
         "PYTHONPATH": _path(),
     }
+    names = [suite.name for suite in checkpoint.suites]
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "leitstand.checks.suite", str(folder)], env=environment, capture_output=True, text=True, timeout=limit_seconds, check=False
+            [sys.executable, "-m", "leitstand.checks.suite", str(folder), *names], env=environment, capture_output=True, text=True, timeout=limit_seconds, check=False
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise Unavailable(
@@ -128,20 +140,3 @@ def _ask(database_url: str, folder: Path, limit_seconds: float) -> dict[str, Any
 
 def _path() -> str:
     return os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
-
-
-def _keep(database_url: str, result: CheckResult) -> None:
-    engine = create_engine(database_url, pool_size=1)
-    try:
-        with transaction(engine) as session:
-            row = CheckRun(
-                suite=result.suite,
-                target=result.target,
-                success=result.success,
-                evaluated=result.evaluated,
-                failed=result.failed,
-                result=result.to_dict(),
-            )
-            session.add(row)
-    finally:
-        engine.dispose()

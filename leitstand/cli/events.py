@@ -11,6 +11,7 @@ from uuid import UUID
 import click
 from sqlalchemy import Engine
 
+from leitstand.checks.ingested import ask_for_checks
 from leitstand.cli import _event_archive
 from leitstand.cli._options import SeveralValues, database
 from leitstand.db.engine import transaction
@@ -84,6 +85,9 @@ def import_(
                 zone=zone,
                 progress=progress,
             )
+        if result.counts.accepted and not result.already_imported:
+            with transaction(engine) as session:
+                ask_for_checks(session)
     if as_json:
         click.echo(
             json.dumps(

@@ -16,6 +16,7 @@ PERMISSIONS: dict[str, str] = {
     "backup:run": "run and verify backups",
     "backup:prune": "remove backups that retention no longer keeps",
     "drill:run": "run restore drills and runbooks",
+    "check:run": "run data checks",
     "member:manage": "manage members and roles",
     "workspace:manage": "change the workspace's settings",
     "billing:manage": "manage plan and billing",
@@ -38,6 +39,7 @@ ROLES: dict[str, frozenset[str]] = {
             "backup:run",
             "backup:prune",
             "drill:run",
+            "check:run",
         }
     ),
     "member": _MEMBER,

@@ -1,9 +1,10 @@
 """Put a job into the queue, inside the caller's transaction: no commit, no job."""
 
 import json
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from leitstand.errors import InvalidInput
@@ -16,9 +17,12 @@ IDENTITY = "_identity"
 
 DEFER = text("""
     SELECT unnest(procrastinate_defer_jobs_v1(ARRAY[
-        ROW(:queue, :name, 0, :lock, NULL, CAST(:arguments AS jsonb), NULL)::procrastinate_job_to_defer_v1
+        ROW(:queue, :name, 0, :lock, :once, CAST(:arguments AS jsonb), :at)::procrastinate_job_to_defer_v1
     ]))
 """)
+WAITING = text(
+    "SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE queueing_lock = :once AND status = 'todo')"
+)
 
 
 def enqueue(session: Session, name: str, /, **arguments: object) -> int:
@@ -33,14 +37,34 @@ def enqueue(session: Session, name: str, /, **arguments: object) -> int:
         NotFound: there is no such job.
         InvalidInput: an argument is no JSON value.
     """
-    job = find(name)
-    lock = job.lock.format(**arguments) or None
+    return _defer(session, name, arguments)
+
+
+def enqueue_once(session: Session, name: str, /, *, at: datetime, **arguments: object) -> int | None:
+    """Enqueue a job that begins at an instant, or later, unless one of that name waits already; its number, or None.
+
+    Raises:
+        as `enqueue`.
+    """
+    # Two that ask at once must not both pass the question.
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"once:{name}", 0))))
+    if session.scalar(WAITING, {"once": name}):
+        return None
+    return _defer(session, name, arguments, once=name, at=at)
+
+
+def _defer(
+    session: Session,
+    name: str,
+    arguments: dict[str, object],
+    *,
+    once: str | None = None,
+    at: datetime | None = None,
+) -> int:
+    lock = find(name).lock.format(**arguments) or None
     encoded = _encode(name, {**arguments, IDENTITY: current()})
-    return int(
-        session.execute(
-            DEFER, {"queue": QUEUE, "name": name, "lock": lock, "arguments": encoded}
-        ).scalar_one()
-    )
+    values = {"queue": QUEUE, "name": name, "lock": lock, "once": once, "arguments": encoded, "at": at}
+    return int(session.execute(DEFER, values).scalar_one())
 
 
 def _encode(name: str, arguments: dict[str, object]) -> str:

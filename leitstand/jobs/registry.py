@@ -16,6 +16,7 @@ from leitstand.errors import NotFound
 # Names, not imports: the queue stands below the features whose work it runs.
 MODULES = (
     "leitstand.backups.jobs",
+    "leitstand.checks.jobs",
     "leitstand.events.jobs",
     "leitstand.knowledge.jobs",
     "leitstand.reports.jobs",

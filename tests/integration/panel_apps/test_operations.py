@@ -124,7 +124,7 @@ def test_where_nothing_happened_yet_every_part_says_what_to_do(operator: Visitor
     assert "Never" in found["figures"]
     assert "leitstand backup run" in found["backups"]
     assert "leitstand drill run" in found["drills"]
-    assert "leitstand check run" in found["checks"]
+    assert "leitstand checks run" in found["checks"]
     assert "No flow was executed" in found["executions"]
 
 
