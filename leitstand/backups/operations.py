@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from leitstand import __version__
 from leitstand.backups import entries, fingerprint, keys, objects, postgres, secret_files, tidying
 from leitstand.backups.catalogue import FAILED, KINDS, newest_complete
+from leitstand.backups.full_disk import named_when_full
 from leitstand.backups.places import copies_of
 from leitstand.backups.reconciling import fill
 from leitstand.backups.verification import verify_backup
@@ -64,7 +65,7 @@ def run_backup(engine: Engine, settings: Settings, kind: str, *, progress: Progr
         job = _begin(engine, settings, storage, kind, lock)
         job.progress = progress
         try:
-            with _own_folder(job.folder):
+            with named_when_full(job.folder.parent), _own_folder(job.folder):
                 outcome = ENGINES[kind][1](job)
             check_held(lock, name)
             return _complete(job, kind, outcome)

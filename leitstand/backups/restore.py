@@ -13,6 +13,7 @@ from typing import Any
 
 from leitstand.backups import keys, wal
 from leitstand.backups.entries import usable_entries
+from leitstand.backups.full_disk import named_when_full
 from leitstand.backups.pins import in_use
 from leitstand.backups.server_commands import restore_command
 from leitstand.backups.unpacking import unpack
@@ -104,7 +105,8 @@ def restore_postgres(
         refuse_removed_log(ObjectStorage(settings), settings.bucket_backups, manifest, to_time)
     making, access = target.with_name(f"{target.name}.restoring"), target.with_name(f"{target.name}.access")
     try:
-        _prepare(settings, manifest, making, say)
+        with named_when_full(making.parent):
+            _prepare(settings, manifest, making, say)
         _configure(making, restore_command(settings, access), access, to_time)
         if target.exists():
             target.rmdir()

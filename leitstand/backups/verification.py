@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 from leitstand.backups import keys, secret_files, wal
 from leitstand.backups.catalogue import COMPLETE, get_backup
 from leitstand.backups.entries import place_of, store
+from leitstand.backups.full_disk import named_when_full
 from leitstand.backups.inventory import open_copy, read_inventory
 from leitstand.backups.parts import Part, PartsReader
 from leitstand.backups.pins import in_use
@@ -91,7 +92,8 @@ def _postgres(
     target.mkdir(parents=True, mode=0o700)
     try:
         progress("unpacking")
-        unpack(storage, bucket, backup.manifest, target, keys.identities(settings))
+        with named_when_full(target.parent):
+            unpack(storage, bucket, backup.manifest, target, keys.identities(settings))
         progress("comparing every file with PostgreSQL's manifest")
         said = pg_verifybackup(target)
     finally:
