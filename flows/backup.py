@@ -6,6 +6,7 @@ from prefect import flow, task
 
 from flows.execution import once, say, worth_retrying
 from leitstand.db.engine import get_engine
+from leitstand.errors import IntegrityFailed
 from leitstand.settings import get_settings
 
 Kind = Literal["postgres", "objects", "secrets", "dump"]
@@ -78,6 +79,24 @@ def prune_once() -> dict[str, Any]:
 def prune_backups() -> Any:
     """Carry out retention, after the nightly backup and its drill."""
     return once("prune-backups", prune_once)
+
+
+@task(name="watch-log")
+def watch_once() -> str:
+    """Look for a hole in the archived log; one fails the task, also when the backup that mends it was taken."""
+    from leitstand.backups.watching import watch_log
+
+    found = watch_log(get_engine(), get_settings())
+    say(found.says)
+    if found.gap:
+        raise IntegrityFailed(found.says)
+    return found.says
+
+
+@flow(name="watch-log")
+def watch_archived_log() -> Any:
+    """See to it that the archived log has no hole."""
+    return once("watch-log", watch_once)
 
 
 @task(name="verify-backup")

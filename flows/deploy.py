@@ -91,21 +91,28 @@ def crash_unfinished(settings: Settings, before: datetime) -> int:
     return api.crash_unfinished(before)
 
 
+def cancel_superseded(settings: Settings, now: datetime) -> int:
+    """Cancel what waited while Prefect was down, but for the newest instant of each schedule; give how many."""
+    return PrefectApi(settings).cancel_superseded(now)
+
+
 def main() -> None:
     """Deploy; one line of what was done, exit code 1 and a hint where it could not be.
 
     With `--crash-unfinished`, which is for the start of an environment that has one worker, runs that were going on
-    when it ended are marked as crashed first: they would hold up the next.
+    when it ended are marked as crashed first: they would hold up the next. Late runs that newer ones make idle are cancelled.
     """
     began, settings = datetime.now(UTC), get_settings()
     configure_logging("deploy", settings.log_level)
     try:
-        crashed = crash_unfinished(settings, began) if "--crash-unfinished" in sys.argv[1:] else 0
+        first = "--crash-unfinished" in sys.argv[1:]
+        crashed = crash_unfinished(settings, began) if first else 0
+        cancelled = cancel_superseded(settings, began) if first else 0
         sent = deploy(settings)
     except LeitstandError as error:
         log.error("not deployed", error=error.message, hint=error.hint)  # noqa: TRY400 - a person reads this, no trace
         sys.exit(error.exit_code)
-    log.info("deployed", sent=sent, crashed=crashed)
+    log.info("deployed", sent=sent, crashed=crashed, cancelled=cancelled)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.states import Completed
 
+from flows.schedules import load, next_instant
 from leitstand.db.engine import get_engine, transaction
+from leitstand.errors import LeitstandError
 from leitstand.jobs import flow_executions
 from leitstand.jobs.failures import PERMANENT, reason_of
 from leitstand.jobs.prefect_api import REQUEST_TAG, TRACE_TAG
@@ -81,7 +83,7 @@ def _tagged(tags: list[str], prefix: str) -> str:
 
 
 def once[Result](flow: str, work: Callable[[], Result]) -> Result | State[Any]:
-    """Do `work` unless another run has done it for the same instant; that run then ends as Skipped.
+    """Do `work`, unless another run has done it for this instant or a later one is due; it then ends as Skipped.
 
     Args:
         flow: name of the flow, where it runs without a deployment.
@@ -90,6 +92,8 @@ def once[Result](flow: str, work: Callable[[], Result]) -> Result | State[Any]:
     run = current_run(flow)
     configure_logging(SERVICE, get_settings().log_level)
     with bound(run.request_id, run.traceparent or None, flow=run.flow, flow_run=run.flow_run):
+        if later := superseded_by(run, datetime.now(UTC)):
+            return _skipped(run, f"The instant {later.isoformat()} of this schedule is due already.")
         with transaction(get_engine()) as session:
             mine = flow_executions.claim(
                 session,
@@ -102,6 +106,38 @@ def once[Result](flow: str, work: Callable[[], Result]) -> Result | State[Any]:
             log.info("another run has this instant", scheduled_for=run.scheduled_for.isoformat())
             return Completed(name="Skipped", message="Another run does the work of this instant.")
         return _carried_out(run, work)
+
+
+def superseded_by(run: Run, now: datetime) -> datetime | None:
+    """The next instant of a scheduled run's schedule, where it is due already: then that run does the work.
+
+    After a day without Prefect all the instants of that day come at once; the newest is enough.
+    """
+    if run.trigger != SCHEDULE:
+        return None
+    try:
+        entries = load(get_settings().schedules_file)
+    except LeitstandError:
+        return None  # the schedules were changed for the worse; better done late than not at all
+    cron = next(
+        ((entry.cron, entry.zone) for entry in entries if entry.name == run.flow and entry.cron), None
+    )
+    following = next_instant(*cron, after=run.scheduled_for) if cron else None
+    return following if following and following <= now else None
+
+
+def _skipped(run: Run, reason: str) -> State[Any]:
+    log.info("flow skipped", reason=reason, scheduled_for=run.scheduled_for.isoformat())
+    with transaction(get_engine()) as session:
+        flow_executions.skip(
+            session,
+            flow=run.flow,
+            scheduled_for=run.scheduled_for,
+            flow_run=run.flow_run,
+            trigger=run.trigger,
+            reason=reason,
+        )
+    return Completed(name="Skipped", message=reason)
 
 
 def _carried_out[Result](run: Run, work: Callable[[], Result]) -> Result:

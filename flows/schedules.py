@@ -79,6 +79,13 @@ def uncertain_hours(zone: str) -> frozenset[int]:
     return frozenset(found)
 
 
+def next_instant(cron: str, zone: str, *, after: datetime) -> datetime:
+    """The first instant of a schedule after another one, in UTC."""
+    local = after.astimezone(ZoneInfo(zone))
+    found: datetime = croniter(cron, local).get_next(datetime)
+    return found.astimezone(UTC)
+
+
 def load(path: Path) -> list[Deployment]:
     """The deployments of a schedules file.
 

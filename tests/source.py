@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -15,6 +16,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from leitstand.backups.conditions import conditions
 from leitstand.backups.server_commands import archive_command
 from leitstand.db import migrate
 from leitstand.db.cluster import Cluster
@@ -66,9 +68,19 @@ class Source:
         }
         return {**clean, **setting_variables(self.settings), "PYTHONPATH": str(REPOSITORY)}
 
+    def conditions(
+        self, *, later: timedelta = timedelta(), settings: Settings | None = None
+    ) -> dict[str, str]:
+        """What an operator is told now, or would be told later: a sentence by name."""
+        with Session(self.engine) as session:
+            now = datetime.now(UTC) + later
+            found = conditions(session, settings or self.settings, now=now, fresh=True)
+        return {condition.name: condition.says for condition in found}
+
     def archive_now(self) -> str:
         """Close the current segment and wait until it is archived; gives its name."""
-        name = str(self.one("SELECT pg_walfile_name(pg_current_wal_insert_lsn())"))
+        # An empty segment would not be closed.
+        name = str(self.one("SELECT pg_walfile_name(pg_logical_emit_message(false, 'test', 'x'))"))
         self.execute("SELECT pg_switch_wal()")
         deadline = time.monotonic() + WAIT_SECONDS
         while str(self.one("SELECT coalesce(max(last_archived_wal), '') FROM pg_stat_archiver")) < name:

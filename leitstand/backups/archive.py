@@ -55,14 +55,18 @@ def _sha256(data: bytes) -> str:
 
 
 def _archive(path: Path, name: str) -> int:
+    from leitstand.backups.archive_failure import clear_failure, keep_failure
     from leitstand.errors import LeitstandError
+    from leitstand.settings import get_settings
 
     try:
         archive = Archive()
         archive.store(path, name)
     except LeitstandError as error:
         print(f"{name} is not archived: {error.message} {error.hint}", file=sys.stderr)  # noqa: T201
+        keep_failure(get_settings().data_dir, f"{error.message} {error.hint}".strip())
         return REFUSED
+    clear_failure(archive.folder)
     _store_ahead(archive, path.parent, name)
     return 0
 
@@ -100,7 +104,7 @@ class Archive:
         from leitstand.storage.objects import ObjectStorage
 
         settings = load_settings()
-        self.bucket = settings.bucket_backups
+        self.bucket, self.folder = settings.bucket_backups, settings.data_dir
         self.recipients = keys.parsed(keys.recipients_of(settings))
         self.storage: ObjectStorage = ObjectStorage(settings)
         self.system_id = wal.system_identifier(Path.cwd())

@@ -1,33 +1,26 @@
 """What is wrong with the backups that are there: what an operator is told of, and an alert is raised for."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from leitstand.backups.catalogue import COMPLETE, MISSING, RUNNING
+from leitstand.backups.condition import Condition
 from leitstand.backups.pruning import RUN_COMPLETE, RUN_FAILED, RUN_REFUSED, entry_of
 from leitstand.backups.retention import Entry, Policy, plan
+from leitstand.backups.server_conditions import server_conditions
+from leitstand.backups.store_conditions import store_conditions
+from leitstand.backups.work_conditions import untold, work_conditions
 from leitstand.db.models import Backup, CheckRun, PruneRun
 from leitstand.settings import Settings
+
+__all__ = ["Condition", "Window", "conditions", "current_window", "window"]
 
 PRUNED_WITHIN = timedelta(hours=26)
 CHECKED_WITHIN = timedelta(hours=26)
 SUITES_NAMED = 5
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One thing that is wrong: its name, a sentence, and the way out."""
-
-    name: str
-    says: str
-    hint: str
-
-    def to_dict(self) -> dict[str, str]:
-        """JSON values."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -52,10 +45,16 @@ def window(entries: list[Entry], now: datetime, policy: Policy | None = None) ->
     return Window(min(starts, default=None), now - policy.window)
 
 
-def conditions(session: Session, settings: Settings, *, now: datetime | None = None) -> list[Condition]:
-    """All that is wrong now, the worst first; asks the database alone."""
+def conditions(
+    session: Session, settings: Settings, *, now: datetime | None = None, fresh: bool = False
+) -> list[Condition]:
+    """All that is wrong now, the worst first; asks the database, the disk and the store of backups.
+
+    Args:
+        fresh: ask the store now, not what it said within the last minute.
+    """
     now = now or datetime.now(UTC)
-    found = [
+    catalogue = [
         _window(session, settings, now),
         _missing(session, now),
         _pruning(session, now),
@@ -63,7 +62,12 @@ def conditions(session: Session, settings: Settings, *, now: datetime | None = N
         _checks_failing(session),
         _checks_late(session, now),
     ]
-    return [condition for condition in found if condition]
+    found = [
+        *server_conditions(session, settings, now),
+        *store_conditions(session, settings, fresh=fresh),
+        *(condition for condition in catalogue if condition),
+    ]
+    return [*found, *untold(work_conditions(session, now), found)]
 
 
 def current_window(session: Session, settings: Settings, *, now: datetime | None = None) -> Window:
@@ -97,12 +101,13 @@ def _window(session: Session, settings: Settings, now: datetime) -> Condition | 
 
 def _missing(session: Session, now: datetime) -> Condition | None:
     since = now - Policy().window
-    count = session.scalar(select(func.count()).where(Backup.status == MISSING, Backup.finished_at > since))
+    counted = or_(Backup.finished_at > since, Backup.kept)
+    count = session.scalar(select(func.count()).where(Backup.status == MISSING, counted))
     if not count:
         return None
     return Condition(
         "backups-missing",
-        f"{count} backups of the last {Policy().window.days} days are gone from the object store.",
+        f"{count} backups of the last {Policy().window.days} days, or kept ones, are gone from the object store.",
         "Find out who deleted them; take new ones: `leitstand backup run all`.",
     )
 

@@ -18,6 +18,7 @@ from leitstand.backups import dumps, entries, fingerprint, keys, objects, secret
 from leitstand.backups.catalogue import COMPLETE, FAILED, KINDS, newest_complete
 from leitstand.backups.engines.interface import LEVELS
 from leitstand.backups.engines.registry import chosen as chosen_engine
+from leitstand.backups.full_disk import named_when_full
 from leitstand.backups.levels import Choice, Taken, choose
 from leitstand.backups.places import copies_of
 from leitstand.backups.reconciling import fill
@@ -81,7 +82,7 @@ def run_backup(
         job = _begin(engine, settings, storage, kind, lock, source or engine, level)
         job.progress = progress
         try:
-            with _own_folder(job.folder):
+            with named_when_full(job.folder.parent), _own_folder(job.folder):
                 outcome = TAKE[kind](job)
             check_held(lock, name)
             return _complete(job, kind, outcome)

@@ -33,11 +33,11 @@ from leitstand.errors import Conflict, LeitstandError, PreconditionFailed
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from leitstand.storage.removal import Locked, clock_difference
+from leitstand.storage.retries import MOST_SKEW_SECONDS
 from leitstand.telemetry.logs import get_logger
 
 LOCK = "prune"
 RUN_COMPLETE, RUN_FAILED, RUN_REFUSED = "complete", "failed", "refused"
-MOST_SKEW_SECONDS = 300.0
 TIMELINE_DIGITS = 8
 POSTGRES = "postgres"
 

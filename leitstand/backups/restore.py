@@ -17,6 +17,7 @@ from leitstand.backups.engines.chain import chain_of
 from leitstand.backups.engines.interface import Chain
 from leitstand.backups.engines.registry import engine_of
 from leitstand.backups.entries import usable_entries
+from leitstand.backups.full_disk import named_when_full
 from leitstand.backups.pins import in_use
 from leitstand.backups.work import Progress
 from leitstand.db.cluster import give_away
@@ -115,7 +116,8 @@ def restore_postgres(
         refuse_removed_log(storage, manifest, to_time)
     making, access = target.with_name(f"{target.name}.restoring"), target.with_name(f"{target.name}.access")
     try:
-        _prepare(settings, chain, making, say)
+        with named_when_full(making.parent):
+            _prepare(settings, chain, making, say)
         _configure(making, engine_of(manifest).restore_command(settings, access), access, to_time)
         if target.exists():
             target.rmdir()

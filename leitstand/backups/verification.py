@@ -19,6 +19,7 @@ from leitstand.backups.catalogue import COMPLETE, get_backup
 from leitstand.backups.engines.chain import chain_of
 from leitstand.backups.engines.registry import engine_of
 from leitstand.backups.entries import document, place_of, store
+from leitstand.backups.full_disk import named_when_full
 from leitstand.backups.inventory import open_copy, read_inventory
 from leitstand.backups.parts import Part, PartsReader
 from leitstand.backups.pins import in_use
@@ -90,7 +91,8 @@ def _postgres(
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True, mode=0o700)
     try:
-        found = engine_of(manifest).check(settings, chain, target, progress)
+        with named_when_full(target.parent):
+            found = engine_of(manifest).check(settings, chain, target, progress)
     finally:
         shutil.rmtree(target, ignore_errors=True)
     gap = missing_log(storage, bucket, manifest, own_only=not with_log)

@@ -212,6 +212,26 @@ def prune_command(dry_run: bool, name: str | None, plan_sha256: str, as_json: bo
         click.echo(f"  {removal.id} stays: {removal.left}")
 
 
+@group.command("watch-log")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@click.pass_context
+def watch_log_command(context: click.Context, as_json: bool) -> None:
+    """Look for a hole in the archived log; where there is one a backup is taken at once, and exit 1 says so."""
+    from dataclasses import asdict
+
+    from leitstand.backups.watching import watch_log
+    from leitstand.cli._options import database
+    from leitstand.cli._progress import told
+    from leitstand.settings import get_settings
+    from leitstand.telemetry.logs import configure_logging
+
+    configure_logging("cli", "WARNING")
+    with database() as engine:
+        found = watch_log(engine, get_settings(), progress=told())
+    click.echo(json.dumps({"ok": not found.gap, **asdict(found)}) if as_json else found.says)
+    context.exit(1 if found.gap else 0)
+
+
 @group.command("conditions")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 @click.pass_context
@@ -223,7 +243,7 @@ def conditions_command(context: click.Context, as_json: bool) -> None:
     from leitstand.settings import get_settings
 
     with database() as engine, transaction(engine) as session:
-        found = conditions(session, get_settings())
+        found = conditions(session, get_settings(), fresh=True)
     if as_json:
         click.echo(json.dumps({"ok": not found, "conditions": [one.to_dict() for one in found]}))
     else:

@@ -10,6 +10,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
 from leitstand.db.exclusive import SCHEMA, exclusive
+from leitstand.db.migration_lock import PATIENCE_SECONDS, alone, letting_others_pass
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -20,18 +21,24 @@ def _config() -> Config:
     return config
 
 
-def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Apply every migration up to `revision`; nothing happens where it is already there.
+def upgrade(engine: Engine, revision: str = "head", *, patience: float = PATIENCE_SECONDS) -> None:
+    """Apply every migration up to `revision`, each in a transaction of its own; nothing happens where it is there.
+
+    Each waits at most three seconds for a lock, lets those pass who wait behind it, and tries again.
+
+    Args:
+        patience: seconds to wait for another migration, and for locks.
 
     Raises:
-        Conflict: the database is being dumped or migrated.
+        Conflict: another migration is running, or the database is being dumped.
+        Unavailable: somebody holds a lock that it needs.
     """
     config = _config()
     if current(engine) == (head() if revision == "head" else revision):
         return
-    with exclusive(engine, SCHEMA), engine.connect() as connection:
+    with engine.connect() as connection, alone(connection, patience=patience), exclusive(engine, SCHEMA):
         config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+        letting_others_pass(connection, lambda: command.upgrade(config, revision), patience=patience)
 
 
 def head() -> str:

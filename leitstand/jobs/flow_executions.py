@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.db.models import FlowExecution
 
-RUNNING, COMPLETE, FAILED, CRASHED = "running", "complete", "failed", "crashed"
+RUNNING, COMPLETE, FAILED, CRASHED, SKIPPED = "running", "complete", "failed", "crashed", "skipped"
 # No flow takes so long: an execution that still runs then belongs to a process that was killed.
 CRASHED_AFTER = text("interval '12 hours'")
 
@@ -37,6 +37,15 @@ def claim(session: Session, *, flow: str, scheduled_for: datetime, flow_run: str
         return False
     known.flow_run, known.status, known.error, known.finished_at = flow_run, RUNNING, "", None
     return True
+
+
+def skip(
+    session: Session, *, flow: str, scheduled_for: datetime, flow_run: str, trigger: str, reason: str
+) -> None:
+    """Record that nobody does the work of that instant, and why; one that somebody has is left alone."""
+    values = {"flow": flow, "scheduled_for": scheduled_for, "flow_run": flow_run, "trigger": trigger}
+    ended = {"status": SKIPPED, "error": reason, "finished_at": func.now()}
+    session.execute(insert(FlowExecution).values(values | ended).on_conflict_do_nothing())
 
 
 def _mark_crashed(session: Session, flow: str) -> None:

@@ -209,16 +209,19 @@ class ScratchServer:
 
         return f"postgresql+psycopg://{quote(user, safe='')}@/{quote(database, safe='')}?host={quote(str(self.sockets), safe='')}&port=5432"
 
+    def environment(self) -> dict[str, str]:
+        """Environment of client programs that work as the superuser."""
+        return {**os.environ, "PGHOST": str(self.sockets), "PGPORT": "5432", "PGUSER": "postgres"}
+
     def run(self, program: str, *arguments: str) -> str:
         """Run a client program as the superuser against it; gives what it printed.
 
         Raises:
             PreconditionFailed: it failed.
         """
-        environment = {**os.environ, "PGHOST": str(self.sockets), "PGPORT": "5432", "PGUSER": "postgres"}
         done = subprocess.run(
             [str(bin_dir() / program), *arguments],
-            env=environment,
+            env=self.environment(),
             capture_output=True,
             text=True,
             check=False,

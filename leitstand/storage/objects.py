@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from leitstand.errors import NotFound
 from leitstand.settings import Settings
+from leitstand.storage.checksums import use_content_md5
 from leitstand.storage.reader import ResumingReader
-from leitstand.storage.retries import attempt, code_of, is_transient
+from leitstand.storage.retries import ATTEMPTS, attempt, code_of, is_transient
 from leitstand.storage.types import ObjectHead, ObjectInfo, ObjectLock, Stored
 
 if TYPE_CHECKING:
@@ -32,12 +33,16 @@ NO_LOCK_CODES = frozenset({"ObjectLockConfigurationNotFoundError", "NotImplement
 class ObjectStorage:
     """One S3 store with one credential. Safe to share between threads; connects at first use.
 
+    Where somebody waits for the answer, `limit_seconds` bounds a request and `attempts` how often care is asked for.
     Every method raises `NotFound`, `Unavailable` (after retries), `Conflict` (a condition failed),
     `PreconditionFailed` (credentials) or `IntegrityFailed` (content differs from its SHA-256).
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, *, limit_seconds: float = READ_SECONDS, attempts: int = ATTEMPTS
+    ) -> None:
         self.settings = settings
+        self.limit_seconds, self.attempts = limit_seconds, attempts
 
     @cached_property
     def client(self) -> "S3Client":
@@ -51,12 +56,12 @@ class ObjectStorage:
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             retries={"total_max_attempts": 1},
-            connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
+            connect_timeout=min(CONNECT_SECONDS, self.limit_seconds),
+            read_timeout=self.limit_seconds,
         )
         settings = self.settings
         session = boto3.session.Session()
-        return session.client(
+        client = session.client(
             "s3",
             endpoint_url=settings.s3_url,
             region_name=settings.s3_region,
@@ -64,6 +69,8 @@ class ObjectStorage:
             aws_secret_access_key=settings.s3_secret_key.get_secret_value(),
             config=config,
         )
+        use_content_md5(client)
+        return client
 
     def ensure_buckets(self) -> None:
         """Make the buckets of this environment where they are missing.
@@ -83,7 +90,7 @@ class ObjectStorage:
         except NotFound:
             create = self._create_lockable if lockable else self._create_bucket
             attempt(lambda: create(bucket), f"s3://{bucket}")
-        if versioned:
+        if versioned and not self.is_versioned(bucket):
             attempt(
                 lambda: self.client.put_bucket_versioning(
                     Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}
@@ -247,6 +254,17 @@ class ObjectStorage:
             page = attempt(partial(self.client.list_objects_v2, **request), f"s3://{bucket}/{prefix}")
             for entry in page.get("Contents", []):
                 yield ObjectInfo(entry["Key"], entry["Size"], entry["ETag"], entry["LastModified"])
+            if not page.get("IsTruncated"):
+                return
+            request["ContinuationToken"] = page["NextContinuationToken"]
+
+    def folders(self, bucket: str, prefix: str) -> Iterator[str]:
+        """The next level under a prefix that ends with a slash: `prefix` and one more name with its slash."""
+        request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix, "Delimiter": "/"}
+        while True:
+            list_page = partial(self.client.list_objects_v2, **request)
+            page = attempt(list_page, f"s3://{bucket}/{prefix}", attempts=self.attempts)
+            yield from (entry["Prefix"] for entry in page.get("CommonPrefixes", []))
             if not page.get("IsTruncated"):
                 return
             request["ContinuationToken"] = page["NextContinuationToken"]

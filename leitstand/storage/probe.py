@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from leitstand.errors import IntegrityFailed, LeitstandError, NotFound, PreconditionFailed
+from leitstand.storage.rules import deleting_rules
 
 if TYPE_CHECKING:
     from leitstand.storage.objects import ObjectStorage
@@ -146,21 +147,7 @@ class _Probe:
 
     def lifecycle(self) -> str:
         """No rule of the bucket may expire what retention decides about."""
-        from botocore.exceptions import ClientError
-
-        from leitstand.storage.retries import code_of
-
-        try:
-            answer = self.storage.client.get_bucket_lifecycle_configuration(Bucket=self.bucket)
-        except ClientError as error:
-            if code_of(error) == "NoSuchLifecycleConfiguration":
-                return "no rule"
-            raise
-        expiring = [
-            str(rule.get("ID") or "without a name")
-            for rule in answer.get("Rules", [])
-            if rule["Status"] == "Enabled" and "Expiration" in rule
-        ]
+        expiring = deleting_rules(self.storage, self.bucket)
         if expiring:
             raise IntegrityFailed(f"objects expire by the rule {', '.join(expiring)}: take it away")
         return "no rule expires objects"

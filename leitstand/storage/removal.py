@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 
 from leitstand.errors import NotFound, PreconditionFailed
 from leitstand.storage.objects import ObjectStorage
-from leitstand.storage.retries import attempt
+from leitstand.storage.retries import attempt, clock_ahead
 from leitstand.storage.types import ObjectInfo
 
 HELD_FOR_GOOD = datetime.max.replace(tzinfo=UTC)
@@ -112,11 +111,8 @@ def clock_difference(storage: ObjectStorage, bucket: str) -> float:
 
     Raises:
         NotFound: there is no such bucket.
+        ClockSkewed: the store refuses requests because of the difference.
     """
-    answer = attempt(lambda: storage.client.head_bucket(Bucket=bucket), f"s3://{bucket}")
-    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
-    if not date:
-        return 0.0
-    said = parsedate_to_datetime(date)
-    said = said if said.tzinfo else said.replace(tzinfo=UTC)  # "-0000" and nothing at all mean UTC as well
-    return (datetime.now(UTC) - said).total_seconds()
+    what = f"s3://{bucket}"
+    answer = attempt(lambda: storage.client.head_bucket(Bucket=bucket), what, attempts=storage.attempts)
+    return clock_ahead(answer["ResponseMetadata"]["HTTPHeaders"])

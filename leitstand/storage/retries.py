@@ -2,7 +2,9 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from leitstand.errors import Conflict, LeitstandError, NotFound, PreconditionFailed, Unavailable
@@ -25,7 +27,28 @@ TRANSIENT_CODES = frozenset(
 MISSING_CODES = frozenset({"NoSuchKey", "NoSuchBucket", "NoSuchVersion", "NoSuchUpload", "404", "NotFound"})
 REFUSED_CODES = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "Forbidden"})
 SKEW_CODES = frozenset({"RequestTimeTooSkewed", "RequestExpired"})
+# The store says its time with every answer, to the second.
+MOST_SKEW_SECONDS = 300.0
 CONDITION_CODES = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412"})
+
+
+class ClockSkewed(Unavailable):
+    """The store refuses requests because this machine's clock differs from its own."""
+
+
+def clock_ahead(headers: Mapping[str, str]) -> float:
+    """Seconds by which this machine's clock is ahead of the one that an answer's headers tell; 0 when they tell none."""
+    try:
+        said = parsedate_to_datetime(headers.get("date", ""))
+    except ValueError:
+        return 0.0
+    said = said if said.tzinfo else said.replace(tzinfo=UTC)  # "-0000" and nothing at all mean UTC as well
+    return (datetime.now(UTC) - said).total_seconds()
+
+
+def _ahead(error: Exception) -> float:
+    response = getattr(error, "response", None) or {}
+    return clock_ahead(response.get("ResponseMetadata", {}).get("HTTPHeaders", {}))
 
 
 def pause(attempt: int) -> float:
@@ -89,9 +112,12 @@ def translated(error: Exception, what: str) -> LeitstandError:
     code = code_of(error)
     if code in MISSING_CODES:
         return NotFound(f"The object store has no {what}.")
-    if code in SKEW_CODES:
-        return Unavailable(
-            f"The object store refused {what}: this machine's clock differs from the store's.",
+    # An answer to HEAD has no body that could name the reason, only its date.
+    ahead = _ahead(error)
+    if code in SKEW_CODES or (code in REFUSED_CODES and abs(ahead) > MOST_SKEW_SECONDS):
+        return ClockSkewed(
+            f"The object store refused {what}: this machine's clock is {abs(ahead):.0f} s"
+            f" {'ahead of' if ahead > 0 else 'behind'} the store's.",
             hint="Set the clock (timedatectl set-ntp true) and try again.",
         )
     if code in REFUSED_CODES:

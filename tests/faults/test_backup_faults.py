@@ -1,28 +1,22 @@
 """What goes wrong around backups: lost buckets, cut archives, lost locks, a store that is down."""
 
-import itertools
 import time
-from pathlib import Path
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
-from leitstand.backups import postgres, streaming, wal
-from leitstand.backups.archived_log import missing_log
+from leitstand.backups import postgres, streaming
 from leitstand.backups.catalogue import last_proven, list_backups
 from leitstand.backups.operations import run_backup, verify_backup
-from leitstand.backups.server_commands import archive_command
 from leitstand.db.engine import transaction
 from leitstand.db.exclusive import LOCK_CLASS, exclusive
 from leitstand.db.models import Backup
 from leitstand.errors import Conflict, IntegrityFailed, InvalidInput, PreconditionFailed, Unavailable
-from tests.integration.storage.proxy import CuttingProxy
 from tests.source import Source
 
 pytestmark = pytest.mark.slow
-# Segments of the log that the archiver has still to take.
-WAITING = "pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
 
 
 def rows(source: Source, kind: str = "postgres") -> list[Backup]:
@@ -30,6 +24,7 @@ def rows(source: Source, kind: str = "postgres") -> list[Backup]:
         return list_backups(session, kind=kind)
 
 
+@pytest.mark.fault(1)
 def test_a_deleted_bucket_is_noticed_and_the_next_backup_is_whole(source: Source) -> None:
     lost = run_backup(source.engine, source.settings, "postgres")
     with transaction(source.engine) as session:
@@ -42,6 +37,7 @@ def test_a_deleted_bucket_is_noticed_and_the_next_backup_is_whole(source: Source
     assert verify_backup(source.engine, source.settings, whole.id).manifest["verification"]["ok"]
     with transaction(source.engine) as session:
         assert last_proven(session) is None, "what is gone proves nothing"
+    assert "are gone from the object store" in source.conditions()["backups-missing"]
 
 
 def _delete_bucket(source: Source, bucket: str) -> None:
@@ -58,6 +54,7 @@ def _delete_bucket(source: Source, bucket: str) -> None:
     pytest.fail("the bucket can't be deleted")
 
 
+@pytest.mark.fault(2)
 @pytest.mark.parametrize("damage", ["cut", "empty", "exchanged", "gone"])
 def test_a_damaged_part_is_found(source: Source, damage: str) -> None:
     backup = run_backup(source.engine, source.settings, "postgres")
@@ -73,7 +70,10 @@ def test_a_damaged_part_is_found(source: Source, damage: str) -> None:
         verify_backup(source.engine, source.settings, backup.id)
     (kept,) = [row for row in rows(source) if row.id == backup.id]
     assert kept.manifest["verification"]["ok"] is False and kept.manifest["verification"]["error"]
+    assert kept.manifest["verification"]["error"] in source.conditions()["backup-damaged"]
     assert list((source.settings.data_dir / "scratch").iterdir()) == []
+    run_backup(source.engine, source.settings, "postgres")
+    assert "backup-damaged" not in source.conditions()
 
 
 def test_a_changed_manifest_is_no_backup_any_more_and_nothing_of_it_is_deleted(source: Source) -> None:
@@ -92,6 +92,7 @@ def test_only_one_backup_of_a_kind_at_a_time(source: Source) -> None:
         run_backup(source.engine, source.settings, "secrets")
 
 
+@pytest.mark.fault(15)
 def test_a_lock_lost_in_the_middle_fails_the_backup(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection that holds the lock is killed, as an idle one may be."""
     original = postgres.Outcome
@@ -109,9 +110,12 @@ def test_a_lock_lost_in_the_middle_fails_the_backup(source: Source, monkeypatch:
         run_backup(source.engine, source.settings, "postgres")
     monkeypatch.undo()
     assert rows(source)[0].status == "failed"
+    assert "lock" in source.conditions(later=timedelta(minutes=6))["backup-failed"]
     assert run_backup(source.engine, source.settings, "postgres").status == "complete"
+    assert "backup-failed" not in source.conditions(later=timedelta(minutes=6))
 
 
+@pytest.mark.fault(3)
 @pytest.mark.parametrize("program", ["pg_basebackup", "pg_dump"])
 def test_a_tool_older_than_the_server_is_refused(program: str) -> None:
     with pytest.raises(PreconditionFailed, match=f"{program} 18 can't back up a server of version 19"):
@@ -144,41 +148,3 @@ def test_a_backup_that_stands_still_is_ended(source: Source, monkeypatch: pytest
     with pytest.raises(Unavailable, match="stood still"):
         run_backup(source.engine, source.settings, "postgres")
     assert rows(source)[0].status == "failed"
-
-
-def test_postgresql_goes_on_while_the_archive_is_down_and_catches_up(source: Source, tmp_path: Path) -> None:
-    """The queue of log segments grows, commits go on, and afterwards there is no gap."""
-    port = urlsplit(source.settings.s3_url).port or 0
-    with CuttingProxy(port, after=0, cuts=0) as proxy:
-        taken = proxy.port
-    through = source.settings.model_copy(update={"s3_endpoint": f"http://127.0.0.1:{taken}"})
-    backup = run_backup(source.engine, source.settings, "postgres")
-    _set_archive_command(source, archive_command(through))
-    failed_before = source.one("SELECT failed_count FROM pg_stat_archiver")
-    _fill_log_until(source, f"SELECT failed_count > {failed_before} FROM pg_stat_archiver")
-    source.add_workspace("still-writing")
-    assert source.one(f"SELECT count(*) >= 2 FROM {WAITING}")
-    _set_archive_command(source, archive_command(source.settings))
-    source.archive_now()
-    assert missing_log(source.storage, source.settings.bucket_backups, backup.manifest) == ""
-    assert source.one(f"SELECT count(*) = 0 FROM {WAITING}")
-    assert wal.SEGMENT.fullmatch(str(source.one("SELECT last_archived_wal FROM pg_stat_archiver")))
-
-
-def _set_archive_command(source: Source, command: str) -> None:
-    quoted = command.replace("'", "''")
-    source.execute(f"ALTER SYSTEM SET archive_command = '{quoted}'")
-    source.execute("SELECT pg_reload_conf()")
-
-
-def _fill_log_until(source: Source, query: str) -> None:
-    """Keep three segments waiting: those before the archiver has taken up its new command are archived by the old one."""
-    deadline = time.monotonic() + 120
-    for number in itertools.count():
-        if source.one(query) and source.one(f"SELECT count(*) >= 2 FROM {WAITING}"):
-            return
-        assert time.monotonic() < deadline, query
-        if source.one(f"SELECT count(*) < 3 FROM {WAITING}"):
-            source.add_workspace(f"while-down-{number}")
-            source.execute("SELECT pg_switch_wal()")
-        time.sleep(0.2)

@@ -93,6 +93,7 @@ def keys_of(source: Source, backup_id: UUID) -> list[str]:
     ]
 
 
+@pytest.mark.fault(20)
 @pytest.mark.parametrize(("kind", "point"), POINTS)
 def test_the_next_backup_clears_away_and_succeeds(source: Source, kind: str, point: str) -> None:
     before = {backup.id for backup in newest(source, kind)}
@@ -112,6 +113,7 @@ def test_the_next_backup_clears_away_and_succeeds(source: Source, kind: str, poi
     assert list((source.settings.data_dir / "tmp" / "backups").iterdir()) == []
 
 
+@pytest.mark.fault(20)
 @pytest.mark.parametrize(("point", "status"), [("row", "running"), ("catalogue", "complete")])
 def test_killed_after_its_manifest_was_stored_it_is_complete_and_the_next_completes_the_catalogue(
     source: Source, point: str, status: str

@@ -141,6 +141,7 @@ STEPS = (
 )
 
 
+@pytest.mark.fault(20)
 @pytest.mark.parametrize("step", STEPS)
 def test_everything_killed_at_once(source: Source, quick: Settings, running: Running, step: str) -> None:
     running.wait_for_step(step)
@@ -162,6 +163,7 @@ def test_the_command_alone_killed(source: Source, quick: Settings, running: Runn
     assert psutil.wait_procs([kernel], timeout=30)[1] == []
 
 
+@pytest.mark.fault(20, 26)
 @pytest.mark.long
 def test_the_kernel_killed(source: Source, quick: Settings, running: Running) -> None:
     """The failure is noticed, and what there is of the notebook is archived."""
@@ -173,6 +175,7 @@ def test_the_kernel_killed(source: Source, quick: Settings, running: Running) ->
     assert_the_next_succeeds(source, quick)
 
 
+@pytest.mark.fault(20)
 @pytest.mark.long
 def test_the_restored_server_killed(source: Source, quick: Settings, running: Running) -> None:
     running.wait_for_step("Start and recovery")

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -74,6 +74,7 @@ def cut(source: Source, *, after: int, cuts: int) -> Iterator[Settings]:
         yield source.settings.model_copy(update={"s3_endpoint": f"http://127.0.0.1:{proxy.port}"})
 
 
+@pytest.mark.fault(18)
 def test_a_source_that_is_gone_never_reaches_the_copies(source: Source, good: Backup) -> None:
     """Deleted for good, twice tried, and everything is there again."""
     at = datetime.now(UTC)
@@ -85,11 +86,13 @@ def test_a_source_that_is_gone_never_reaches_the_copies(source: Source, good: Ba
             run_backup(source.engine, source.settings, "objects")
         assert newest(source).status == "failed" and "is empty" in newest(source).error
     assert {info.key for info in source.storage.list(source.settings.bucket_backups, DATA)} == stored
+    assert "is empty" in source.conditions(later=timedelta(minutes=6))["backup-failed"]
     restore_all(source, source.settings, at)
     assert media(source) == CONTENTS
     assert run_backup(source.engine, source.settings, "objects").status == "complete"
 
 
+@pytest.mark.fault(14)
 def test_a_download_cut_in_mid_object_goes_on(source: Source, good: Backup) -> None:
     """While copying and while restoring: the content is whole all the same."""
     source.storage.put_bytes(source.settings.bucket_media, "large", LARGE[::-1])
@@ -104,6 +107,7 @@ def test_a_download_cut_in_mid_object_goes_on(source: Source, good: Backup) -> N
     assert media(source)["large"] == LARGE[::-1]
 
 
+@pytest.mark.fault(14)
 def test_a_store_that_breaks_off_for_good_fails_and_the_next_recovers(
     source: Source, good: Backup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,6 +115,7 @@ def test_a_store_that_breaks_off_for_good_fails_and_the_next_recovers(
     source.storage.put_bytes(source.settings.bucket_media, "large", LARGE)
     with cut(source, after=150, cuts=10_000) as through, pytest.raises(Unavailable):
         run_backup(source.engine, through, "objects")
+    assert "does not answer" in source.conditions(settings=through)["store-failing"]
     whole = run_backup(source.engine, source.settings, "objects")
     assert verify_backup(source.engine, source.settings, whole.id).manifest["verification"]["ok"]
 
@@ -219,6 +224,7 @@ def killed(source: Source, what: str, moment: str, at: str = "") -> None:
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
+@pytest.mark.fault(20)
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_killed_in_mid_copy_the_next_goes_on(source: Source, good: Backup, moment: str) -> None:
     for number in range(8):
@@ -236,6 +242,7 @@ def test_killed_in_mid_copy_the_next_goes_on(source: Source, good: Backup, momen
     assert list((source.settings.data_dir / "tmp" / "backups").iterdir()) == []
 
 
+@pytest.mark.fault(20)
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_killed_in_mid_restore_the_next_goes_on(source: Source, good: Backup, moment: str) -> None:
     run_backup(source.engine, source.settings, "objects")

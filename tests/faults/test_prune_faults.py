@@ -14,7 +14,7 @@ from leitstand.backups.pruning import propose, prune
 from leitstand.backups.reconciling import reconcile
 from leitstand.db.engine import transaction
 from leitstand.db.exclusive import LOCK_CLASS
-from leitstand.db.models import PruneRun
+from leitstand.db.models import Backup, PruneRun
 from leitstand.errors import LeitstandError, NotFound, PreconditionFailed, Unavailable
 from leitstand.settings import Settings
 from leitstand.storage import retries
@@ -35,7 +35,7 @@ def plan_of(shelf: Shelf) -> tuple[str, set[str]]:
 
 def names(shelf: Shelf) -> set[str]:
     with transaction(shelf.engine) as session:
-        return {condition.name for condition in conditions(session, shelf.settings)}
+        return {condition.name for condition in conditions(session, shelf.settings, fresh=True)}
 
 
 def assert_nothing_half(shelf: Shelf, ids: list[UUID]) -> None:
@@ -45,6 +45,7 @@ def assert_nothing_half(shelf: Shelf, ids: list[UUID]) -> None:
             assert len(shelf.keys(one)) == 4
 
 
+@pytest.mark.fault(12)
 @pytest.mark.parametrize(
     ("status", "passing", "error"),
     [
@@ -77,6 +78,7 @@ def test_a_store_that_refuses_or_fails_in_the_middle(
     assert "prune-failing" not in names(shelf)
 
 
+@pytest.mark.fault(1)
 def test_a_bucket_that_is_gone_changes_nothing_in_the_catalogue(shelf: Shelf) -> None:
     ids = nights(shelf, 17)
     nowhere = shelf.settings.model_copy(update={"bucket_backups": "no-such-bucket"})
@@ -88,6 +90,7 @@ def test_a_bucket_that_is_gone_changes_nothing_in_the_catalogue(shelf: Shelf) ->
     assert "prune-failing" in names(shelf)
 
 
+@pytest.mark.fault(1)
 def test_an_emptied_bucket_stops_retention_and_is_shown(shelf: Shelf) -> None:
     ids = nights(shelf, 17)
     shelf.empty()
@@ -153,6 +156,7 @@ def test_what_the_store_locks_stays_until_its_date_and_the_rest_goes_for_good(lo
     assert first in locking.log(), "its log stays with it"
 
 
+@pytest.mark.fault(16)
 def test_the_lock_lost_in_the_middle_ends_the_run(
     shelf: Shelf, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,9 +184,70 @@ def test_the_lock_lost_in_the_middle_ends_the_run(
         prune(shelf.engine, shelf.settings, confirmed=plan)
     monkeypatch.undo()
     assert calls == 1
+    assert "prune-failing" in names(shelf)
     assert_nothing_half(shelf, ids)
     prune(shelf.engine, shelf.settings, confirmed=plan)
     assert {str(one) for one in ids if shelf.row(one).status == "removed"} == gone
+    assert "prune-failing" not in names(shelf)
+
+
+@pytest.mark.fault(8)
+def test_what_is_not_under_our_prefix_is_never_touched(shelf: Shelf) -> None:
+    """A row that points elsewhere, at everything or at another's folder; and what else lies in the bucket."""
+    ids = nights(shelf, 19)
+    others = [
+        "media/photo.jpg",
+        "postgres",
+        "postgres/readme",
+        f"postgres/{CLUSTER}/base/not-ours/part-00000",
+    ]
+    for key in others:
+        shelf.storage.put_bytes(shelf.bucket, key, b"somebody else's")
+    astray = [shelf.put(40 + number) for number in range(4)]
+    places = [
+        f"s3://{shelf.bucket}/", f"s3://{shelf.bucket}/postgres/", f"s3://{shelf.bucket}/media/", f"s3://another/postgres/{astray[3]}/",
+    ]  # fmt: skip
+    with transaction(shelf.engine) as session:
+        for one, location in zip(astray, places, strict=True):
+            session.get_one(Backup, one).location = location
+    plan, gone = plan_of(shelf)
+    result = prune(shelf.engine, shelf.settings, confirmed=plan)
+    assert gone and set(result.removed) <= gone and not set(result.removed) & {str(one) for one in astray}
+    stored = {info.key for info in shelf.storage.list(shelf.bucket)}
+    assert set(others) <= stored
+    assert all(len(shelf.keys(one)) == 4 for one in astray)
+    assert all(shelf.row(one).status == "complete" for one in ids if str(one) not in gone)
+
+
+@pytest.mark.fault(9)
+def test_the_last_good_backup_stays_however_old_it_is_and_that_is_told(shelf: Shelf) -> None:
+    """Every night since has a backup that no drill has proven: nothing newer than the proof goes, nor the proof."""
+    proven = shelf.put(400)
+    ids = [shelf.put(age + 0.1, proven=False) for age in range(0, 400, 25)]
+    older = shelf.put(500)
+    plan, gone = plan_of(shelf)
+    prune(shelf.engine, shelf.settings, confirmed=plan)
+    assert str(proven) not in gone and set(shelf.statuses([proven, *ids])) == {"complete"}
+    assert gone <= {str(older)}
+    assert "proof-late" in names(shelf)
+
+
+@pytest.mark.fault(10)
+def test_a_kept_backup_is_never_removed_and_its_loss_is_told(shelf: Shelf) -> None:
+    """Retention leaves it; deleted by somebody else it is told, at whatever age, until it is back."""
+    nights(shelf, 19)
+    kept = shelf.put(300, kept=True)
+    plan, gone = plan_of(shelf)
+    prune(shelf.engine, shelf.settings, confirmed=plan)
+    assert gone and str(kept) not in gone and len(shelf.keys(kept)) == 4
+    key = next(key for key in shelf.keys(kept) if key.endswith("manifest.json"))
+    body = shelf.storage.get_bytes(shelf.bucket, key)
+    shelf.storage.delete(shelf.bucket, key)
+    reconcile(shelf.engine, shelf.storage, shelf.bucket, "postgres")
+    assert "backups-missing" in names(shelf)
+    shelf.storage.put_bytes(shelf.bucket, key, body)
+    reconcile(shelf.engine, shelf.storage, shelf.bucket, "postgres")
+    assert "backups-missing" not in names(shelf) and shelf.row(kept).kept
 
 
 def test_a_store_that_can_only_be_read_does_not_hinder_a_restore(shelf: Shelf, settings: Settings) -> None:

@@ -132,6 +132,7 @@ def log_that_stays(shelf: Shelf) -> list[str]:
     return [name for name in shelf.log() if need.needs(name)]
 
 
+@pytest.mark.fault(20)
 @pytest.mark.parametrize("point", POINTS)
 def test_the_next_run_finishes(shelf: Shelf, point: str) -> None:
     ids = nights(shelf, 19)
@@ -174,6 +175,7 @@ prune(make_engine(settings), settings, confirmed=sys.argv[1])
 """
 
 
+@pytest.mark.fault(20)
 @pytest.mark.parametrize("kills", [2, pytest.param(25, marks=pytest.mark.long)])
 def test_killed_at_any_moment(shelf: Shelf, kills: int) -> None:
     """At random moments, again and again, until it comes to its end."""

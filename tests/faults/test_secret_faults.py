@@ -1,5 +1,6 @@
 """Faults of the secrets' backups: a key or a secret that is missing from it (19), and one printed in a cell (29)."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from tests.source import PASSWORD, Source
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
+@pytest.mark.fault(19)
 def test_a_secret_that_is_missing_is_no_backup_and_the_last_good_one_stays(source: Source) -> None:
     good = back_up_secrets(source.engine, source.settings)
     assert good is not None
@@ -26,14 +28,14 @@ def test_a_secret_that_is_missing_is_no_backup_and_the_last_good_one_stays(sourc
         back_up_secrets(source.engine, lost)
     with transaction(source.engine) as session:
         newest = list_backups(session, kind="secrets")[0]
-    assert newest.status == "failed" and "session_secret" in newest.error, (
-        "an alert condition: a failed backup"
-    )
+    assert newest.status == "failed"
+    assert "session_secret" in source.conditions(later=timedelta(minutes=6))["backup-failed"]
     assert secret_opening.verify(source.settings)["backup_id"] == str(good.id)
     mended = back_up_secrets(source.engine, source.settings)
     assert mended is not None and mended.status == "complete"
 
 
+@pytest.mark.fault(19)
 def test_a_backup_that_lacks_a_key_is_found_by_verify_and_by_the_drill(
     source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -46,10 +48,13 @@ def test_a_backup_that_lacks_a_key_is_found_by_verify_and_by_the_drill(
         secret_opening.verify(source.settings)
     result = run_drill(source.engine, source.settings, "secrets-decrypt")
     assert not result.ok and "session_secret" in result.error
+    assert "session_secret" in source.conditions(later=timedelta(minutes=6))["drill-failed"]
     assert back_up_secrets(source.engine, source.settings) is not None
     assert run_drill(source.engine, source.settings, "secrets-decrypt").ok
+    assert "drill-failed" not in source.conditions(later=timedelta(minutes=6))
 
 
+@pytest.mark.fault(19)
 def test_without_the_key_it_says_which_way_out(source: Source, tmp_path: Path) -> None:
     taken = back_up_secrets(source.engine, source.settings)
     assert taken is not None
@@ -63,6 +68,7 @@ def test_without_the_key_it_says_which_way_out(source: Source, tmp_path: Path) -
         secret_opening.open_copy(copy, keys.identities(bare))
 
 
+@pytest.mark.fault(29)
 def test_a_secret_that_a_cell_prints_is_found_and_taken_out(source: Source) -> None:
     """Planted in each kind of output that a cell of the drill could have."""
     from nbformat.v4 import new_code_cell, new_notebook, new_output

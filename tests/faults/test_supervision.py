@@ -74,6 +74,7 @@ def test_another_port_is_refused_while_it_runs(own: Stack) -> None:
 SHORT = {"web", "postgres", "prefect"}
 
 
+@pytest.mark.fault(20)
 @pytest.mark.parametrize(
     "name",
     [
@@ -147,6 +148,7 @@ def test_the_postgresql_lock_of_a_dead_server_with_a_reused_pid_does_not_stop_a_
     assert own.json("up", "--detach", timeout=400)["ok"]
 
 
+@pytest.mark.fault(25)
 @pytest.mark.long
 def test_an_interrupted_start_leaves_nothing_running(tmp_path: Path) -> None:
     port = free_base_port()

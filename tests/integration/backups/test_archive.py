@@ -60,6 +60,7 @@ def test_what_is_archived_comes_back(source: Source, server: Path) -> None:
     assert (server / "RECOVERY").read_bytes() == CONTENT
 
 
+@pytest.mark.fault(7)
 def test_the_same_again_is_fine_and_other_content_is_refused(source: Source, server: Path) -> None:
     """A clone that archives into its source's archive destroys nothing."""
     assert archived(source.settings, server, NAME, CONTENT).returncode == 0

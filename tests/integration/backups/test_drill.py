@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -106,6 +107,7 @@ def with_cell(source: Source, tmp_path: Path, after: str, code: str) -> Any:
     return source.settings.model_copy(update={"notebooks_dir": tmp_path})
 
 
+@pytest.mark.fault(4)
 def test_missing_rows_fail_the_drill_and_are_archived(
     source: Source, result: DrillResult, tmp_path: Path
 ) -> None:
@@ -122,6 +124,7 @@ def test_missing_rows_fail_the_drill_and_are_archived(
         assert last_proven(session) == next(
             backup.verified_at for backup in list_backups(session, kind="postgres")
         )
+    assert "counts" in source.conditions(later=timedelta(minutes=6))["drill-failed"]
 
 
 def test_a_printed_secret_fails_the_drill_and_is_not_archived(

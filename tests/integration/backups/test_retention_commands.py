@@ -85,7 +85,7 @@ def test_the_store_alone_knows_what_there_is(shelf: Shelf) -> None:
 def test_what_is_wrong_ends_with_one(shelf: Shelf) -> None:
     nights(shelf, 3, first=1.5)
     found = document(shelf, "backup", "conditions", code=1)
-    assert [one["name"] for one in found["conditions"]] == ["prune-late"]
+    assert [one["name"] for one in found["conditions"]] == ["prune-late", "backup-late", "proof-late"]
 
 
 def test_a_restore_over_something_shows_its_plan_and_asks_for_the_name(shelf: Shelf, tmp_path: Path) -> None:

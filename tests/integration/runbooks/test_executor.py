@@ -75,12 +75,14 @@ def test_every_cell_runs_with_these_settings_and_parameters(
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.fault(28)
 def test_an_unknown_parameter_runs_nothing(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="'greting'"):
         run(settings, tmp_path, "open('ran', 'w')", greting="x")
     assert list((tmp_path / "run").iterdir()) == []
 
 
+@pytest.mark.fault(26, 27)
 @pytest.mark.parametrize(
     ("source", "says"),
     [

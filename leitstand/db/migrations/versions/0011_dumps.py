@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = '0011_dumps'
-down_revision = '0009_backup_retention'
+down_revision = '0010_runbook_runs'
 branch_labels = None
 depends_on = None
 

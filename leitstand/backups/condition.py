@@ -1,0 +1,16 @@
+"""One thing that is wrong, as every part of `conditions` tells it."""
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One thing that is wrong: its name, a sentence, and the way out."""
+
+    name: str
+    says: str
+    hint: str
+
+    def to_dict(self) -> dict[str, str]:
+        """JSON values."""
+        return asdict(self)

@@ -1,0 +1,102 @@
+"""Conditions of the database server and the machine: the log's archiver, collations, disk space."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from leitstand.backups.archive_failure import last_failure
+from leitstand.backups.catalogue import COMPLETE
+from leitstand.backups.condition import Condition
+from leitstand.db.models import Backup
+from leitstand.settings import Settings
+
+LAG = timedelta(minutes=10)
+LEAST_FREE_SHARE = 0.1
+LEAST_FREE_BYTES = 5_000_000_000
+ARCHIVER = text("""
+    SELECT current_setting('archive_mode') AS mode, coalesce(last_failed_wal, '') AS failed, last_failed_time AS failed_at,
+           coalesce(last_archived_time, stats_reset, '-infinity'::timestamptz) AS archived_at,
+           (SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready') AS waiting,
+           (SELECT min(modification) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready') AS oldest
+    FROM pg_stat_archiver
+""")
+# Of a library's new version only what an index was sorted by matters.
+COLLATIONS = text("""
+    SELECT 'the database ' || datname AS what, datcollversion AS was, pg_database_collation_actual_version(oid) AS now,
+           'REINDEX DATABASE ' || quote_ident(datname) AS mend,
+           'ALTER DATABASE ' || quote_ident(datname) || ' REFRESH COLLATION VERSION' AS then
+    FROM pg_database WHERE datallowconn AND datcollversion <> pg_database_collation_actual_version(oid)
+    UNION ALL
+    SELECT 'the collation ' || collname, collversion, pg_collation_actual_version(oid),
+           'REINDEX DATABASE ' || quote_ident(current_database()),
+           'ALTER COLLATION ' || oid::regcollation || ' REFRESH VERSION'
+    FROM pg_collation WHERE collversion <> pg_collation_actual_version(oid)
+    AND EXISTS (SELECT 1 FROM pg_index WHERE pg_collation.oid = ANY (indcollation))
+""")
+
+
+def server_conditions(session: Session, settings: Settings, now: datetime) -> Iterator[Condition]:
+    """What is wrong with the archiver, collations and the disk."""
+    yield from _archiver(session, settings, now)
+    yield from _collations(session)
+    yield from _disk(settings.data_dir)
+
+
+def _archiver(session: Session, settings: Settings, now: datetime) -> Iterator[Condition]:
+    found = session.execute(ARCHIVER).one()
+    if found.mode == "off":
+        yield from _switched_off(session)
+        return
+    if found.failed_at and found.failed_at > found.archived_at:
+        why = last_failure(settings.data_dir) or "PostgreSQL's log says why."
+        yield Condition(
+            "archive-failing",
+            f"The log is not archived since {found.failed_at:%Y-%m-%d %H:%M} UTC ({found.waiting} files wait): {why}",
+            "PostgreSQL goes on and keeps the files; mend it before the disk is full: `leitstand storage probe`.",
+        )
+    if found.oldest and now - found.oldest > LAG:
+        yield Condition(
+            "archive-late",
+            f"{found.waiting} files of the log wait to be archived, the oldest since {found.oldest.astimezone(UTC):%Y-%m-%d %H:%M} UTC.",
+            "Until they are archived a lost machine loses what was written since; see PostgreSQL's log.",
+        )
+
+
+def _switched_off(session: Session) -> Iterator[Condition]:
+    """Only where it was on before: a cluster that never archived was set up so."""
+    newest = select(Backup.manifest["archive_mode"].as_string()).where(
+        Backup.kind == "postgres", Backup.status == COMPLETE
+    )
+    if session.scalar(newest.order_by(Backup.finished_at.desc()).limit(1)) in {"on", "always"}:
+        yield Condition(
+            "archive-off",
+            "The log was archived when the newest backup was taken, and is not any more (archive_mode = off).",
+            "Switch it on, restart PostgreSQL and take a backup: `leitstand backup run postgres`.",
+        )
+
+
+def _collations(session: Session) -> Iterator[Condition]:
+    for changed in session.execute(COLLATIONS):
+        yield Condition(
+            "collation-changed",
+            f"Text in {changed.what} was sorted by version {changed.was} of its library, which now is {changed.now}:"
+            " indexes may miss rows.",
+            f"Check with pg_amcheck; then {changed.mend}, and {changed.then}.",
+        )
+
+
+def _disk(folder: Path) -> Iterator[Condition]:
+    try:
+        total, _, free = shutil.disk_usage(folder)
+    except OSError:
+        return
+    if free < min(total * LEAST_FREE_SHARE, LEAST_FREE_BYTES):
+        yield Condition(
+            "disk-full",
+            f"The disk of {folder} has {free / 1e9:.1f} of {total / 1e9:.1f} GB left.",
+            "Free space outside of PostgreSQL's folder, or enlarge the disk; never delete files of the log by hand.",
+        )

@@ -1,0 +1,169 @@
+"""Conditions about work: backups that are too old or fail, drills, scheduled flows and jobs. Asks the database alone."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, func, select, text
+from sqlalchemy.orm import Session, aliased
+
+from leitstand.backups.catalogue import COMPLETE, FAILED, KINDS, last_proven, newest_complete
+from leitstand.backups.condition import Condition
+from leitstand.backups.retention import RUNNING
+from leitstand.db.models import Backup, Drill, FlowExecution
+from leitstand.jobs.flow_executions import CRASHED, SKIPPED
+from leitstand.jobs.flow_executions import FAILED as FLOW_FAILED
+
+# A day and a bit for what is nightly; objects are copied hourly.
+DAY = timedelta(hours=26)
+LATEST = {"postgres": DAY, "objects": timedelta(hours=2), "secrets": DAY}
+PROVEN_WITHIN = DAY
+# Attempts of a task follow each other within minutes; what has still failed then needs a person.
+FAILED_FOR = timedelta(minutes=5)
+# Failures of jobs stay in the table until someone retries or deletes them; older ones are history.
+JOBS_SHOWN = timedelta(days=1)
+FLOW = "flow-failed"
+JOBS = text("""
+    SELECT job.task_name, count(*) FROM procrastinate_jobs AS job
+    WHERE job.status = 'failed' AND EXISTS (
+        SELECT 1 FROM procrastinate_events AS event WHERE event.job_id = job.id AND event.type = 'failed'
+        AND event.at BETWEEN :since AND :until)
+    GROUP BY job.task_name ORDER BY job.task_name
+""")
+
+
+def work_conditions(session: Session, now: datetime) -> list[Condition]:
+    """What is wrong with backups, drills, flows and jobs, in this order."""
+    found: list[Condition] = []
+    for kind in KINDS:
+        found += [*_backup_late(session, kind, now), *_backup_failed(session, kind, now)]
+        found += _backup_damaged(session, kind)
+    found += [*_proof_late(session, now), *_drills_failed(session, now), *_jobs_failed(session, now)]
+    return [*found, *_flows_failed(session, now)]
+
+
+def untold(found: list[Condition], told: list[Condition]) -> list[Condition]:
+    """Without the flows whose failure another condition tells in the same words: a backup's, a drill's, retention's."""
+    said = [condition.says for condition in (*told, *found) if condition.name != FLOW]
+    return [
+        one for one in found if one.name != FLOW or not any(one.says.endswith(_why(words)) for words in said)
+    ]
+
+
+def _why(words: str) -> str:
+    return words.partition(": ")[2] or words
+
+
+def _backup_late(session: Session, kind: str, now: datetime) -> Iterator[Condition]:
+    """Counted from the newest complete one, or from the first that was ever tried: a new environment owes nothing yet."""
+    of_kind = select(Backup).where(Backup.kind == kind).subquery()
+    finished = func.max(of_kind.c.finished_at).filter(of_kind.c.status == COMPLETE)
+    newest, first = session.execute(select(finished, func.min(of_kind.c.started_at))).one()
+    since = newest or first
+    if since is None or now - since <= LATEST[kind]:
+        return
+    last = (
+        f"The newest backup of {kind} is from {_written(newest)}"
+        if newest
+        else f"No backup of {kind} was ever completed"
+    )
+    yield Condition(
+        "backup-late",
+        f"{last}; it should be at most {_hours(LATEST[kind])} old.",
+        f"See what holds it up: `leitstand flow list`, `leitstand backup list`; take one: `leitstand backup run {kind}`.",
+    )
+
+
+def _backup_failed(session: Session, kind: str, now: datetime) -> Iterator[Condition]:
+    ended = select(Backup).where(Backup.kind == kind, Backup.status != RUNNING)
+    last = session.scalars(ended.order_by(Backup.started_at.desc()).limit(1)).first()
+    if last is None or last.status != FAILED or _lately(last.finished_at, now):
+        return
+    yield Condition(
+        "backup-failed",
+        f"The last backup of {kind}, begun {_written(last.started_at)}, failed: {last.error}",
+        f"Mend what it names, then take one: `leitstand backup run {kind}`.",
+    )
+
+
+def _backup_damaged(session: Session, kind: str) -> Iterator[Condition]:
+    """Of the newest one, from which a restore would start."""
+    newest = newest_complete(session, kind)
+    verdict = (newest.manifest.get("verification") or {}) if newest else {}
+    if newest and verdict.get("ok") is False:
+        yield Condition(
+            "backup-damaged",
+            f"The newest backup of {kind}, {newest.id}, is not what was stored: {verdict.get('error')}",
+            f"Take a new one at once: `leitstand backup run {kind}`; then find out what changes the bucket.",
+        )
+
+
+def _proof_late(session: Session, now: datetime) -> Iterator[Condition]:
+    first = session.scalar(
+        select(func.min(Backup.finished_at)).where(Backup.kind == "postgres", Backup.sha256 != "")
+    )
+    proven = last_proven(session)
+    since = proven or first
+    if since is None or now - since <= PROVEN_WITHIN:
+        return
+    last = f"The last proven restore is of {_written(proven)}" if proven else "No restore was ever proven"
+    yield Condition(
+        "proof-late",
+        f"{last}; it should be at most {_hours(PROVEN_WITHIN)} old.",
+        "Rehearse one: `leitstand drill run postgres-latest`.",
+    )
+
+
+def _drills_failed(session: Session, now: datetime) -> Iterator[Condition]:
+    later = aliased(Drill)
+    superseded = select(later.id).where(
+        later.kind == Drill.kind, later.started_at > Drill.started_at, later.status != RUNNING
+    )
+    query = select(Drill).where(Drill.status == FAILED, ~superseded.exists()).order_by(Drill.kind)
+    for drill in session.scalars(query):
+        if not _lately(drill.finished_at, now):
+            yield Condition(
+                "drill-failed",
+                f"The last run of {drill.kind}, begun {_written(drill.started_at)}, failed: {drill.error}",
+                f"Its evidence is under /operations/drills/{drill.id}; mend what it names and run it again.",
+            )
+
+
+def _flows_failed(session: Session, now: datetime) -> Iterator[Condition]:
+    later = aliased(FlowExecution)
+    ended: ColumnElement[bool] = later.status.not_in((RUNNING, SKIPPED))
+    superseded = select(later.flow).where(
+        later.flow == FlowExecution.flow, later.started_at > FlowExecution.started_at, ended
+    )
+    failed = FlowExecution.status.in_((FLOW_FAILED, CRASHED))
+    query = select(FlowExecution).where(failed, ~superseded.exists()).order_by(FlowExecution.flow)
+    for execution in session.scalars(query):
+        if _lately(execution.finished_at, now):
+            continue
+        yield Condition(
+            FLOW,
+            f"The last run of {execution.flow}, begun {_written(execution.started_at)}, {execution.status}: "
+            f"{execution.error or 'its process was ended'}",
+            f"Mend what it names, then run it again: `leitstand flow run {execution.flow}`.",
+        )
+
+
+def _jobs_failed(session: Session, now: datetime) -> Iterator[Condition]:
+    found = session.execute(JOBS, {"since": now - JOBS_SHOWN, "until": now - FAILED_FOR}).all()
+    if found:
+        yield Condition(
+            "jobs-failed",
+            f"Jobs have failed for good within a day: {', '.join(f'{count} of {name}' for name, count in found)}.",
+            "`leitstand worker jobs --status failed` says why; `leitstand worker retry ID` tries one again.",
+        )
+
+
+def _lately(at: datetime | None, now: datetime) -> bool:
+    return at is not None and now - at < FAILED_FOR
+
+
+def _hours(span: timedelta) -> str:
+    return f"{span.total_seconds() / 3600:.0f} h"
+
+
+def _written(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
