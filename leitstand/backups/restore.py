@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from leitstand.backups import keys, wal
+from leitstand.backups.archived_log import on_newest_timeline
 from leitstand.backups.entries import usable_entries
 from leitstand.backups.pins import in_use
 from leitstand.backups.server_commands import restore_command
@@ -59,12 +60,16 @@ def choose(
 ) -> dict[str, Any]:
     """The manifest of the backup to restore: the newest that was complete at `to_time`, or the one asked for.
 
+    One that recovery can't leave for the newest timeline is only taken where it is asked for.
+
     Raises:
         NotFound: there is none.
     """
     entries = usable_entries(storage, bucket, "postgres")
     if backup_id:
         entries = [entry for entry in entries if str(entry["id"]).startswith(backup_id.lower())]
+    else:
+        entries = on_newest_timeline(storage, entries)
     if to_time:
         entries = [entry for entry in entries if datetime.fromisoformat(entry["finished_at"]) <= to_time]
     if not entries:

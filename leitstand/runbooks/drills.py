@@ -24,6 +24,7 @@ from leitstand.runbooks.archiving import Archived, archive, last_chain
 from leitstand.runbooks.executor import Executed, execute
 from leitstand.runbooks.library import DRILLS, RUNBOOKS, Notebook, find
 from leitstand.runbooks.parameters import checked, declared
+from leitstand.runbooks.random_time import draw
 from leitstand.runbooks.source_point import measure
 from leitstand.runbooks.taking_up import CONFIRMED, EVIDENCE, LOCK, POINT, ensure_backup
 from leitstand.settings import Settings
@@ -31,8 +32,15 @@ from leitstand.storage.objects import ObjectStorage
 from leitstand.telemetry.logs import get_logger
 
 RUN_ID = "run_id"
-# The kind of backup that a drill restores, where it is not PostgreSQL.
-BACKUP_OF = {"objects-sample": "objects", "secrets-decrypt": "secrets"}
+# The kinds of backup that a drill restores, where it is not PostgreSQL alone; its record names one of the last.
+BACKUPS_OF = {
+    "objects-sample": ("objects",),
+    "secrets-decrypt": ("secrets",),
+    "full-environment": ("secrets", "objects", "postgres"),
+}
+RANDOM_TIME = "postgres-random-time"
+# Figure in which a drill that restored further backups names them.
+ALSO_PROVEN = "also_proven"
 PASSED, FAILED, RUNNING = "passed", "failed", "running"
 
 log = get_logger("drills")
@@ -79,7 +87,7 @@ class DrillResult:
 def run_drill(
     engine: Engine, settings: Settings, name: str, *, progress: Progress | None = None
 ) -> DrillResult:
-    """Rehearse the restore called `name` (as postgres-latest) on the newest backup of its kind; where there is none, one is taken first.
+    """Rehearse the restore called `name` (as postgres-latest) on a backup of its kind; where there is none, one is taken first.
 
     A drill that proves nothing is a result with `ok` False, archived as well. The live service is never touched.
 
@@ -89,9 +97,12 @@ def run_drill(
     """
     notebook = find(settings, DRILLS, name)
 
-    def prepare() -> Backup:
-        kind = BACKUP_OF.get(notebook.name, "postgres")
-        return ensure_backup(engine, settings, kind, progress=progress)
+    def prepare() -> tuple[Backup, dict[str, Any]]:
+        if notebook.name == RANDOM_TIME:
+            drawn = draw(engine, settings, progress=progress)
+            return drawn.backup, drawn.parameters()
+        kinds = BACKUPS_OF.get(notebook.name, ("postgres",))
+        return [ensure_backup(engine, settings, kind, progress=progress) for kind in kinds][-1], {}
 
     return _Run(engine, settings, notebook, progress or (lambda _: None)).go({}, prepare)
 
@@ -142,13 +153,16 @@ class _Run:
         self.began = datetime.now(UTC)
         self.backup_id: UUID | None = None
 
-    def go(self, parameters: dict[str, object], prepare: Callable[[], Backup] | None) -> DrillResult:
+    def go(
+        self, parameters: dict[str, object], prepare: Callable[[], tuple[Backup, dict[str, Any]]] | None
+    ) -> DrillResult:
         ObjectStorage(self.settings).ensure_buckets()
         with exclusive(self.engine, LOCK) as lock:
             self._tidy()
             if prepare:
-                self.backup_id = prepare().id
-                parameters["backup_id"] = str(self.backup_id)
+                backup, more = prepare()
+                self.backup_id = backup.id
+                parameters |= {"backup_id": str(self.backup_id), **more}
             if RUN_ID in declared(documents.read(self.notebook.path)):
                 parameters[RUN_ID] = str(self.run_id)
             folder = scratch.make_folder(self.settings, str(self.run_id))
@@ -271,12 +285,13 @@ class _Run:
             drill.notebook, drill.html = result.notebook, result.html
             drill.notebook_sha256, drill.chain_sha256 = result.notebook_sha256, result.chain_sha256
             drill.figures = {**result.figures, "checks": result.checks, "html_sha256": result.html_sha256}
-            proven = session.get_one(Backup, self.backup_id) if result.ok and self.backup_id else None
-            if proven is not None:
-                proven.verified_at = now
-        if proven is not None:
+            ids = [self.backup_id, *map(UUID, result.figures.get(ALSO_PROVEN, []))] if result.ok else []
+            proven = [session.get_one(Backup, one) for one in ids if one]
+            for backup in proven:
+                backup.verified_at = now
+        for backup in proven:
             with suppress(LeitstandError):  # the next backup brings both catalogues together
-                entries.store(ObjectStorage(self.settings), self.settings.bucket_backups, proven)
+                entries.store(ObjectStorage(self.settings), self.settings.bucket_backups, backup)
 
     def _fail(self, error: BaseException) -> None:
         reason = error.message if isinstance(error, LeitstandError) else type(error).__name__
