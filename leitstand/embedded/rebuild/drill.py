@@ -3,6 +3,7 @@
 import atexit
 import hashlib
 import json
+import random
 import shutil
 import time
 from datetime import timedelta
@@ -54,6 +55,8 @@ PLAN = (
 )
 # Days that are this old do not change any more by events that come late.
 SETTLED = timedelta(days=1)
+# Where neither they nor the store's own, 10,000 above, are given to anybody's outgoing connections.
+FIRST_PORT, LAST_PORT = 10_000, 20_000
 ARCHIVED_WITHIN = 120
 # What the original began before the copy was taken is in the copy too.
 BEGUN = """
@@ -70,13 +73,7 @@ class FullEnvironmentDrill(Rehearsal):
         self.backups, self.source = backups, source
         self.evidence = Evidence(work.folder / EVIDENCE)
         self.key_file, self.offline = _key_of(work)
-        port = preflight.free_port(work.settings.port + PORT_SPAN) or preflight.free_port(0)
-        if port is None:
-            raise PreconditionFailed(
-                "There are no free ports for a second environment.",
-                hint="End other programs on this machine.",
-            )
-        self.environment = Environment(work.folder / "environment", port)
+        self.environment = Environment(work.folder / "environment", _free_port())
         self.rebuild = Rebuild(
             self.environment,
             origin=steps.read_by(self.environment, work.settings),
@@ -207,6 +204,7 @@ class FullEnvironmentDrill(Rehearsal):
         """Every object from the copies alone into the new store; each is compared with its SHA-256 and read back."""
         backup = self._objects_backup()
         self.entries = read_inventory(copies_for(self.rebuild.origin, backup), self.rebuild.origin, backup)
+        self._keep_ports_free()
         with self.evidence.step("objects"), self.rebuild.store():
             plans = self.rebuild.plan_objects(copies_only=True)
             done = self.rebuild.restore_objects(plans)
@@ -228,6 +226,7 @@ class FullEnvironmentDrill(Rehearsal):
 
     def start(self) -> "pd.DataFrame":
         """Every service, as `./run up` starts them."""
+        self._keep_ports_free()
         with self.evidence.step("services"):
             said = self.rebuild.start()
         up = [one["name"] for one in said["services"] if one["state"] == "up"]
@@ -340,6 +339,14 @@ class FullEnvironmentDrill(Rehearsal):
 
     # --- inside ---
 
+    def _keep_ports_free(self) -> None:
+        """Move to other ports where somebody else has taken one meanwhile."""
+        if all(preflight.is_free(port) for port in preflight.ports_of(self.environment)):
+            return
+        self.environment = Environment(self.environment.data_dir, _free_port())
+        self.rebuild.environment = self.environment
+        scratch.note_sockets(self.work.folder, self.sockets())
+
     def close(self) -> None:
         """Stop everything and remove it; also when the kernel ends in the middle."""
         self.opened = None
@@ -357,6 +364,21 @@ class FullEnvironmentDrill(Rehearsal):
         if self.recovered is None:
             raise Conflict("Nothing is restored yet.", hint="Run the steps in order.")
         return self.recovered
+
+
+def _free_port() -> int:
+    """The first port of a span that is free now; any of many, so that two who look at once hardly choose the same.
+
+    Raises:
+        PreconditionFailed: there is none.
+    """
+    start = random.SystemRandom().randrange(FIRST_PORT, LAST_PORT, PORT_SPAN)
+    port = preflight.free_port(start) or preflight.free_port(FIRST_PORT)
+    if port is None:
+        raise PreconditionFailed(
+            "There are no free ports for a second environment.", hint="End other programs on this machine."
+        )
+    return port
 
 
 def _key_of(work: TakenUp) -> tuple[Path, bool]:
