@@ -29,11 +29,11 @@ from leitstand.embedded.supervisor import Supervisor
 from leitstand.errors import Conflict, PreconditionFailed
 from leitstand.runbooks import scratch
 from leitstand.runbooks.decrypting import key_of
-from leitstand.runbooks.drills import ALSO_PROVEN
 from leitstand.runbooks.ending import Rehearsal
 from leitstand.runbooks.evidence import Evidence, facts, rows
 from leitstand.runbooks.objects_drill import not_copied
 from leitstand.runbooks.postgres_drill import compared, source_of
+from leitstand.runbooks.records import ALSO_PROVEN
 from leitstand.runbooks.source_point import Point, bytes_behind, lost, rpo_seconds
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, chosen_backup, ensure_backup, take_up
 from leitstand.services import PORT_SPAN

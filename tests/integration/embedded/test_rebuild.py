@@ -1,6 +1,5 @@
 """The drill full-environment: a whole environment from its backups and one key, and what is not proven by it."""
 
-from pathlib import Path
 
 import pytest
 
