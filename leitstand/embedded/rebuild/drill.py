@@ -251,11 +251,7 @@ class FullEnvironmentDrill(Rehearsal):
             lost_since=listed_until(self._objects_backup()),
         )
         with self.evidence.step("smoke test"):
-            for finding in test.run():
-                if finding.ok is None:
-                    self.evidence.skip(finding.name, finding.detail)
-                else:
-                    self.evidence.check(finding.name, finding.ok, finding.detail)
+            smoke.note(self.evidence, test.run())
         self.evidence.figures["rto_seconds"] = round(time.monotonic() - self._began, 3)
         return self.evidence.table(first)
 

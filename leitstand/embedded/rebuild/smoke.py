@@ -24,6 +24,7 @@ from leitstand.insights.report import build
 from leitstand.insights.scope import Scope, resolve
 from leitstand.insights.sources import PostgresFacts
 from leitstand.knowledge.parsing.passages import sentences
+from leitstand.runbooks.evidence import Evidence
 from leitstand.services import SERVICES
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
@@ -169,7 +170,7 @@ class Smoke:
         if not kept:
             return [Finding("documents are as they were", None, "there are none")]
         storage, wrong = ObjectStorage(self.settings), []
-        sample = [kept[0], *random.sample(kept, min(SAMPLE, len(kept)))]
+        sample = {kept[0], *random.sample(kept, min(SAMPLE, len(kept)))}
         for one in sample:
             try:
                 content = storage.get_bytes(self.settings.bucket_media, one.object_key)
@@ -197,7 +198,7 @@ class Smoke:
             return [Finding("a question is answered", None, "there are no passages")]
         document_id, content = random.choice(passages)  # noqa: S311 - any of them
         question = next(iter(sentences(content)), content)[:LONGEST_QUESTION]
-        status, body = self._ask("/query/ask", {"question": question})
+        status, body = self._ask("/query/v1/ask", {"question": question})
         answer: dict[str, Any] = json.loads(body) if status == OK else {"relevant": False, "citations": []}
         cited = {one["document_id"] for one in answer["citations"]}
         own = "the passage's own document among them" if str(document_id) in cited else "from other documents"
@@ -215,6 +216,15 @@ class Smoke:
         """Through the proxy, as the member who signed in."""
         headers = {"Cookie": f"{COOKIE}={self.signed_in.token}"} if self.signed_in else {}
         return _get(self.environment.port, path, headers, body)
+
+
+def note(evidence: Evidence, found: list[Finding]) -> None:
+    """Keep what was found with the evidence."""
+    for finding in found:
+        if finding.ok is None:
+            evidence.skip(finding.name, finding.detail)
+        else:
+            evidence.check(finding.name, finding.ok, finding.detail)
 
 
 def _get(

@@ -50,7 +50,8 @@ POSITION = """
 """
 START_SECONDS, STOP_SECONDS = 1800, 600
 OUTPUT_SHOWN = 800
-FOREIGN = ("LEITSTAND_", "PREFECT_")
+# Of the environment, or of the notebook, that this process belongs to.
+FOREIGN = ("LEITSTAND_", "PREFECT_", "JUPYTER_", "IPYTHON", "JPY_")
 # What a restored copy must not share with its original: its own database and stores, and no way to the outside.
 OWN = {
     "environment": "test",
@@ -166,13 +167,23 @@ class Rebuild:
         self.origin = _with_files(self.origin)
         return agreed.written
 
-    def backup_of_postgres(self) -> dict[str, Any]:
-        """The manifest of the newest backup, as the store's own catalogue has it.
+    def read_with(self, opened: secret_opening.Opened) -> None:
+        """Read the store with the credential of an opened backup, before anything is written."""
+        names = {f"{secret_files.PREFIX}{name}": name for name in Settings.model_fields}
+        held = {
+            names[file]: SecretStr(value.decode().strip())
+            for file, value in opened.secrets.items()
+            if file in names
+        }
+        self.origin = self.origin.model_copy(update=held)
+
+    def backup_of_postgres(self, backup_id: str = "") -> dict[str, Any]:
+        """The manifest of the newest backup, or of the one asked for, as the store's own catalogue has it.
 
         Raises:
             NotFound: there is none.
         """
-        return choose(ObjectStorage(self.origin), self.origin.bucket_backups)
+        return choose(ObjectStorage(self.origin), self.origin.bucket_backups, backup_id=backup_id)
 
     def database_is_back(self) -> bool:
         """Whether a database has been recovered into the folder."""
