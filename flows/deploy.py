@@ -75,6 +75,8 @@ def deploy(settings: Settings) -> list[str]:
         from flows.publish import publish
 
         publish([(entry, digest_of(entry)) for entry in changed], gone)
+    if settings.rehearsal:
+        api.pause_pool()
     return [entry.name for entry in changed]
 
 

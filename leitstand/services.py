@@ -47,5 +47,7 @@ BY_NAME = {service.name: service for service in SERVICES}
 
 # The object store opens further ports of its own behind `OBJECTS`: see embedded/objects.py.
 OBJECTS_INTERNAL_OFFSETS = {"master": 11, "volume": 12, "filer": 13, "admin": 14}
+# The environment that a supervised process belongs to, as its data folder; everything that it starts inherits it.
+MARK = "LEITSTAND_SUPERVISED"
 GRPC_OFFSET = 10_000
 PORT_SPAN = 16

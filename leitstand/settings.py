@@ -31,6 +31,10 @@ class Settings(BaseSettings):
     environment: Literal["embedded", "test", "staging", "production"] = Field(
         "embedded", description="What kind of environment this is; a drill refuses production as its target."
     )
+    rehearsal: bool = Field(
+        False,
+        description="A restored copy that is only tried out: it takes no job from the queue, starts no flow and sends no mail.",
+    )
     host: str = Field("127.0.0.1", description="Address on which every service listens.")
     port: int = Field(
         8400,

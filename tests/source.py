@@ -98,7 +98,9 @@ def source(services: dict[str, object]) -> Iterator[Source]:
     cluster.create()
     with (cluster.data / "postgresql.conf").open("a") as configuration:
         command = archive_command(settings).replace("'", "''")
-        configuration.write(f"archive_mode = on\narchive_command = '{command}'\nfsync = off\n")
+        configuration.write(
+            f"archive_mode = on\narchive_command = '{command}'\ntrack_commit_timestamp = on\nfsync = off\n"
+        )
     ObjectStorage(settings).ensure_buckets()
     cluster.start()
     try:

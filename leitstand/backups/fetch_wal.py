@@ -9,8 +9,12 @@ losing what was committed. One call fetches some segments ahead into a folder of
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from leitstand.backups import wal
+
+if TYPE_CHECKING:
+    from leitstand.settings import Settings
 
 AHEAD = 15
 MISSING, BROKEN = 44, 200
@@ -39,8 +43,9 @@ def main(arguments: list[str]) -> int:
 
 def _fetch(name: str, target: Path, ahead: Path) -> int:
     from leitstand.errors import NotFound
+    from leitstand.settings import load_settings
 
-    source = Source()
+    source = Source(load_settings(), wal.system_identifier(Path.cwd()))
     try:
         content = source.read(name)
     except NotFound:
@@ -71,18 +76,16 @@ def _write(path: Path, content: bytes) -> None:
 
 
 class Source:
-    """The archive of the cluster in the current folder."""
+    """The archive of one cluster."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: "Settings", system_id: str) -> None:
         from leitstand.backups import keys
-        from leitstand.settings import load_settings
         from leitstand.storage.objects import ObjectStorage
 
-        settings = load_settings()
         self.bucket = settings.bucket_backups
         self.identities = keys.identities(settings)
         self.storage = ObjectStorage(settings)
-        self.system_id = wal.system_identifier(Path.cwd())
+        self.system_id = system_id
 
     def read(self, name: str) -> bytes:
         """The content of one file, checked against the hash it had when it was archived.

@@ -145,6 +145,7 @@ def plan_restore(
     role: str = "media",
     only_missing: bool = False,
     copies_only: bool = False,
+    into: Settings | None = None,
 ) -> Plan:
     """What restoring would write, replace and lack; nothing is written. Needs a key and no database.
 
@@ -154,6 +155,7 @@ def plan_restore(
         role: media or evidence.
         only_missing: replace nothing.
         copies_only: take the bucket itself for gone: what a drill proves.
+        into: settings of another store than that of the backups, where `target` is a bucket of it.
 
     Raises:
         NotFound: no backup covers the instant, nothing is selected, or there is no such bucket.
@@ -167,10 +169,10 @@ def plan_restore(
             f"At {to_time.isoformat()} there was no such object in {place.bucket(settings)}.",
             hint=f"The inventory in force is of {state.listed_at.isoformat()}, backup {state.manifest['id']}.",
         )
-    into = target_of(settings, place, target, None if copies_only else state)
+    goal = target_of(into or settings, place, target, None if copies_only or into else state)
     copied = _copied(state.copies, state.objects.values())
-    items = [_item(state, into, wanted, copied, only_missing) for _, wanted in sorted(state.objects.items())]
-    return Plan(role, state, into, only_missing, items, _newer(state, into))
+    items = [_item(state, goal, wanted, copied, only_missing) for _, wanted in sorted(state.objects.items())]
+    return Plan(role, state, goal, only_missing, items, _newer(state, goal))
 
 
 def _copied(copies: Copies, objects: Iterable[Wanted]) -> set[str]:

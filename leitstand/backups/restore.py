@@ -18,6 +18,7 @@ from leitstand.backups.engines.interface import Chain
 from leitstand.backups.engines.registry import engine_of
 from leitstand.backups.entries import usable_entries
 from leitstand.backups.full_disk import named_when_full
+from leitstand.backups.log_contents import on_newest_timeline
 from leitstand.backups.pins import in_use
 from leitstand.backups.work import Progress
 from leitstand.db.cluster import give_away
@@ -66,6 +67,8 @@ def choose(
 ) -> dict[str, Any]:
     """The manifest of the backup to restore: the newest that was complete at `to_time`, or the one asked for.
 
+    One that recovery can't leave for the newest timeline is only taken where it is asked for.
+
     Args:
         kind: postgres or dump.
 
@@ -75,6 +78,8 @@ def choose(
     entries = usable_entries(storage, bucket, kind)
     if backup_id:
         entries = [entry for entry in entries if str(entry["id"]).startswith(backup_id.lower())]
+    elif kind == "postgres":
+        entries = on_newest_timeline(storage, entries)
     if to_time:
         entries = [entry for entry in entries if datetime.fromisoformat(entry["finished_at"]) <= to_time]
     if not entries:

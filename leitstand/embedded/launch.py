@@ -10,8 +10,9 @@ import sys
 
 from leitstand.embedded import processes
 from leitstand.embedded.environment import locate
-from leitstand.embedded.programs import BY_NAME, MARK
+from leitstand.embedded.programs import BY_NAME
 from leitstand.errors import LeitstandError
+from leitstand.services import MARK
 
 
 def main(arguments: list[str]) -> None:

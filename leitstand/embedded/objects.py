@@ -130,15 +130,19 @@ class ObjectStore:
         """The whole environment of the store's process."""
         return {**os.environ, **self.own_environment()}
 
-    def start(self, timeout: float = 60) -> "subprocess.Popen[bytes]":
-        """Start it in the background (for tests; `./run up` supervises it instead), wait until it answers."""
+    def start(self, timeout: float = 60, *, marks: dict[str, str] | None = None) -> "subprocess.Popen[bytes]":
+        """Start it in the background (for tests and rebuilds; `./run up` supervises it instead), wait until it answers.
+
+        Args:
+            marks: variables by which its process is found again.
+        """
         self.create()
         if self.ready():
             raise PreconditionFailed(f"Another store answers at {self.endpoint}.", hint="Use another port.")
         with (self.data / "store.log").open("ab") as log:
             process = subprocess.Popen(
                 self.server_command(),
-                env=self.environment(),
+                env={**self.environment(), **(marks or {})},
                 stdout=log,
                 stderr=log,
                 cwd=self.data,
@@ -154,16 +158,21 @@ class ObjectStore:
             time.sleep(0.1)
         return process
 
-    def remove_sockets(self) -> None:
-        """Remove the sockets that a store which was killed leaves in /tmp; their place is fixed in it."""
+    def sockets(self) -> list[Path]:
+        """The sockets that a store which was killed leaves in /tmp; their place is fixed in it."""
         ports = {name: self.port + offset for name, offset in OBJECTS_INTERNAL_OFFSETS.items()}
-        for name, port in (ports | {"s3": self.port + OBJECTS.offset}).items():
-            for socket in (
-                f"seaweedfs-{name}-grpc-{port + GRPC_OFFSET}.sock",
-                f"seaweedfs-{name}-{port}.sock",
-            ):
-                with contextlib.suppress(FileNotFoundError, PermissionError):
-                    (SOCKETS / socket).unlink()
+        ports["s3"] = self.port + OBJECTS.offset
+        return [
+            SOCKETS / f"seaweedfs-{name}-{what}.sock"
+            for name, port in ports.items()
+            for what in (f"grpc-{port + GRPC_OFFSET}", str(port))
+        ]
+
+    def remove_sockets(self) -> None:
+        """Remove the sockets that a store which was killed has left."""
+        for socket in self.sockets():
+            with contextlib.suppress(FileNotFoundError, PermissionError):
+                socket.unlink()
 
     def ready(self) -> bool:
         """Whether S3 answers, and refuses a request without a signature."""

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from leitstand.settings import Settings
 
 TEMPLATES = REPOSITORY / "deploy" / "embedded"
-MARK = "LEITSTAND_SUPERVISED"
 PREFECT_USER = "admin"
 ARCHIVE_SECONDS = 60
 GRACE_SECONDS = 5
@@ -139,8 +138,13 @@ def postgres_argv(environment: Environment) -> list[str]:
     from leitstand.backups.engines.registry import chosen
 
     settings = settings_of(environment)
-    command = chosen(settings).archive_command(settings)
-    options = {"archive_mode": "on", "archive_timeout": str(ARCHIVE_SECONDS), "archive_command": command}
+    options = {
+        "archive_mode": "on",
+        "archive_timeout": str(ARCHIVE_SECONDS),
+        "archive_command": chosen(settings).archive_command(settings),
+        # With the time of every commit a drill can tell whether a restore to an instant is right.
+        "track_commit_timestamp": "on",
+    }
     return [
         *cluster(environment).server_command(),
         *(word for name, value in options.items() for word in ("-c", f"{name}={value}")),

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from leitstand.embedded import processes
 from leitstand.embedded.environment import Environment
 from leitstand.embedded.processes import Known
-from leitstand.embedded.programs import BY_NAME, MARK, PROGRAMS
+from leitstand.embedded.programs import BY_NAME, PROGRAMS
 from leitstand.embedded.progress import Tell
 from leitstand.embedded.supervisor import GONE_STATES, NAME, Supervisor
 from leitstand.errors import Unavailable
+from leitstand.services import MARK
 
 SUPERVISOR_PATIENCE = 10
 LEFTOVER_PATIENCE = 15

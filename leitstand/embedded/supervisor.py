@@ -19,8 +19,9 @@ from typing import Any
 
 from leitstand.embedded import processes
 from leitstand.embedded.environment import REPOSITORY, Environment, write_private
-from leitstand.embedded.programs import MARK, PROGRAMS, Program
+from leitstand.embedded.programs import PROGRAMS, Program
 from leitstand.errors import PreconditionFailed, Unavailable
+from leitstand.services import MARK
 
 NAME = "supervisor"
 PYTHON = "LEITSTAND_PYTHON"

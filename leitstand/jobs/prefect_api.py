@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from leitstand.errors import InvalidInput, LeitstandError, NotFound, Unavailable
-from leitstand.jobs.prefect_environment import api_url, credentials
+from leitstand.jobs.prefect_environment import WORK_POOL, api_url, credentials
 from leitstand.settings import Settings
 from leitstand.telemetry.context import current
 
@@ -198,6 +198,14 @@ class PrefectApi:
             newest.add(run["deployment_id"])
         return stale
 
+    def pause_pool(self) -> None:
+        """Have our work pool start no run any more, whatever is scheduled.
+
+        Raises:
+            NotFound: there is none yet.
+        """
+        self._ask("PATCH", f"/work_pools/{WORK_POOL}", {"is_paused": True})
+
     def _ask(self, method: str, path: str, body: object = None) -> Any:
         import httpx
 
@@ -218,7 +226,7 @@ class PrefectApi:
             )
         if answer.status_code >= FIRST_ERROR:
             raise Unavailable(f"Prefect answers {answer.status_code} to {path}.")
-        return answer.json()
+        return answer.json() if answer.content else None
 
 
 def _detail(body: str) -> str:

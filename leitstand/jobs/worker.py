@@ -40,6 +40,8 @@ FORGET_EVERY_SECONDS = 3600.0
 RECONNECT_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
 POOL_SIZE = 3
 CONNECT_SECONDS = 5
+# A queue that nothing is ever put into: the jobs of a restored copy are its original's to do.
+REHEARSED = "rehearsed"
 log = get_logger("jobs")
 
 
@@ -100,6 +102,7 @@ class QueueWorker:
                 return
             self._worker = Worker(
                 app,
+                queues=[REHEARSED] if self.settings.rehearsal else None,
                 name=WORKER.name,
                 concurrency=self.concurrency,
                 install_signal_handlers=False,

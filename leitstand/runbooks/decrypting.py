@@ -48,7 +48,7 @@ class DecryptDrill(Rehearsal):
         self.target = work.folder / "clean"
         self.elsewhere = work.settings.model_copy(update={"data_dir": self.target})
         self.evidence = Evidence(work.folder / EVIDENCE)
-        self.key_file, self.offline = _key_of(work.settings)
+        self.key_file, self.offline = key_of(work.settings)
         self._opened: secret_opening.Opened | None = None
         self._copy: secret_opening.Opened | None = None
 
@@ -210,7 +210,7 @@ class DecryptDrill(Rehearsal):
         return self._opened
 
 
-def _key_of(settings: Settings) -> tuple[Path | str, bool]:
+def key_of(settings: Settings) -> tuple[Path | str, bool]:
     """The key to open with, and whether it is the offline one: that of the setting, else one that still lies here."""
     if settings.offline_key_file:
         return Path(settings.offline_key_file), True

@@ -49,15 +49,15 @@ def deliver(engine: Engine, settings: Settings, waiting: Pending) -> Delivered:
         stored = True
         with transaction(engine) as session:
             link = archiving.link_up(session, settings, waiting, content)
-            proven = records.proven_backup(session, waiting.note.run_id)
+            proven = records.proven_backups(session, waiting.note.run_id)
     except LeitstandError as error:
         return _waits(waiting, stored, error.message)
     except SQLAlchemyError as error:
         log.warning("the catalogue took no evidence", reason=type(error).__name__)
         return _waits(waiting, stored, NO_DATABASE)
-    if proven is not None:
+    for backup in proven:
         with suppress(LeitstandError):  # the next backup brings both catalogues together
-            entries.store(ObjectStorage(settings), settings.bucket_backups, proven)
+            entries.store(ObjectStorage(settings), settings.bucket_backups, backup)
     waiting.remove()
     return Delivered(True, link)
 

@@ -1,5 +1,6 @@
 """Run a restore drill or a runbook: one at a time, in its own folder, its evidence archived, also when it fails."""
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Engine
@@ -11,15 +12,21 @@ from leitstand.runbooks import documents
 from leitstand.runbooks.library import DRILLS, RUNBOOKS, find
 from leitstand.runbooks.parameters import checked
 from leitstand.runbooks.pending import DRILL, RUNBOOK
+from leitstand.runbooks.random_time import draw
 from leitstand.runbooks.results import DrillResult, public
 from leitstand.runbooks.running import RUN_ID, Run, note_of
 from leitstand.runbooks.taking_up import ensure_backup
 from leitstand.settings import Settings
 
-__all__ = ["BACKUP_OF", "DrillResult", "public", "run_drill", "run_runbook"]
+__all__ = ["DrillResult", "public", "run_drill", "run_runbook"]
 
-# The kind of backup that a drill restores, where it is not PostgreSQL.
-BACKUP_OF = {"objects-sample": "objects", "secrets-decrypt": "secrets"}
+# The kinds of backup that a drill restores, where it is not PostgreSQL alone; its record names one of the last.
+BACKUPS_OF = {
+    "objects-sample": ("objects",),
+    "secrets-decrypt": ("secrets",),
+    "full-environment": ("secrets", "objects", "postgres"),
+}
+RANDOM_TIME = "postgres-random-time"
 
 
 def run_drill(
@@ -30,7 +37,7 @@ def run_drill(
     requested_by: str = "",
     progress: Progress | None = None,
 ) -> DrillResult:
-    """Rehearse the restore called `name` (as postgres-latest) on the newest backup of its kind; where there is none, one is taken first.
+    """Rehearse the restore called `name` (as postgres-latest) on a backup of its kind; where there is none, one is taken first.
 
     A drill that proves nothing is a result with `ok` False, archived as well. The live service is never touched.
 
@@ -43,9 +50,12 @@ def run_drill(
     """
     notebook = find(settings, DRILLS, name)
 
-    def prepare() -> Backup:
-        kind = BACKUP_OF.get(notebook.name, "postgres")
-        return ensure_backup(engine, settings, kind, progress=progress)
+    def prepare() -> tuple[Backup, dict[str, Any]]:
+        if notebook.name == RANDOM_TIME:
+            drawn = draw(engine, settings, progress=progress)
+            return drawn.backup, drawn.parameters()
+        kinds = BACKUPS_OF.get(notebook.name, ("postgres",))
+        return [ensure_backup(engine, settings, kind, progress=progress) for kind in kinds][-1], {}
 
     note = note_of(notebook, category=DRILL, parameters={}, requested_by=requested_by)
     return Run(engine, settings, notebook, note, progress=progress or (lambda _: None)).go(prepare)

@@ -19,6 +19,7 @@ from leitstand.runbooks import scratch
 from leitstand.runbooks.ending import Rehearsal
 from leitstand.runbooks.evidence import Evidence, facts, rows
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, chosen_backup, take_up
+from leitstand.settings import Settings
 from leitstand.storage.multipart import file_sha256
 from leitstand.storage.objects import ObjectStorage
 
@@ -174,7 +175,7 @@ class ObjectsDrill(Rehearsal):
     def measure(self) -> "pd.DataFrame":
         """RPO: age of the oldest object that is not copied yet. RTO: the sample's seconds, and what all would take."""
         figures = self.evidence.figures
-        waiting = self._not_copied()
+        waiting = not_copied(self.settings, self.entries, self.began)
         figures["objects_behind"] = len(waiting)
         figures["rpo_seconds"] = (
             round(max(0.0, (self.began - min(waiting)).total_seconds()), 3) if waiting else 0.0
@@ -193,19 +194,6 @@ class ObjectsDrill(Rehearsal):
             }
         )
 
-    def _not_copied(self) -> list[datetime]:
-        """When the current objects that the inventory has not were written."""
-        copied = {(entry.role, entry.key, entry.version) for entry in self.entries}
-        storage = ObjectStorage(self.settings)
-        return [
-            info.modified
-            for place in COPIED
-            for info in storage.list_versions(place.bucket(self.settings))
-            if info.latest
-            and info.modified <= self.began
-            and (place.role, info.key, info.version) not in copied
-        ]
-
     def clean_up(self) -> "pd.DataFrame":
         """Remove what was restored."""
         self.close()
@@ -215,6 +203,18 @@ class ObjectsDrill(Rehearsal):
     def close(self) -> None:
         """Remove what was restored; also when the kernel ends in the middle."""
         shutil.rmtree(self.target, ignore_errors=True)
+
+
+def not_copied(settings: Settings, entries: list[Entry], at: datetime) -> list[datetime]:
+    """When the objects that are current at `at` and that an inventory has not were written."""
+    copied = {(entry.role, entry.key, entry.version) for entry in entries}
+    storage = ObjectStorage(settings)
+    return [
+        info.modified
+        for place in COPIED
+        for info in storage.list_versions(place.bucket(settings))
+        if info.latest and info.modified <= at and (place.role, info.key, info.version) not in copied
+    ]
 
 
 def _newest_first(entry: Entry) -> tuple[str, str]:

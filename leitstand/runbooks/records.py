@@ -14,6 +14,8 @@ from leitstand.telemetry.logs import get_logger
 
 WAITING, RUNNING = "waiting", "running"
 PASSED, FAILED, INTERRUPTED = "passed", "failed", "interrupted"
+# Figure in which a run that restored further backups names them.
+ALSO_PROVEN = "also_proven"
 KILLED = "The process that ran it ended before it was complete."
 
 log = get_logger("drills")
@@ -59,15 +61,18 @@ def keep(session: Session, record: dict[str, Any], link: Link) -> Drill:
     return row
 
 
-def proven_backup(session: Session, run_id: UUID) -> Backup | None:
-    """The backup that this run restored and found good, marked as that."""
+def proven_backups(session: Session, run_id: UUID) -> list[Backup]:
+    """The backups that this run restored and found good, marked as that."""
     row = session.get_one(Drill, run_id)
-    backup = session.get(Backup, row.backup_id) if row.status == PASSED and row.backup_id else None
     at = row.finished_at
-    if backup is None or at is None or (backup.verified_at is not None and backup.verified_at >= at):
-        return None
-    backup.verified_at = at
-    return backup
+    if row.status != PASSED or at is None:
+        return []
+    ids = [row.backup_id, *map(UUID, row.figures.get(ALSO_PROVEN, []))]
+    found = [session.get(Backup, one) for one in ids if one]
+    newly = [one for one in found if one and (one.verified_at is None or one.verified_at < at)]
+    for backup in newly:
+        backup.verified_at = at
+    return newly
 
 
 def end_left_running(session: Session) -> None:

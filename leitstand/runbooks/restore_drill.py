@@ -1,65 +1,43 @@
 """The steps of the PostgreSQL restore drill; the notebook dr010 calls them one by one and shows what they find."""
 
 import atexit
-import hashlib
-import json
 import random
-import shutil
-import time
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Engine, create_engine, make_url, text
-
-from leitstand.backups import fingerprint, keys, wal
-from leitstand.backups.archived_log import missing_log, segments_since
+from leitstand.backups import keys, wal
+from leitstand.backups.archived_log import segments_since
 from leitstand.backups.catalogue import newest_complete
-from leitstand.backups.engines.chain import chain_of
-from leitstand.backups.engines.interface import Chain
-from leitstand.backups.engines.registry import engine_of
-from leitstand.backups.entries import document
 from leitstand.backups.inventory import Entry, open_copy, read_inventory
 from leitstand.backups.places import Copies, copies_for
-from leitstand.backups.restore import check_space, restore_postgres
-from leitstand.db import migrate
 from leitstand.db.engine import transaction
 from leitstand.db.models import Backup
-from leitstand.db.structure import check_structure
-from leitstand.errors import Conflict, IntegrityFailed, NotFound
-from leitstand.runbooks import scratch
-from leitstand.runbooks.ending import Rehearsal
-from leitstand.runbooks.evidence import Evidence, facts, rows
-from leitstand.runbooks.source_point import Point, bytes_behind, lost, measure, measure_on, rpo_seconds
-from leitstand.runbooks.taking_up import EVIDENCE, POINT, SANDBOX, TakenUp, chosen_backup, take_up
-from leitstand.storage.objects import ObjectStorage
+from leitstand.errors import IntegrityFailed, NotFound
+from leitstand.runbooks.evidence import facts, rows
+from leitstand.runbooks.postgres_drill import PostgresDrill, source_of
+from leitstand.runbooks.source_point import Point, bytes_behind, lost, rpo_seconds
+from leitstand.runbooks.taking_up import SANDBOX, TakenUp, chosen_backup, take_up
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PLAN = (
-    "download, check and decrypt every part",
-    "unpack, and compare every file with PostgreSQL's manifest (pg_verifybackup)",
-    "recover to the end of the archived log, without an archive of its own and without a TCP port",
-    "check structure (pg_amcheck, collations, migrations), known rows and counts",
-    "run the data checks",
-    "compare sampled copies of objects with their SHA-256",
-    "measure RPO and RTO",
-    "stop and remove the restored server",
-)
 
+class RestoreDrill(PostgresDrill):
+    """The drill of the newest backup, recovered to the end of the archived log."""
 
-class RestoreDrill(Rehearsal):
-    """One drill. Its steps are called in order; each gives a table of what it found."""
+    PLAN = (
+        "download, check and decrypt every part",
+        "unpack, and compare every file with PostgreSQL's manifest (pg_verifybackup)",
+        "recover to the end of the archived log, without an archive of its own and without a TCP port",
+        "check structure (pg_amcheck, collations, migrations), known rows and counts",
+        "run the data checks",
+        "compare sampled copies of objects with their SHA-256",
+        "measure RPO and RTO",
+        "stop and remove the restored server",
+    )
 
     def __init__(self, work: TakenUp, backup: Backup, source: Point, sample: int) -> None:
-        self.work, self.settings, self.engine, self.folder = work, work.settings, work.engine, work.folder
-        self.backup, self.source, self.sample = backup, source, sample
-        self.target = work.folder / "postgres"
-        self.manifest = document(backup)
-        self.storage = ObjectStorage(work.settings)
-        self.evidence = Evidence(work.folder / EVIDENCE)
-        self.server: scratch.ScratchServer | None = None
-        self._restore_began = 0.0
+        super().__init__(work, backup, source)
+        self.sample = sample
 
     @classmethod
     def begin(cls, *, run_id: str = SANDBOX, backup_id: str = "", sample_objects: int = 20) -> "RestoreDrill":
@@ -71,114 +49,12 @@ class RestoreDrill(Rehearsal):
             NotFound: there is no such backup.
         """
         work = take_up(run_id)
-        prepared = work.folder / POINT
-        source = measure(work.engine) if work.sandbox else Point.of(json.loads(prepared.read_text()))
-        drill = cls(work, chosen_backup(work.engine, work.settings, backup_id), source, sample_objects)
+        backup = chosen_backup(work.engine, work.settings, backup_id)
+        drill = cls(work, backup, source_of(work), sample_objects)
         atexit.register(drill.close)
         return drill
 
-    # --- the steps ---
-
-    def identity(self) -> "pd.DataFrame":
-        """Who is restored from and where to; refuses the live data as a target."""
-        url = make_url(self.settings.database_url)
-        with self.engine.connect() as connection:
-            live = fingerprint.server(connection)
-            live_data = str(connection.scalar(text("SELECT current_setting('data_directory')")))
-        scratch.refuse_live_target(self.target, root=scratch.scratch_root(self.settings), live_data=live_data)
-        same = self.backup.manifest["system_identifier"] == live["system_identifier"]
-        self.evidence.check(
-            "the backup is of this cluster", same, f"system identifier {live['system_identifier']}"
-        )
-        self.evidence.check(
-            "the target is not the live data", True, f"scratch folder {self.target.parent.name}, no TCP port"
-        )
-        return facts(
-            {
-                "environment": self.settings.environment,
-                "source": f"{url.host}:{url.port}/{url.database}",
-                "PostgreSQL": live["postgres_version"],
-                "source at the start": f"{self.source.at:%Y-%m-%d %H:%M:%S %Z}, log position {self.source.lsn}",
-                "backup": f"{self.backup.id}, finished {self.backup.finished_at:%Y-%m-%d %H:%M:%S %Z}",
-                "target": f"private socket, folder {self.target.parent.name}",
-            }
-        )
-
-    def preconditions(self) -> "pd.DataFrame":
-        """Space on the disk, every part in the store, a key that opens it, a log without a gap."""
-        first, manifest = len(self.evidence.checks), self.manifest
-        chain = chain_of(self.storage, self.settings.bucket_backups, manifest)
-        space = check_space(self.target, chain)
-        self.evidence.check(
-            "disk space", True, f"{space['free'] / 1e9:.1f} GB free, {space['needed'] / 1e9:.1f} GB needed"
-        )
-        bucket = self.settings.bucket_backups
-        engine = engine_of(manifest)
-        missing = [name for one in chain for name in engine.not_stored(self.settings, one)]
-        self.evidence.check(
-            "every part is stored", not missing, f"{_builds_on(chain)}, {len(missing)} parts missing"
-        )
-        self.evidence.check(
-            "a key of this machine opens it",
-            all(engine.opens(self.settings, one) for one in chain),
-            f"{len(manifest['recipients'])} recipients",
-        )
-        gap = missing_log(self.storage, bucket, manifest)
-        self.evidence.check(
-            "archived log without a gap",
-            not gap,
-            f"{gap} is missing" if gap else "every segment follows the one before",
-        )
-        return self.evidence.table(first)
-
-    def plan(self) -> "pd.DataFrame":
-        """What will be done, and the hash of that."""
-        plan = {"backup": str(self.backup.id), "backup_sha256": self.backup.sha256, "steps": PLAN}
-        self.evidence.figures["plan_sha256"] = hashlib.sha256(json.dumps(plan).encode()).hexdigest()
-        return rows([{"step": number, "what": step} for number, step in enumerate(PLAN, 1)], ["step", "what"])
-
-    def restore(self) -> "pd.DataFrame":
-        """Unpack the backup and have PostgreSQL's own tool compare every file."""
-        self._restore_began = time.monotonic()
-        with self.evidence.step("restore"):
-            restored = restore_postgres(self.settings, target=self.target, manifest=self.manifest)
-        self.evidence.check("pg_verifybackup", True, "every file is what PostgreSQL's manifest says")
-        content = restored.manifest["content"]
-        return facts(
-            {
-                "bytes unpacked": f"{content['bytes']:,}",
-                "SHA-256": content.get("sha256", ""),
-                "seconds": self.evidence.steps["restore"],
-            }
-        )
-
-    def start(self) -> "pd.DataFrame":
-        """Start the restored server; it recovers to the end of the archived log."""
-        self.server = scratch.ScratchServer(self.folder, self.target)
-        with self.evidence.step("recovery"):
-            self.server.start()
-        self.evidence.figures["rto_seconds"] = round(time.monotonic() - self._restore_began, 3)
-        with self._restored().connect() as connection:
-            recovered_at, lsn = connection.execute(
-                text(
-                    "SELECT pg_last_xact_replay_timestamp(), coalesce(pg_last_wal_replay_lsn(), pg_current_wal_lsn())::text"
-                )
-            ).one()
-            self._found = measure_on(connection)
-        self.recovered_at: datetime = recovered_at or datetime.fromisoformat(
-            self.backup.manifest["counted_at"]
-        )
-        self.evidence.figures |= {"recovered_at": self.recovered_at.isoformat(), "recovered_lsn": lsn}
-        self._check_end_of_log(lsn)
-        return facts(
-            {
-                "newest recovered commit": f"{self.recovered_at:%Y-%m-%d %H:%M:%S.%f %Z}",
-                "log position": lsn,
-                "seconds": self.evidence.steps["recovery"],
-            }
-        )
-
-    def _check_end_of_log(self, lsn: str) -> None:
+    def _check_recovered(self, lsn: str) -> None:
         """Recovery that stops early looks like success: it has to reach what was archived, and the backup's own end."""
         manifest, position = self.backup.manifest, wal.lsn_number(lsn)
         reached = position >= wal.lsn_number(manifest["stop_lsn"])
@@ -199,75 +75,6 @@ class RestoreDrill(Rehearsal):
             wal.segment_of(position, timeline, size) >= last,
             f"last archived segment {last}",
         )
-
-    def check_structure(self) -> "pd.DataFrame":
-        """pg_amcheck on every table and index, collations, and the migrations."""
-        first = len(self.evidence.checks)
-        server = self._server()
-        with self.evidence.step("pg_amcheck"):
-            check_structure(server.environment())
-        self.evidence.check("pg_amcheck", True, "no table and no index is damaged")
-        restored = self._restored()
-        with restored.connect() as connection:
-            changed = connection.scalar(
-                text(
-                    "SELECT count(*) FROM pg_database WHERE datcollversion <> pg_database_collation_actual_version(oid)"
-                )
-            )
-        self.evidence.check(
-            "collations", changed == 0, f"{changed} databases with another version of their collation"
-        )
-        revision = migrate.current(restored)
-        migrate.upgrade(restored)
-        head = migrate.current(restored)
-        self.evidence.check("migrations", head == migrate.head(), f"restored at {revision}, now at {head}")
-        return self.evidence.table(first)
-
-    def check_content(self) -> "pd.DataFrame":
-        """Known rows, and the counts of the key tables between those of the backup and those of the source."""
-        with self._restored().begin() as connection:
-            known = connection.scalar(
-                text("SELECT count(*) FROM backup WHERE id = :id"), {"id": self.backup.id}
-            )
-            found = fingerprint.counts(connection)
-        with self.engine.begin() as connection:
-            live = fingerprint.counts(connection)
-        self.evidence.check("the backup's own entry is there", known == 1, f"{known} rows")
-        expected = self.backup.manifest["counts"]
-        compared = [_compared(name, expected[name], found[name], live[name]) for name in sorted(expected)]
-        wrong = [row["table"] for row in compared if not row["plausible"]]
-        self.evidence.check(
-            "counts", not wrong, f"{len(compared)} tables, implausible: {', '.join(wrong) or 'none'}"
-        )
-        self.evidence.figures["counts"] = found
-        return rows(compared, ["table", "backup", "restored", "live", "plausible"])
-
-    def check_data(self) -> "pd.DataFrame":
-        """The data checks on the restored database."""
-        from leitstand.checks.run import check_restored
-
-        url = make_url(self.settings.database_url)
-        with self.evidence.step("data checks"):
-            result = check_restored(
-                self.engine,
-                self.settings,
-                database_url=self._server().url(str(url.database), str(url.username)),
-                target=f"drill of backup {self.backup.id}",
-                keep=not self.work.sandbox,
-            )
-        skipped = f", {len(result.skipped)} skipped" if result.skipped else ""
-        self.evidence.check(
-            "data checks", result.success, f"{result.evaluated} checks, {result.failed} failed{skipped}"
-        )
-        shown = [
-            {
-                "check": check["name"],
-                "holds": "skipped" if check["skipped"] else check["success"],
-                "says": check["says"],
-            }
-            for check in result.results
-        ]
-        return rows(shown, ["check", "holds", "says"])
 
     def check_objects(self) -> "pd.DataFrame":
         """A sample of the copied objects: decrypted, and their SHA-256 compared with the inventory."""
@@ -311,49 +118,6 @@ class RestoreDrill(Rehearsal):
                 "bytes of log not yet archived at the start": figures["log_bytes_behind"],
             }
         )
-
-    def clean_up(self) -> "pd.DataFrame":
-        """Stop the restored server and remove its data."""
-        self.close()
-        left = [
-            path.name for path in (self.target, self.target.with_name("postgres.access")) if path.exists()
-        ]
-        self.evidence.check("clean-up", not left, f"left: {', '.join(left) or 'nothing'}")
-        return self.evidence.table(len(self.evidence.checks) - 1)
-
-    # --- inside ---
-
-    def close(self) -> None:
-        """Stop the server and remove what was restored; also when the kernel ends in the middle."""
-        if self.server is not None:
-            self.server.stop()
-        for path in (self.target, self.target.with_name("postgres.access")):
-            shutil.rmtree(path, ignore_errors=True)
-
-    def _server(self) -> scratch.ScratchServer:
-        if self.server is None:
-            raise Conflict("The restored server is not running.", hint="Run the steps in order.")
-        return self.server
-
-    def _restored(self) -> Engine:
-        url = make_url(self.settings.database_url)
-        return create_engine(self._server().url(str(url.database), str(url.username)), pool_size=1)
-
-
-def _builds_on(chain: Chain) -> str:
-    """How many backups a restore takes, in words."""
-    return "a full backup" if len(chain) == 1 else f"a full backup and {len(chain) - 1} increments"
-
-
-def _compared(table: str, before: int, found: int, now: int) -> dict[str, Any]:
-    """The restored state lies between the backup and now; so do its counts, but for rows that came and went between."""
-    return {
-        "table": table,
-        "backup": before,
-        "restored": found,
-        "live": now,
-        "plausible": min(before, now) <= found <= max(before, now),
-    }
 
 
 def _is_intact(copies: Copies, entry: Entry, identities: list[Any]) -> bool:

@@ -91,14 +91,14 @@ class Run:
 
     def go(
         self,
-        prepare: Callable[[], Backup] | None = None,
+        prepare: Callable[[], tuple[Backup, dict[str, Any]]] | None = None,
         *,
         check: Callable[[], None] | None = None,
     ) -> DrillResult:
         """Run it.
 
         Args:
-            prepare: gives the backup that a drill is about.
+            prepare: gives the backup that a drill is about, and the parameters that go with it.
             check: refuses under the lock, before anything begins.
 
         Raises:
@@ -110,7 +110,9 @@ class Run:
             if check:
                 check()
             if prepare:
-                self.note = replace(self.note, backup_id=prepare().id)
+                backup, more = prepare()
+                parameters = {**self.note.parameters, **more}
+                self.note = replace(self.note, backup_id=backup.id, parameters=parameters)
             folder = scratch.make_folder(self.settings, str(self.note.run_id))
             try:
                 self._begin(folder, held)

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -21,15 +22,20 @@ import psutil
 
 from leitstand.db.cluster import bin_dir, give_away, unprivileged
 from leitstand.errors import PreconditionFailed
+from leitstand.services import MARK
 from leitstand.settings import Settings
 from leitstand.telemetry.logs import get_logger
 
 PREFIX = "drill-"
 SOCKETS = "leitstand-drill-"
+ELSEWHERE = "sockets-elsewhere.json"
+ENVIRONMENT_FILE = "environment.json"
 PROGRAMS = {"postgres", "pg_verifybackup"}
 START_SECONDS = 4 * 3600
 ENDING_SECONDS = 10
 CHECKPOINT_SECONDS = 600
+# For data that will be used: nothing is lost in a power cut, and what is to be archived waits for the real server.
+TO_BE_USED = {"fsync": "on", "archive_mode": "on", "archive_command": "", "archive_library": ""}
 OUTPUT_SHOWN = 600
 OPTIONS = {
     "listen_addresses": "",
@@ -41,6 +47,7 @@ OPTIONS = {
     "huge_pages": "off",
     "ssl": "off",
     "autovacuum": "off",
+    "track_commit_timestamp": "on",
     "fsync": "off",
     "logging_collector": "off",
     "log_destination": "stderr",
@@ -75,13 +82,66 @@ def remove_leftovers(settings: Settings) -> list[str]:
 
 def remove(folder: Path) -> None:
     """End every process that works in the folder, and remove it with its sockets."""
+    remove_environments(folder)
     for process in _processes_in(folder):
         _end(process)
     for sockets in _socket_folders(folder):
         shutil.rmtree(sockets, ignore_errors=True)
+    for socket in _noted_sockets(folder):
+        socket.unlink(missing_ok=True)
+    _remove_whole(folder)
+
+
+def remove_environments(folder: Path) -> None:
+    """End every process of the environments that were made in the folder, and remove their data.
+
+    All at once, as nothing of it is wanted: a supervisor would start again what ends before it.
+    """
+    members = supervised_in(folder)
+    for process in members:
+        with suppress(psutil.NoSuchProcess):
+            # Only a server that is told to end takes its shared memory with it.
+            process.send_signal(signal.SIGQUIT if process.name() == "postgres" else signal.SIGKILL)
+    _, alive = psutil.wait_procs(members, timeout=ENDING_SECONDS)
+    for process in alive:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(alive, timeout=ENDING_SECONDS)
+    for data in {path.parent for path in folder.glob(f"**/{ENVIRONMENT_FILE}")} - {folder}:
+        _remove_whole(data)
+
+
+def _remove_whole(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():  # a process wrote while it was ended
         shutil.rmtree(folder)
+
+
+def supervised_in(folder: Path) -> list[psutil.Process]:
+    """The processes of environments whose data lie in the folder, by the mark in their own environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            mark = process.environ().get(MARK, "")
+        except (psutil.Error, OSError):
+            continue
+        if mark and _names(mark, folder) and process.pid != os.getpid():
+            found.append(process)
+    return found
+
+
+def note_sockets(folder: Path, sockets: list[Path]) -> None:
+    """Keep the names of the sockets that an environment in the folder has elsewhere, so that they go with it."""
+    (folder / ELSEWHERE).write_text(json.dumps([str(path) for path in sockets]))
+
+
+def _noted_sockets(folder: Path) -> list[Path]:
+    """Only what is a socket, whatever the file says."""
+    try:
+        paths = [Path(name) for name in json.loads((folder / ELSEWHERE).read_text())]
+    except (OSError, ValueError):
+        return []
+    return [path for path in paths if path.is_socket()]
 
 
 def _processes_in(folder: Path) -> list[psutil.Process]:
@@ -132,10 +192,14 @@ class ScratchServer:
     Args:
         folder: the drill's folder.
         data: the restored data folder in it.
+        options: settings of the server that differ from `OPTIONS`.
+        marks: variables by which its process is found again.
     """
 
     folder: Path
     data: Path
+    options: dict[str, str] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)
     sockets: Path = field(default_factory=Path)
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -151,6 +215,7 @@ class ScratchServer:
         access.write_text("local all all trust\n")
         options = {
             **OPTIONS,
+            **self.options,
             "unix_socket_directories": str(self.sockets),
             "unix_socket_permissions": "0700",
             "hba_file": str(access),
@@ -163,6 +228,7 @@ class ScratchServer:
         with self.log.open("ab") as log_file:
             self.process = subprocess.Popen(
                 unprivileged(argv, self.data),
+                env={**os.environ, **self.marks},
                 stdin=subprocess.DEVNULL,
                 stdout=log_file,
                 stderr=log_file,

@@ -13,9 +13,8 @@ import pytest
 
 from leitstand.embedded import processes
 from leitstand.embedded.environment import Environment
-from leitstand.embedded.programs import MARK
 from leitstand.embedded.supervisor import NAME as SUPERVISOR
-from leitstand.services import SERVICES
+from leitstand.services import MARK, SERVICES
 from leitstand.settings import REPOSITORY
 from tests.services import free_base_port
 from tests.stack import Stack, start_stack, stop_stack

@@ -12,6 +12,8 @@ LOCAL_HOSTS = {"127.0.0.1", "::1", "localhost"}
 
 def mail_off(settings: Settings) -> str:
     """Why no mail is sent, in words people can act on; empty where it is."""
+    if settings.rehearsal:
+        return "No mail is sent: this is a restored copy that is only tried out (LEITSTAND_REHEARSAL)."
     if not settings.smtp_host:
         return "No mail is sent: no mail server is set (LEITSTAND_SMTP_HOST)."
     if not settings.mail_sender:

@@ -52,8 +52,10 @@ def test_every_flow_is_scheduled_and_one_has_run_from_its_schedule(stack: Stack)
         "archive-events",
         "copy-facts",
         "data-checks",
+        "drill-full-environment",
         "drill-objects-sample",
         "drill-postgres-latest",
+        "drill-postgres-random-time",
         "drill-secrets-decrypt",
     } <= set(found)
 

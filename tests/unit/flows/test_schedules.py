@@ -25,6 +25,8 @@ def test_ours_name_flows_that_there_are_and_take_their_parameters() -> None:
         "ingest-inbox",
         "backup-postgres",
         "drill-postgres-latest",
+        "drill-postgres-random-time",
+        "drill-full-environment",
         "drill-objects-sample",
         "data-checks",
     } <= {deployment.name for deployment in deployments}
