@@ -75,7 +75,7 @@ def run(
 
     configure_logging("cli", "WARNING")
     values = _parsed(parameters)
-    real = values.get("plan_sha256") or str(values.get("dry_run", "")).lower() == "false"
+    real = str(values.get("dry_run", "")).lower() == "false"
     if real and not confirmed and sys.stdin.isatty():
         confirmed = click.prompt("Type the name of the target to go on", err=True)
     with database() as engine:
