@@ -144,7 +144,11 @@ class Confirmed(Evidenced):
                 check failed.
         """
         if self.dry_run:
-            return facts({"this is": "a dry run: nothing is changed", "for real": self.next_command()})
+            self.evidence.figures["real_run"] = self.next_command()
+            self.evidence.save()
+            return facts(
+                {"this is": "a dry run: nothing is changed", "for real": self.evidence.figures["real_run"]}
+            )
         if self.failures:
             raise PreconditionFailed(
                 f"Something is not as it has to be: {'; '.join(self.failures)}.",
