@@ -1,10 +1,18 @@
 """Runbooks run as an operator runs them: a dry run, then the very command that it ends with."""
 
 import shlex
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
+from leitstand.runbooks.confirming import Confirmed
 from leitstand.runbooks.drills import DrillResult, run_runbook
+from leitstand.runbooks.taking_up import TakenUp
 from leitstand.storage.objects import ObjectStorage
 from tests.source import Source
 
@@ -48,3 +56,21 @@ def page(source: Source, result: DrillResult) -> str:
 def verdicts(result: DrillResult) -> dict[str, Any]:
     """Verdict of each check by its name."""
     return {check["name"]: check["verdict"] for check in result.checks}
+
+
+def taken_up[R: Confirmed](
+    source: Source,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
+    begin: Callable[..., R],
+    **given: Any,
+) -> R:
+    """A runbook begun in this process, to try its steps one by one.
+
+    Args:
+        module: where `begin` finds `take_up`.
+    """
+    work = TakenUp(source.settings, source.engine, folder, False, ExitStack())
+    monkeypatch.setattr(module, "take_up", lambda _: work)
+    return begin(**given)

@@ -8,15 +8,21 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from leitstand.db.cluster import SUPERUSER
 from leitstand.errors import InvalidInput, Unavailable
+from leitstand.runbooks.confirming import Plan, Step
+from leitstand.runbooks.evidence import Evidence, rows
 from leitstand.settings import Settings
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ["session", "who", "state", "in transaction", "waits for", "statement"]
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 IDENTITY = re.compile(r"(?P<pid>\d{1,10})@(?P<began>\d{1,17})")
 LITERAL = re.compile(r"'(?:[^']|'')*'")
@@ -206,6 +212,42 @@ def end(engine: Engine, what: str, identity: str) -> str:
     if went is None:
         return "was gone already"
     return "done" if went else "does not end"
+
+
+def steps_for(chosen: dict[str, list[str]]) -> tuple[Step, ...]:
+    """The steps of a plan that cancel and terminate the chosen sessions; the names are checked.
+
+    Raises:
+        InvalidInput: one names no session.
+    """
+    ends = tuple((what, one) for what in (CANCEL, TERMINATE) for one in chosen[what])
+    for _, one in ends:
+        parsed(one)
+    return tuple(Step(what, one, EFFECTS[what]) for what, one in ends)
+
+
+def proposed(holding: Iterable[Session], idle: Iterable[Session] = ()) -> dict[str, list[str]]:
+    """What to do with those that hold others up: one that works is cancelled, one that only holds is terminated."""
+    known = {one.identity: one for one in [*holding, *idle]}
+    return {
+        CANCEL: sorted(name for name, one in known.items() if one.state == "active"),
+        TERMINATE: sorted(name for name, one in known.items() if one.state != "active"),
+    }
+
+
+def check_ended(evidence: Evidence, engine: Engine, plan: Plan) -> None:
+    """Are the sessions of a plan gone, and does nobody wait for them any more."""
+    left = still_there(engine, plan.of(TERMINATE))
+    evidence.check("every terminated session is gone", not left, " ".join(left) or "all are")
+    ended = {parsed(one)[0] for one in [*plan.of(TERMINATE), *plan.of(CANCEL)]}
+    waiting = [one for one in sessions(engine) if ended & set(one.blockers)]
+    evidence.check("nobody waits for them", not waiting, f"{len(waiting)} do; if any, make a dry run again")
+
+
+def tree_table(found: list[Session], shown: int = 40) -> "pd.DataFrame":
+    """`tree` as a table: under each session those that wait for it."""
+    lines = [{"depth": "→ " * depth or "BLOCKS", **session.shown()} for depth, session in tree(found)]
+    return rows(lines[:shown], ["depth", *COLUMNS])
 
 
 def still_there(engine: Engine, identities: Iterable[str]) -> list[str]:

@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from leitstand.errors import InvalidInput
 from leitstand.runbooks import backends, database_state
-from leitstand.runbooks.backends import CANCEL, EFFECTS, TERMINATE, Session
+from leitstand.runbooks.backends import CANCEL, COLUMNS, TERMINATE, Session
 from leitstand.runbooks.confirming import NOT_DONE, Confirmed, Plan, Step
 from leitstand.runbooks.evidence import Evidence, facts, rows
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, take_up
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 ANALYZE = "analyze"
 SHOWN = 40
-SESSION_COLUMNS = ["session", "who", "state", "in transaction", "waits for", "statement"]
 # More than this share of the connections in use is called used up: new ones will soon be refused.
 FULL_SHARE = 0.9
 
@@ -59,8 +58,7 @@ class DatabaseSlow(Confirmed):
             Unavailable: PostgreSQL takes no connection, not even the superuser's.
         """
         chosen = {CANCEL: cancel.split(), TERMINATE: terminate.split(), ANALYZE: analyze.split()}
-        for identity in [*chosen[CANCEL], *chosen[TERMINATE]]:
-            backends.parsed(identity)
+        backends.steps_for(chosen)
         if not dry_run and not any(chosen.values()):
             raise InvalidInput(
                 "A run that is no dry run needs to know what to end.",
@@ -93,17 +91,13 @@ class DatabaseSlow(Confirmed):
     def blocking(self) -> "pd.DataFrame":
         """Who waits for whom: under each session those that wait for it."""
         self.found = backends.sessions(self.engine)
-        lines = backends.tree(self.found)
         self.evidence.figures["blocked"] = sum(bool(session.blockers) for session in self.found)
-        shown = [{"depth": "→ " * depth or "BLOCKS", **session.shown()} for depth, session in lines]
-        return rows(shown[:SHOWN], ["depth", *SESSION_COLUMNS])
+        return backends.tree_table(self.found)
 
     def longest(self) -> "pd.DataFrame":
         """The oldest transactions, whether they block somebody or not."""
         old = sorted(self.found, key=lambda session: -session.transaction_seconds)
-        return rows(
-            [session.shown() for session in old if session.transaction_seconds > 0][:SHOWN], SESSION_COLUMNS
-        )
+        return rows([session.shown() for session in old if session.transaction_seconds > 0][:SHOWN], COLUMNS)
 
     def tables(self) -> "pd.DataFrame":
         """Tables of which the planner knows too little, and tables full of dead rows."""
@@ -135,9 +129,8 @@ class DatabaseSlow(Confirmed):
         """What is to be ended and analyzed; a dry run without a choice proposes."""
         chosen = self.chosen if any(self.chosen.values()) else self._proposed()
         self.given = {what: " ".join(names) for what, names in chosen.items()}
-        ends = [Step(what, one, EFFECTS[what]) for what in (CANCEL, TERMINATE) for one in chosen[what]]
         analyzes = [Step(ANALYZE, table, "reads a sample of it, blocks nobody") for table in chosen[ANALYZE]]
-        self.planned = Plan(self.work.settings.environment, (*ends, *analyzes))
+        self.planned = Plan(self.work.settings.environment, (*backends.steps_for(chosen), *analyzes))
         return self.show_plan(self.planned)
 
     def act(self) -> "pd.DataFrame":
@@ -162,11 +155,7 @@ class DatabaseSlow(Confirmed):
         if not self.for_real:
             return facts(NOT_DONE)
         first = len(self.evidence.checks)
-        left = backends.still_there(self.engine, self.planned.of(TERMINATE))
-        self.evidence.check("every terminated session is gone", not left, " ".join(left) or "all are")
-        ended = {backends.parsed(one)[0] for one in [*self.planned.of(TERMINATE), *self.planned.of(CANCEL)]}
-        waiting = [one for one in backends.sessions(self.engine) if ended & set(one.blockers)]
-        self.evidence.check("nobody waits for them", not waiting, f"{len(waiting)} do; make a dry run again")
+        backends.check_ended(self.evidence, self.engine, self.planned)
         with self.engine.connect() as connection:
             used = database_state.connections(connection)
         free = used["used"] < FULL_SHARE * used["for_services"]
@@ -182,13 +171,10 @@ class DatabaseSlow(Confirmed):
 
     def _proposed(self) -> dict[str, list[str]]:
         """Roots of the tree: one that works is cancelled, one that only holds is terminated; and who idles for too long."""
-        holding = backends.roots(self.found)
         idle = [
             one for one in self.found if one.idle_in_transaction and one.state_seconds >= self.idle_seconds
         ]
-        ended = {one.identity for one in [*holding, *idle] if one.state != "active"}
-        cancelled = {one.identity for one in holding if one.state == "active"}
-        return {CANCEL: sorted(cancelled), TERMINATE: sorted(ended), ANALYZE: sorted(self.stale)}
+        return {**backends.proposed(backends.roots(self.found), idle), ANALYZE: sorted(self.stale)}
 
     def _analyze(self, table: str) -> str:
         """Names come quoted from the server itself; one that it does not know is refused."""
