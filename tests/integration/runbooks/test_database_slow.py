@@ -11,7 +11,7 @@ import pytest
 from leitstand.errors import InvalidInput
 from leitstand.runbooks import backends
 from leitstand.runbooks.database_slow import DatabaseSlow
-from tests.runbooks import dry_run, page, real_run, verdicts
+from tests.operating import dry_run, page, real_run, verdicts
 from tests.source import Source
 
 NAME = "database-slow-or-locked"

@@ -14,7 +14,7 @@ from leitstand.db import migrate
 from leitstand.errors import PreconditionFailed
 from leitstand.runbooks import migration_state, migration_stuck
 from leitstand.runbooks.migration_stuck import MigrationStuck
-from tests.runbooks import dry_run, page, real_run, taken_up, verdicts
+from tests.operating import dry_run, page, real_run, taken_up, verdicts
 from tests.source import Source
 
 NAME = "migration-stuck-or-failed"
