@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -93,13 +94,27 @@ class Source:
 def source(services: dict[str, object]) -> Iterator[Source]:
     """A migrated environment with one workspace, whose log is archived."""
     folder = Path(tempfile.mkdtemp(prefix="leitstand-source-"))
-    settings = _settings(folder, int(str(services["port"])))
+    try:
+        with made_source(folder, int(str(services["port"])) + OBJECTS.offset) as source:
+            yield source
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def made_source(folder: Path, store_port: int, *, more: str = "") -> Iterator[Source]:
+    """The same in a folder of your own, and perhaps with a store behind a proxy.
+
+    Args:
+        more: lines for postgresql.conf.
+    """
+    settings = _settings(folder, store_port)
     cluster = Cluster(folder / "postgres", settings.port_of(POSTGRES), PASSWORD)
     cluster.create()
     with (cluster.data / "postgresql.conf").open("a") as configuration:
         command = archive_command(settings).replace("'", "''")
         configuration.write(
-            f"archive_mode = on\narchive_command = '{command}'\ntrack_commit_timestamp = on\nfsync = off\n"
+            f"archive_mode = on\narchive_command = '{command}'\ntrack_commit_timestamp = on\nfsync = off\n{more}"
         )
     ObjectStorage(settings).ensure_buckets()
     cluster.start()
@@ -113,10 +128,9 @@ def source(services: dict[str, object]) -> Iterator[Source]:
         engine.dispose()
     finally:
         cluster.stop("immediate")
-        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _settings(folder: Path, services_port: int) -> Settings:
+def _settings(folder: Path, store_port: int) -> Settings:
     base, unique = free_base_port(), secrets.token_hex(4)
     return Settings(
         data_dir=folder,
@@ -124,7 +138,7 @@ def _settings(folder: Path, services_port: int) -> Settings:
         port=base,
         LEITSTAND_DATABASE_URL=f"postgresql+psycopg://leitstand:{PASSWORD}@127.0.0.1:{base + POSTGRES.offset}/leitstand",
         database_password=SecretStr(PASSWORD),
-        s3_endpoint=f"http://127.0.0.1:{services_port + OBJECTS.offset}",
+        s3_endpoint=f"http://127.0.0.1:{store_port}",
         s3_access_key=SecretStr("test-access"),
         s3_secret_key=SecretStr("test-secret"),
         session_secret=SecretStr(f"session-{unique}-{unique}"),

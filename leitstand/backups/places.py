@@ -53,6 +53,7 @@ FOLDERS = {
     "logs": "logs, kept for a while",
     "pids": "written at each start",
     "prefect": "schedules are in the repository and what was done is in PostgreSQL",
+    "reserve": "an empty file, given up when the disk is full so that a runbook can run",
     "rotation": "journal of a rotation of secrets that is not finished",
     "scratch": "restores that are tried out",
     "secret-copies": "the second place of the backups of secrets, where no other is set",

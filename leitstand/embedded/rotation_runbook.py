@@ -9,7 +9,7 @@ from leitstand.embedded import rotation, rotation_journal, rotation_proof, rotat
 from leitstand.embedded.credentials import NAMES
 from leitstand.embedded.environment import Environment, locate
 from leitstand.errors import PreconditionFailed
-from leitstand.runbooks.ending import Evidenced
+from leitstand.runbooks.confirming import NOT_DONE, Confirmed
 from leitstand.runbooks.evidence import Evidence, facts, rows
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, take_up
 
@@ -55,41 +55,36 @@ LEFT = (
 )
 
 
-class RotateEverything(Evidenced):
+class RotateEverything(Confirmed):
     """One run. Its steps are called in order; each gives a table, never a value."""
 
+    NAME = "secrets-lost-or-leaked"
+
     def __init__(
-        self, work: TakenUp, environment: Environment, names: list[str], leaked: bool, agreed: str
+        self, work: TakenUp, environment: Environment, names: str, *, leaked: bool, dry_run: bool
     ) -> None:
-        self.work, self.environment, self.names, self.leaked, self.agreed = (
-            work,
-            environment,
-            names,
-            leaked,
-            agreed,
-        )
-        self.evidence = Evidence(work.folder / EVIDENCE)
+        given = {"names": names, "leaked": "" if leaked else "false"}
+        super().__init__(work, Evidence(work.folder / EVIDENCE), dry_run=dry_run, given=given)
+        self.environment, self.names, self.leaked = environment, names.split(), leaked
         self.plan_now: rotation.Plan | None = None
         self.before: rotation_proof.Values | None = None
-        self.for_real = False
 
     @classmethod
     def begin(
-        cls, *, run_id: str = SANDBOX, names: str = "", leaked: bool = True, plan_sha256: str = ""
+        cls, *, run_id: str = SANDBOX, names: str = "", leaked: bool = True, dry_run: bool = True
     ) -> "RotateEverything":
         """Take up the work.
 
         Args:
             names: what to rotate, separated by spaces; empty: everything.
             leaked: others know the old values: nothing accepts them any more.
-            plan_sha256: hash of the plan that a dry run showed; empty: this is the dry run.
 
         Raises:
             Conflict: a drill or another runbook is running.
         """
         work = take_up(run_id)
         environment = locate(work.settings.data_dir, work.settings.port)
-        return cls(work, environment, names.split(), leaked, plan_sha256.strip())
+        return cls(work, environment, names, leaked=leaked, dry_run=dry_run)
 
     def situation(self) -> "pd.DataFrame":
         """Which environment this is, and which secrets there are, without their values."""
@@ -144,8 +139,7 @@ class RotateEverything(Evidenced):
     def plan(self) -> "pd.DataFrame":
         """What will be replaced and what people notice; the hash is what the real run asks for."""
         self.plan_now = rotation.plan(self.environment, self.names, leaked=self.leaked)
-        self.evidence.figures["plan"] = self.plan_now.to_dict()
-        self.evidence.save()
+        self.keep_plan(self.plan_now.target, self.plan_now.sha256, self.plan_now.to_dict())
         steps = [
             {"what": one.name, "is": f"{one.what}: {one.title} ({one.effect})"} for one in self.plan_now.steps
         ]
@@ -156,30 +150,10 @@ class RotateEverything(Evidenced):
         }
         return rows([*steps, *({"what": name, "is": value} for name, value in more.items())], ["what", "is"])
 
-    def confirm(self) -> "pd.DataFrame":
-        """Dry or for real: for real only with this very plan's hash and the environment's name typed."""
-        plan, typed = self._plan(), self.work.confirmed
-        if not self.agreed and not typed:
-            self.evidence.skip("confirmed", "a dry run: nothing is changed")
-            return facts({"this is": "a dry run", "for real": self._command(plan)})
-        self.evidence.check(
-            "the plan is the one that was shown", self.agreed == plan.sha256, "plan_sha256 against this plan"
-        )
-        self.evidence.check("confirmed", typed == plan.target, "the environment's name, typed")
-        self.for_real = not self.evidence.failures
-        return facts({"this is": "FOR REAL" if self.for_real else "refused: nothing is changed"})
-
-    def _command(self, plan: rotation.Plan) -> str:
-        names = f' -p names="{" ".join(self.names)}"' if self.names else ""
-        chosen = f"-p leaked={str(self.leaked).lower()}{names} -p plan_sha256={plan.sha256}"
-        return (
-            f"leitstand runbook run secrets-lost-or-leaked {chosen} --yes NAME, with the environment's name"
-        )
-
     def rotate(self) -> "pd.DataFrame":
         """Replace everything of the plan. Cut short at any moment, the same runbook again finishes it."""
         if not self.for_real:
-            return facts({"rotated": "nothing"})
+            return facts(NOT_DONE)
         plan, told = self._plan(), list[str]()
         rotation_record.back_up(self.environment)
         rotation.check_ready(self.environment, plan)
@@ -231,7 +205,7 @@ class RotateEverything(Evidenced):
 
     def sign_off(self) -> "pd.DataFrame":
         """Every check; gives back the lock."""
-        self.evidence.figures |= {"for_real": self.for_real, "ended_at": datetime.now(UTC).isoformat()}
+        self.evidence.figures["ended_at"] = datetime.now(UTC).isoformat()
         return self.end()
 
     def _plan(self) -> rotation.Plan:

@@ -16,6 +16,7 @@ from leitstand.embedded.progress import Tell
 from leitstand.embedded.stop import clear_leftovers, stop_all
 from leitstand.embedded.supervisor import GONE_STATES, Supervisor
 from leitstand.errors import Conflict, LeitstandError, Unavailable
+from leitstand.runbooks import reserve
 from leitstand.services import OBJECTS, POSTGRES, PREFECT, PREFECT_WORKER, PROXY, SERVICES, Service
 
 if TYPE_CHECKING:
@@ -301,6 +302,7 @@ class _Start:
             "kind": "cold" if self.cold else "warm",
         }
         self.environment.remember(last_start=last)
+        reserve.ensure(programs.settings_of(self.environment))
         self._look_after_secrets()
         return Started(True, seconds, owner)
 

@@ -2,14 +2,14 @@
 
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from leitstand.backups import keys
 from leitstand.backups.object_history import inventory_at, listed_until
 from leitstand.backups.object_restore import Plan, Selection, execute_restore, plan_restore
 from leitstand.backups.places import copied_place, copies_for
-from leitstand.errors import InvalidInput, NotFound, PreconditionFailed
-from leitstand.runbooks.ending import Evidenced
+from leitstand.errors import InvalidInput, NotFound
+from leitstand.runbooks.confirming import NOT_DONE, Confirmed
 from leitstand.runbooks.evidence import Evidence, facts, rows
 from leitstand.runbooks.point_in_time import instant_of
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, ensure_backup, take_up
@@ -22,22 +22,31 @@ SHOWN = 40
 LOOKED_BACK = timedelta(days=7)
 
 
-class ObjectsRestore(Evidenced):
+class ObjectsRestore(Confirmed):
     """One restore. A dry run writes nothing; a real one needs the dry run's hash and the target's name typed."""
 
+    NAME = "objects-lost"
+
     def __init__(
-        self, work: TakenUp, role: str, selection: Selection | None, to_time: datetime | None, target: str
+        self,
+        work: TakenUp,
+        role: str,
+        selection: Selection | None,
+        to_time: datetime | None,
+        target: str,
+        *,
+        dry_run: bool,
+        given: dict[str, Any],
     ) -> None:
-        self.work, self.settings, self.role = work, work.settings, role
+        super().__init__(work, Evidence(work.folder / EVIDENCE), dry_run=dry_run, given=given)
+        self.settings, self.role = work.settings, role
         self.place = copied_place(role)
         self.selection, self.to_time = selection, to_time
         self.bucket = self.place.bucket(work.settings)
         self.target = target or self.bucket
         self.storage = ObjectStorage(work.settings)
-        self.evidence = Evidence(work.folder / EVIDENCE)
         self.began = datetime.now(UTC)
         self.only_missing = False
-        self.dry_run = True
         self._plan: Plan | None = None
 
     @classmethod
@@ -71,8 +80,10 @@ class ObjectsRestore(Evidenced):
                 hint="Take those of the dry run.",
             )
         selection = None if trial else Selection(frozenset({key} - {""}), prefix, everything)
-        restore = cls(take_up(run_id), bucket, selection, instant, target)
-        restore.only_missing, restore.dry_run = only_missing, dry_run
+        given: dict[str, Any] = {"bucket": bucket, "key": key, "prefix": prefix, "everything": everything}
+        given |= {"to_time": to_time, "target": target, "only_missing": only_missing}
+        restore = cls(take_up(run_id), bucket, selection, instant, target, dry_run=dry_run, given=given)
+        restore.only_missing = only_missing
         if trial:
             ensure_backup(restore.work.engine, restore.settings, "objects")
         return restore
@@ -136,10 +147,9 @@ class ObjectsRestore(Evidenced):
             if self.selection is not None:
                 raise
             self.evidence.skip("plan", "this was a trial, and there are no objects")
-            return self.evidence.table(len(self.evidence.checks) - 1)
+            return self.last_check()
         said = self._plan.to_dict()
-        self.evidence.figures |= {"plan_sha256": said["plan_sha256"], "plan": said}
-        self.evidence.save()
+        self.keep_plan(self.target, self._plan.sha256, said)
         names = ("objects", "write", "replace", "same", "left", "missing", "newer", "bytes", "plan_sha256")
         return facts({name: said[name] for name in names})
 
@@ -151,36 +161,14 @@ class ObjectsRestore(Evidenced):
         ]
         return rows(shown[:SHOWN], ["what", "object", "bytes"])
 
-    def confirm(self, *, plan_sha256: str, decided_by: str) -> "pd.DataFrame":
-        """In a dry run what to run next; else refuses unless plan, decision and the typed name fit.
-
-        Raises:
-            PreconditionFailed: the plan is another one, nobody decided, or the target's name was not typed.
-        """
-        if self.dry_run:
-            return facts(
-                {"next": self._command() if self.selection else "give a key, a prefix or everything"}
-            )
-        found = self._plan.sha256 if self._plan else ""
-        if plan_sha256 != found:
-            raise PreconditionFailed(
-                f"The plan is {found}, not {plan_sha256 or 'confirmed'}.",
-                hint="Make a dry run with these parameters, read it and give its plan_sha256.",
-            )
-        if not decided_by:
-            raise PreconditionFailed("Nobody is named who decided.", hint="Give decided_by.")
-        if self.work.confirmed != self.target:
-            raise PreconditionFailed(
-                "The name of the target was not typed.",
-                hint=f"Start the runbook with `leitstand runbook run` and type {self.target}.",
-            )
-        self.evidence.check("confirmed", True, f"decided by {decided_by}, target {self.target} typed")
-        return self.evidence.table(len(self.evidence.checks) - 1)
+    def next_command(self) -> str:
+        """The command that does what the plan says; a trial has none."""
+        return super().next_command() if self.selection else "give a key, a prefix or everything"
 
     def restore(self) -> "pd.DataFrame":
         """Write what the plan says. Repeating it goes on where it stopped."""
-        if self.dry_run or self._plan is None:
-            return facts({"restored": "nothing: this is a dry run"})
+        if not self.for_real or self._plan is None:
+            return facts(NOT_DONE)
         with self.evidence.step("restore"):
             done = execute_restore(self.settings, self._plan, folder=self.work.folder)
         self.evidence.figures |= {"written": done.written, "verified": done.verified, "bytes": done.bytes}
@@ -191,13 +179,13 @@ class ObjectsRestore(Evidenced):
 
     def check(self) -> "pd.DataFrame":
         """The plan once more: nothing may be left to do."""
-        if self.dry_run or self._plan is None:
-            return facts({"checked": "nothing: this is a dry run"})
+        if not self.for_real or self._plan is None:
+            return facts(NOT_DONE)
         left = self._made().of("write", "replace", "missing")
         self.evidence.check(
             "every object is as it was", not left, f"{len(left)} are not; run this again to go on"
         )
-        return self.evidence.table(len(self.evidence.checks) - 1)
+        return self.last_check()
 
     def next_steps(self) -> "pd.DataFrame":
         """What is left to a person, and the way back."""
@@ -210,10 +198,6 @@ class ObjectsRestore(Evidenced):
         if not self.dry_run:
             steps["to undo what this run replaced"] = undo
         return facts(steps)
-
-    def finish(self) -> "pd.DataFrame":
-        """Every check; gives back the lock."""
-        return self.end()
 
     # --- inside ---
 
@@ -236,7 +220,3 @@ class ObjectsRestore(Evidenced):
         return (
             f"--prefix {self.selection.prefix}" if self.selection.prefix else next(iter(self.selection.keys))
         )
-
-    def _command(self) -> str:
-        digest = self._plan.sha256 if self._plan else ""
-        return f"the same with -p dry_run=false -p plan_sha256={digest} -p decided_by=NAME; then type {self.target}"

@@ -18,7 +18,7 @@ from leitstand.db.engine import make_engine, transaction
 from leitstand.db.models import Backup
 from leitstand.db.models.base import new_id
 from leitstand.errors import LeitstandError
-from leitstand.runbooks import archiving, documents, pending, records, scratch
+from leitstand.runbooks import archiving, documents, pending, records, reserve, scratch
 from leitstand.runbooks.delivering import NO_DATABASE, Delivered, adopt_all, deliver
 from leitstand.runbooks.executor import Executed, execute
 from leitstand.runbooks.holding import Held, one_at_a_time
@@ -105,6 +105,8 @@ class Run:
             Conflict: another drill or runbook is running.
             OperationalError, Unavailable: a drill without a database or a store.
         """
+        if reserve.give_up_if_full(self.settings):
+            self.progress("the disk is full: going on in the space that was kept for that")
         with one_at_a_time(self.engine, self.settings, need_database=self.is_drill) as held:
             self._make_ready(held)
             if check:

@@ -83,7 +83,7 @@ def remove_leftovers(settings: Settings) -> list[str]:
 def remove(folder: Path) -> None:
     """End every process that works in the folder, and remove it with its sockets."""
     remove_environments(folder)
-    for process in _processes_in(folder):
+    for process in processes_in(folder):
         _end(process)
     for sockets in _socket_folders(folder):
         shutil.rmtree(sockets, ignore_errors=True)
@@ -144,7 +144,7 @@ def _noted_sockets(folder: Path) -> list[Path]:
     return [path for path in paths if path.is_socket()]
 
 
-def _processes_in(folder: Path) -> list[psutil.Process]:
+def processes_in(folder: Path) -> list[psutil.Process]:
     """The folder's server, the kernel of its notebook, PostgreSQL's tools at work on it: nothing else, were it an editor."""
     found = []
     for process in psutil.process_iter(["cmdline"]):

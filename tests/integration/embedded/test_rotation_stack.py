@@ -18,6 +18,7 @@ from tests.stack import Stack, start_stack, stop_stack
 __all__ = ["monkeypatch_module"]
 pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(1200)]
 NAME = "secrets-lost-or-leaked"
+DECIDED = ["-p", "decided_by=Olga Operator"]
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +55,13 @@ def test_it_is_a_dry_run_until_the_plan_and_the_name_are_given(own: Stack) -> No
     plan = dry["figures"]["plan"]["sha256"]
     assert plan in evidence(own, dry["html"]), "the operator reads what to give"
     for arguments in (
-        ["-p", f"plan_sha256={plan}"],
-        ["--yes", "embedded"],
-        ["-p", f"plan_sha256={plan}", "--yes", "production"],
-        ["-p", f"plan_sha256={'0' * 64}", "--yes", "embedded"],
+        ["-p", f"plan_sha256={plan}", *DECIDED],
+        [*DECIDED, "--yes", "embedded"],
+        ["-p", f"plan_sha256={plan}", "--yes", "embedded"],
+        ["-p", f"plan_sha256={plan}", *DECIDED, "--yes", "production"],
+        ["-p", f"plan_sha256={'0' * 64}", *DECIDED, "--yes", "embedded"],
     ):
-        refused = own.json("runbook", "run", NAME, *arguments, check=False)
+        refused = own.json("runbook", "run", NAME, "-p", "dry_run=false", *arguments, check=False)
         assert not refused["ok"] and refused["figures"]["for_real"] is False
     assert secrets(own) == before
 
@@ -67,8 +69,8 @@ def test_it_is_a_dry_run_until_the_plan_and_the_name_are_given(own: Stack) -> No
 def test_everything_is_replaced_and_everything_runs_on(own: Stack) -> None:
     here, before = Environment(own.folder, own.port), secrets(own)
     plan = own.json("runbook", "run", NAME)["figures"]["plan"]
-    arguments = ["-p", f"plan_sha256={plan['sha256']}", "--yes", plan["target"]]
-    done = own.json("runbook", "run", NAME, *arguments, timeout=600)
+    arguments = ["-p", "dry_run=false", "-p", f"plan_sha256={plan['sha256']}", *DECIDED]
+    done = own.json("runbook", "run", NAME, *arguments, "--yes", plan["target"], timeout=600)
     assert done["ok"] and done["figures"]["for_real"], done["error"]
     proven = {check["name"]: check["verdict"] for check in done["checks"]}
     assert {proven[name] for name in ("database", "objects", "session", "prefect", "backup-key")} == {

@@ -1,0 +1,5 @@
+"""The source fixture: a durable cluster that archives its log."""
+
+from tests.source import source
+
+__all__ = ["source"]
