@@ -47,6 +47,7 @@ FOLDERS = {
     "keys": "recipients: backup of secrets; private keys: kept off this machine",
     "archive": "settings of the log's archiver, written at each start",
     "caddy": "certificates, made or fetched again",
+    "evidence": "evidence of runs that the catalogue does not have yet, and journals of runs that are not finished",
     "inbox": "event files that wait minutes for their import; what is imported is in PostgreSQL",
     "insights": "local parts of columnar copies, made again from PostgreSQL",
     "logs": "logs, kept for a while",

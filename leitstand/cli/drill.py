@@ -68,20 +68,7 @@ def list_command(limit: int, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 @click.pass_context
 def chain(context: click.Context, as_json: bool) -> None:
-    """Check that every archived notebook is still the one that its drill signed; exit 1 when one is not."""
-    from leitstand.cli._options import database
-    from leitstand.db.engine import transaction
-    from leitstand.runbooks.archiving import broken_links
-    from leitstand.settings import get_settings
+    """The same as `leitstand runbook audit`: drills and runbooks are one chain."""
+    from leitstand.cli.runbook import audit_command
 
-    with database() as engine, transaction(engine) as session:
-        broken = broken_links(session, get_settings())
-    if as_json:
-        click.echo(json.dumps({"ok": not broken, "broken": broken}))
-    else:
-        click.echo(
-            "every archived notebook is what was signed"
-            if not broken
-            else "\n".join(f"broken: {drill}" for drill in broken)
-        )
-    context.exit(1 if broken else 0)
+    context.invoke(audit_command, as_json=as_json)

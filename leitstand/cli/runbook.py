@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -67,6 +68,7 @@ def run(
     context: click.Context, name: str, parameters: tuple[str, ...], confirmed: str, as_json: bool
 ) -> None:
     """Execute a runbook and archive it; exit 1 when a cell or a check of it failed."""
+    from leitstand.cli._identity import at_the_terminal
     from leitstand.cli._options import database
     from leitstand.cli._progress import told
     from leitstand.runbooks.drills import run_runbook
@@ -79,15 +81,66 @@ def run(
     if real and not confirmed and sys.stdin.isatty():
         confirmed = click.prompt("Type the name of the target to go on", err=True)
     with database() as engine:
-        result = run_runbook(engine, get_settings(), name, values, confirmed=confirmed, progress=told())
+        result = run_runbook(
+            engine,
+            get_settings(),
+            name,
+            values,
+            confirmed=confirmed,
+            requested_by=at_the_terminal(),
+            progress=told(),
+        )
     if as_json:
         click.echo(json.dumps(result.to_dict()))
     else:
         click.echo(
             f"{'done' if result.ok else 'FAILED'}  {result.seconds:.1f} s\nevidence  {result.notebook}\n          {result.html}"
         )
-        click.echo(result.error, err=True, nl=bool(result.error))
+        for note in filter(None, (result.error, result.waiting)):
+            click.echo(note, err=True)
     context.exit(0 if result.ok else 1)
+
+
+@group.command("adopt")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@click.pass_context
+def adopt_command(context: click.Context, as_json: bool) -> None:
+    """Take runs that were made without a database up into the catalogue and the chain; every run does so first."""
+    from leitstand.cli._options import database
+    from leitstand.runbooks.delivering import adopt
+    from leitstand.settings import get_settings
+
+    with database() as engine:
+        runs = adopt(engine, get_settings())
+    if as_json:
+        click.echo(json.dumps({"runs": [asdict(run) for run in runs]}))
+    else:
+        for run in runs:
+            click.echo(f"{run.run_id}  {run.name:<28} {run.waiting or 'taken up'}")
+        click.echo("nothing waits" if not runs else "", nl=not runs)
+    context.exit(1 if any(run.waiting for run in runs) else 0)
+
+
+@group.command("audit")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@click.pass_context
+def audit_command(context: click.Context, as_json: bool) -> None:
+    """Verify the chain of evidence, in the database and in the store; exit 1 when anything in it was changed."""
+    from leitstand.cli._options import database
+    from leitstand.db.engine import transaction
+    from leitstand.runbooks.audit import audit
+    from leitstand.settings import get_settings
+
+    with database() as engine, transaction(engine) as session:
+        found = audit(session, get_settings())
+    if as_json:
+        click.echo(json.dumps(found.to_dict()))
+    else:
+        for problem in found.problems:
+            click.echo(str(problem))
+        waiting = f"; {found.waiting} runs of this machine wait to be linked" if found.waiting else ""
+        click.echo(f"{found.links} links, {len(found.problems)} problems{waiting}")
+    context.exit(0 if found.ok else 1)
 
 
 def _parsed(parameters: tuple[str, ...]) -> dict[str, object]:

@@ -1,20 +1,16 @@
-"""The signed-off record of a run: the executed notebook, its HTML and its hash chained to the run before."""
+"""The record of a run: the executed notebook, its HTML and what it found, without secrets, in the bucket of evidence."""
 
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from leitstand import __version__
-from leitstand.db.models import Drill
 from leitstand.errors import IntegrityFailed, NotFound
-from leitstand.runbooks import documents
-from leitstand.runbooks.library import Notebook
+from leitstand.runbooks import documents, pending, records
+from leitstand.runbooks.chain import RUN, Link, append
+from leitstand.runbooks.pending import Pending
 from leitstand.runbooks.redaction import Redactor
 from leitstand.runbooks.render import to_html
 from leitstand.settings import Settings
@@ -25,61 +21,30 @@ NOTEBOOK_TYPE, HTML_TYPE, JSON_TYPE = (
     "text/html; charset=utf-8",
     "application/json",
 )
+RECORD_FILE = "record.json"
 
 
 @dataclass(frozen=True)
-class Archived:
-    """Where the evidence of a run lies.
+class Written:
+    """An executed notebook as it is archived.
 
     Args:
-        notebook, html: s3:// addresses.
-        secrets: where secrets stood, in words; they are not in what was archived.
-        chain_sha256: hash of the run before's chain and of this notebook.
+        secrets: where secrets stood, in words; they are not in it any more.
     """
 
-    notebook: str
-    html: str
-    notebook_sha256: str
-    html_sha256: str
-    chain_sha256: str
+    notebook: bytes
+    html: bytes
     secrets: list[str]
 
 
-def archive(
-    settings: Settings,
-    notebook: Notebook,
-    executed: Any,
-    *,
-    run_id: str,
-    previous: str,
-    record: dict[str, Any],
-    earlier: Settings | None = None,
-) -> Archived:
-    """Scan the executed notebook for secrets, take them out, and store it, its HTML and the record of the run.
+def written(executed: Any, title: str, *settings: Settings) -> Written:
+    """The executed notebook and its HTML, without the secrets of these settings.
 
-    Args:
-        previous: chain hash of the run before, empty for the first.
-        record: what else is known of the run; stored beside the notebook.
-        earlier: the settings with which the run began, where it changed secrets.
+    Raises:
+        IntegrityFailed: one can't be taken out.
     """
-    executed, found = without_secrets(executed, settings, *([earlier] if earlier else []))
-    storage, bucket = ObjectStorage(settings), settings.bucket_evidence
-    prefix = f"{notebook.path.parent.name}/{datetime.now(UTC):%Y/%m}/{run_id}/"
-    body = documents.dumps(executed).encode()
-    page = to_html(executed, notebook.title).encode()
-    stored = storage.put_bytes(bucket, f"{prefix}{notebook.file_name}.ipynb", body, NOTEBOOK_TYPE)
-    stored_page = storage.put_bytes(bucket, f"{prefix}{notebook.file_name}.html", page, HTML_TYPE)
-    chain = chained(previous, stored.sha256)
-    archived = Archived(stored.address, stored_page.address, stored.sha256, stored_page.sha256, chain, found)
-    entry = {
-        "run_id": run_id,
-        "notebook": vars(archived),
-        "previous_chain_sha256": previous,
-        "application_version": __version__,
-        **record,
-    }
-    storage.put_bytes(bucket, f"{prefix}record.json", json.dumps(entry, indent=1).encode(), JSON_TYPE)
-    return archived
+    executed, found = without_secrets(executed, *settings)
+    return Written(documents.dumps(executed).encode(), to_html(executed, title).encode(), found)
 
 
 def without_secrets(executed: Any, *settings: Settings) -> tuple[Any, list[str]]:
@@ -100,33 +65,60 @@ def without_secrets(executed: Any, *settings: Settings) -> tuple[Any, list[str]]
     return executed, found
 
 
-def chained(previous: str, notebook_sha256: str) -> str:
-    """The next link: who changes one notebook has to change every later link."""
-    return hashlib.sha256(f"{previous}\n{notebook_sha256}\n".encode()).hexdigest()
+def place_of(record: dict[str, Any], settings: Settings, ending: str) -> str:
+    """Where a part of the evidence lies, or will lie, as s3://…"""
+    return f"s3://{settings.bucket_evidence}/{record['prefix']}{record['file_name']}.{ending}"
 
 
-def last_chain(session: Session) -> str:
-    """The newest link, empty when there is none."""
-    query = (
-        select(Drill.chain_sha256)
-        .where(Drill.chain_sha256 != "")
-        .order_by(Drill.finished_at.desc(), Drill.id.desc())
+def store(waiting: Pending, record: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """Store the evidence of a run; gives what its link has to say. What is stored already is left as it is.
+
+    Raises:
+        Unavailable, PreconditionFailed: as the store says; it can be repeated.
+    """
+    prefix, name = record["prefix"], record["file_name"]
+    files = (
+        ("notebook", f"{prefix}{name}.ipynb", waiting.read(pending.NOTEBOOK), NOTEBOOK_TYPE),
+        ("html", f"{prefix}{name}.html", waiting.read(pending.HTML), HTML_TYPE),
+        ("record", f"{prefix}{RECORD_FILE}", waiting.read(pending.RECORD), JSON_TYPE),
     )
-    return session.scalars(query.limit(1)).first() or ""
+    storage, content = ObjectStorage(settings), dict[str, Any]()
+    for part, key, body, kind in files:
+        digest = hashlib.sha256(body).hexdigest()
+        if not _is_stored(storage, settings.bucket_evidence, key, digest):
+            storage.put_bytes(settings.bucket_evidence, key, body, kind)
+        content |= {part: f"s3://{settings.bucket_evidence}/{key}", f"{part}_sha256": digest}
+    return content
 
 
-def broken_links(session: Session, settings: Settings) -> list[str]:
-    """The runs whose archived notebook is gone or is not the one in the chain, oldest first; empty when all is well."""
-    storage, previous, broken = ObjectStorage(settings), "", []
-    for drill in session.scalars(
-        select(Drill).where(Drill.chain_sha256 != "").order_by(Drill.finished_at, Drill.id)
-    ):
-        place = urlsplit(drill.notebook)
-        try:
-            storage.get_bytes(place.netloc, place.path.lstrip("/"), sha256=drill.notebook_sha256)
-        except (IntegrityFailed, NotFound):
-            broken.append(str(drill.id))
-        if chained(previous, drill.notebook_sha256) != drill.chain_sha256 and str(drill.id) not in broken:
-            broken.append(str(drill.id))
-        previous = drill.chain_sha256
-    return broken
+def _is_stored(storage: ObjectStorage, bucket: str, key: str, sha256: str) -> bool:
+    try:
+        return storage.head(bucket, key).sha256 == sha256
+    except NotFound:
+        return False
+
+
+def link_up(session: Session, settings: Settings, waiting: Pending, content: dict[str, Any]) -> Link:
+    """Append the link of a stored run and write its row, and those of runs that the store alone knew; the caller commits.
+
+    Raises:
+        IntegrityFailed: the chain of the store does not follow that of the database.
+        Unavailable, Conflict, PreconditionFailed: as the store says.
+    """
+    link, taken_up = append(session, settings, kind=RUN, run_id=waiting.note.run_id, content=content)
+    for one in taken_up:
+        if one.kind == RUN:
+            records.keep(session, _stored_record(settings, one), one)
+    record = waiting.record
+    if record is not None:
+        records.keep(session, record, link)
+    return link
+
+
+def _stored_record(settings: Settings, link: Link) -> dict[str, Any]:
+    key = link.content["record"].removeprefix(f"s3://{settings.bucket_evidence}/")
+    body = ObjectStorage(settings).get_bytes(
+        settings.bucket_evidence, key, sha256=link.content["record_sha256"]
+    )
+    found: dict[str, Any] = json.loads(body)
+    return found

@@ -56,6 +56,10 @@ class Redactor:
         """A copy without them."""
         return _mapped(copy.deepcopy(notebook), self._clean)
 
+    def cleaned(self, values: Any) -> Any:
+        """A copy of any JSON values without them."""
+        return _mapped(copy.deepcopy(values), self._clean)
+
     def _clean(self, text: str) -> str:
         for value in sorted(self._values, key=len, reverse=True):
             text = text.replace(value, REDACTED)

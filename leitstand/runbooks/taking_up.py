@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from leitstand.backups.catalogue import COMPLETE, get_backup, newest_complete
 from leitstand.backups.operations import run_backup
 from leitstand.backups.work import Progress
 from leitstand.db.engine import make_engine, transaction
-from leitstand.db.exclusive import exclusive
 from leitstand.db.models import Backup
 from leitstand.errors import InvalidInput
-from leitstand.runbooks import scratch
+from leitstand.runbooks import holding, scratch
 from leitstand.settings import Settings, get_settings
 from leitstand.telemetry.logs import configure_logging
 
-LOCK = "restore drill"
+LOCK = holding.LOCK
 SANDBOX = "sandbox"
 NAMES = {"postgres": "PostgreSQL"}
 EVIDENCE, POINT, CONFIRMED = "evidence.json", "source.json", "confirmed"
@@ -28,6 +28,7 @@ class TakenUp:
     """What a notebook works with.
 
     Args:
+        engine: the database, which need not answer: a runbook asks `database_answers` where that matters.
         folder: its own, under <data_dir>/scratch.
         sandbox: it runs by itself: nothing is archived and the folder goes when it ends.
     """
@@ -45,6 +46,14 @@ class TakenUp:
             return (self.folder / CONFIRMED).read_text().strip()
         except FileNotFoundError:
             return ""
+
+    def database_answers(self) -> bool:
+        """Whether the database takes a connection now."""
+        try:
+            with self.engine.connect():
+                return True
+        except OperationalError:
+            return False
 
     def release(self) -> None:
         """Give back the lock; a sandbox's folder goes."""
@@ -71,7 +80,7 @@ def take_up(run_id: str) -> TakenUp:
     if run_id != SANDBOX:
         folder = scratch.scratch_root(settings).resolve() / f"{scratch.PREFIX}{run_id}"
         return TakenUp(settings, engine, folder, False, held)
-    held.enter_context(exclusive(engine, LOCK))
+    held.enter_context(holding.one_at_a_time(engine, settings))
     scratch.remove_leftovers(settings)
     return TakenUp(settings, engine, scratch.make_folder(settings, SANDBOX), True, held)
 

@@ -21,6 +21,7 @@ from leitstand.db.models.operations import (
     Backup,
     CheckRun,
     Drill,
+    EvidenceLink,
     FlowExecution,
     Heartbeat,
     JobFailure,
@@ -31,8 +32,8 @@ from leitstand.db.models.runtime import FlowRun
 
 __all__ = [
     "ActorBucket", "Annotation", "ApiToken", "AuditEntry", "Backup", "Base", "CheckRun", "Chunk", "Companion",
-    "CompanionVersion", "Document", "Drill", "Event", "EventArchive", "EventImport", "EventRefusal", "FactChange", "FactCopy", "FactPart",
-    "Favorite", "FlowExecution", "FlowRun", "Heartbeat", "IdempotencyKey", "Item", "JobFailure", "Membership", "Person",
+    "CompanionVersion", "Document", "Drill", "Event", "EventArchive", "EventImport", "EventRefusal", "EvidenceLink", "FactChange", "FactCopy",
+    "FactPart", "Favorite", "FlowExecution", "FlowRun", "Heartbeat", "IdempotencyKey", "Item", "JobFailure", "Membership", "Person",
     "PruneRun", "Recent", "Report", "ReportMail", "ReportSubscription", "RunFact", "SavedView", "SignInAttempt", "UserSession",
     "Workspace",
 ]  # fmt: skip

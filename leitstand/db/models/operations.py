@@ -69,15 +69,28 @@ class PruneRun(Base):
 
 
 class Drill(Base):
-    """One rehearsal of a restore and its evidence, chained to the one before by SHA-256."""
+    """One rehearsal of a restore or one run of a runbook, and its evidence, chained to the one before by SHA-256.
+
+    A run that goes on with an earlier one names it in `resumed_from`; `lineage` is the first of the line. Neither is a
+    foreign key: a row may come back from evidence before the row that it names.
+    """
 
     __tablename__ = "drill"
-    __table_args__ = (Index("ix_drill_kind_started", "kind", text("started_at DESC")),)
+    __table_args__ = (
+        CheckConstraint("category IN ('drill', 'runbook')", name="category"),
+        Index("ix_drill_kind_started", "kind", text("started_at DESC")),
+        Index("ix_drill_lineage", "lineage"),
+    )
 
     id: Mapped[Id]
     kind: Mapped[str]
+    category: Mapped[str] = mapped_column(server_default="drill")
     backup_id: Mapped[UUID | None] = mapped_column(ForeignKey("backup.id", ondelete="SET NULL"))
     status: Mapped[str] = mapped_column(server_default="running")
+    requested_by: Mapped[str] = mapped_column(server_default="")
+    parameters: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    lineage: Mapped[UUID | None]
+    resumed_from: Mapped[UUID | None]
     started_at: Mapped[CreatedAt]
     finished_at: Mapped[datetime | None]
     rpo_seconds: Mapped[float | None]
@@ -88,6 +101,28 @@ class Drill(Base):
     chain_sha256: Mapped[str] = mapped_column(server_default="")
     figures: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     error: Mapped[str] = mapped_column(server_default="")
+
+
+class EvidenceLink(Base):
+    """One link of the chain of evidence: what a run left, or a signature on one.
+
+    The sequence has no gap and no link follows two others, which the unique hashes keep. `run_id` is no foreign key: a
+    link has to outlive the row of its run, so that the row's absence is found.
+    """
+
+    __tablename__ = "evidence_link"
+    __table_args__ = (
+        CheckConstraint("kind IN ('run', 'signature')", name="kind"),
+        Index("ix_evidence_link_run", "run_id"),
+    )
+
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    kind: Mapped[str]
+    run_id: Mapped[UUID]
+    at: Mapped[datetime]
+    content: Mapped[dict[str, Any]]
+    previous_sha256: Mapped[str] = mapped_column(unique=True)
+    sha256: Mapped[str] = mapped_column(unique=True)
 
 
 class CheckRun(Base):

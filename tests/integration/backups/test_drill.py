@@ -17,7 +17,7 @@ from leitstand.db.exclusive import exclusive
 from leitstand.db.models import Drill
 from leitstand.errors import Conflict, NotFound
 from leitstand.runbooks import documents
-from leitstand.runbooks.archiving import broken_links
+from leitstand.runbooks.audit import audit
 from leitstand.runbooks.drills import DrillResult, run_drill
 from leitstand.runbooks.taking_up import LOCK
 from tests.source import PASSWORD, Source
@@ -145,17 +145,20 @@ def test_leaving_early_proves_nothing(source: Source, result: DrillResult, tmp_p
     assert list((source.settings.data_dir / "scratch").iterdir()) == []
 
 
-def test_the_chain_tells_a_changed_notebook(source: Source, result: DrillResult) -> None:
+def test_the_audit_tells_a_changed_notebook(source: Source, result: DrillResult) -> None:
+    def wrong() -> set[tuple[str, str]]:
+        return {(problem.run_id, problem.kind) for problem in audit(session, source.settings).problems}
+
     with transaction(source.engine) as session:
-        assert broken_links(session, source.settings) == []
+        assert wrong() == set()
         place = urlsplit(result.notebook)
         original = stored(source, result.notebook)
         source.storage.put_bytes(place.netloc, place.path.lstrip("/"), original.replace(b"passed", b"PASSED"))
-        assert broken_links(session, source.settings) == [str(result.drill_id)]
+        assert wrong() == {(str(result.drill_id), "changed")}
         source.storage.put_bytes(place.netloc, place.path.lstrip("/"), original)
         drill = session.scalars(select(Drill).where(Drill.id == result.drill_id)).one()
         drill.notebook_sha256 = "0" * 64
-        assert broken_links(session, source.settings) == [str(result.drill_id)]
+        assert wrong() == {(str(result.drill_id), "changed")}
         session.rollback()
 
 

@@ -10,7 +10,7 @@ from leitstand.backups.catalogue import list_backups, list_drills
 from leitstand.backups.inventory import data_key, read_inventory
 from leitstand.backups.places import own_copies
 from leitstand.db.engine import transaction
-from leitstand.runbooks.archiving import broken_links
+from leitstand.runbooks.audit import audit
 from leitstand.runbooks.drills import DrillResult, run_drill
 from tests.source import Source
 
@@ -73,7 +73,7 @@ def test_the_notebook_is_archived_and_chained_and_nothing_is_left(
     notebook = source.storage.get_bytes(place.netloc, place.path.lstrip("/")).decode()
     assert str(result.figures["seed"]) in notebook and "documents/1" not in notebook, "keys are customers'"
     with transaction(source.engine) as session:
-        assert broken_links(session, source.settings) == []
+        assert audit(session, source.settings).ok
     assert list((source.settings.data_dir / "scratch").iterdir()) == []
     assert not (source.settings.data_dir / "tmp" / "restore-objects").exists()
 
