@@ -8,7 +8,8 @@ import pytest
 from leitstand.errors import InvalidInput
 from leitstand.runbooks import caddy_admin, tls
 from leitstand.runbooks.caddy_admin import CaddyAdmin
-from leitstand.runbooks.drills import DrillResult, run_runbook
+from leitstand.runbooks.drills import run_runbook
+from leitstand.runbooks.results import DrillResult
 from tests.caddy import EXPIRED_SERIAL, NAME, Site, site
 from tests.source import Source, source
 
@@ -17,13 +18,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 RUNBOOK = "certificate-or-dns"
 
 
-def run(source: Source, confirmed: str = "", **parameters: object) -> DrillResult:
-    return run_runbook(source.engine, source.settings, RUNBOOK, dict(parameters), confirmed=confirmed)
+def run(source: Source, parameters: dict[str, object], confirmed: str = "") -> DrillResult:
+    return run_runbook(source.engine, source.settings, RUNBOOK, parameters, confirmed=confirmed)
 
 
 def test_an_expired_certificate_is_found_and_renewed(source: Source, site: Site) -> None:
     site.expire()
-    dry = run(source, **site.parameters(), addresses="127.0.0.9")
+    dry = run(source, site.parameters() | {"addresses": "127.0.0.9"})
     assert dry.ok, dry.error
     findings = dry.figures["findings"]
     assert "ended" in findings["expired"] and "expired" in findings["trust"]
@@ -34,8 +35,12 @@ def test_an_expired_certificate_is_found_and_renewed(source: Source, site: Site)
     assert "could not get certificate from issuer" in page and "connection refused" in page
 
     site.authority.start()
-    plan = {"plan_sha256": dry.figures["plan_sha256"], "dry_run": False, "addresses": "127.0.0.9"}
-    done = run(source, NAME, **site.parameters(), **plan, decided_by="Olga")
+    given = site.parameters() | {
+        "plan_sha256": dry.figures["plan_sha256"],
+        "dry_run": False,
+        "addresses": "127.0.0.9",
+    }
+    done = run(source, given | {"decided_by": "Olga"}, NAME)
     assert done.ok, done.error
     after = site.served()
     assert done.figures["after"]["serial"] == after.serial != f"{EXPIRED_SERIAL:x}"
