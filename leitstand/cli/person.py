@@ -129,3 +129,25 @@ def _password(from_stdin: bool, generate: bool) -> str:
             "No password was given.", hint="Use --password-stdin or --generate, or run it in a terminal."
         )
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
+
+
+@group.command("disable")
+@click.option("--email", required=True)
+def disable(*, email: str) -> None:
+    """Let somebody sign in no more; their sessions and tokens are refused at once."""
+    _enable(email, enabled=False)
+
+
+@group.command("enable")
+@click.option("--email", required=True)
+def enable(*, email: str) -> None:
+    """Let somebody who was disabled sign in again."""
+    _enable(email, enabled=True)
+
+
+def _enable(email: str, *, enabled: bool) -> None:
+    from leitstand.identity import freezing
+
+    with database() as engine, transaction(engine) as session:
+        freezing.enable(session, email=email, enabled=enabled, actor="command line")
+    click.echo(f"{email} may {'sign in again' if enabled else 'not sign in any more'}.")

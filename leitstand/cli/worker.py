@@ -64,3 +64,15 @@ def retry(job_id: int) -> None:
     with transaction() as session:
         retry_job(session, job_id)
     click.echo(f"Job {job_id} is in the queue again.")
+
+
+@group.command(name="cancel")
+@click.argument("job_id", type=int)
+def cancel(job_id: int) -> None:
+    """Take the job JOB_ID out of the queue; one that runs ends for good when its worker ends."""
+    from leitstand.db.engine import transaction
+    from leitstand.jobs.mending import cancel_job
+
+    with transaction() as session:
+        done = cancel_job(session, job_id)
+    click.echo(f"Job {job_id}: {done}.")

@@ -46,6 +46,13 @@ def head() -> str:
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
+def knows(revision: str) -> bool:
+    """Whether this code has the migration that leads to `revision`; the empty one is no migration."""
+    return not revision or revision in {
+        one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()
+    }
+
+
 def current(engine: Engine) -> str:
     """The revision that the database is at, empty where it was never migrated."""
     with engine.connect() as connection:

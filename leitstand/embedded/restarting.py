@@ -9,7 +9,7 @@ from leitstand.embedded.environment import Environment
 from leitstand.embedded.programs import BY_NAME
 from leitstand.embedded.stop import wait_stopped
 from leitstand.embedded.supervisor import GONE_STATES, Supervisor
-from leitstand.errors import Unavailable
+from leitstand.errors import PreconditionFailed, Unavailable
 
 if TYPE_CHECKING:
     from leitstand.backups.work import Progress
@@ -62,3 +62,21 @@ def wait_ready(environment: Environment, names: Sequence[str]) -> None:
                 hint=f"See ./run logs {waiting[0]}; when it is mended, rotate again: it goes on where it stopped.",
             )
         time.sleep(POLL_SECONDS)
+
+
+def start_again(environment: Environment, name: str, progress: "Progress") -> None:
+    """End one service in order, if it runs, and have it running.
+
+    Raises:
+        PreconditionFailed: no supervisor runs, which would start it.
+        Unavailable: it does not get ready.
+    """
+    supervisor = Supervisor(environment)
+    if not supervisor.running():
+        raise PreconditionFailed("No supervisor runs.", hint="Start the environment with ./run up.")
+    progress(f"ending {name}")
+    supervisor.stop_services(name)
+    wait_stopped(supervisor, [name])
+    supervisor.launch(name)
+    wait_ready(environment, [name])
+    progress(f"{name} is ready again")

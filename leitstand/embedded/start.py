@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from leitstand.embedded import content, credentials, preflight, probes, programs, rotation
 from leitstand.embedded.environment import REPOSITORY, Environment
 from leitstand.embedded.progress import Tell
+from leitstand.embedded.releases import ACCEPTED
 from leitstand.embedded.stop import clear_leftovers, stop_all
 from leitstand.embedded.supervisor import GONE_STATES, Supervisor
-from leitstand.errors import Conflict, LeitstandError, Unavailable
+from leitstand.errors import Conflict, LeitstandError, PreconditionFailed, Unavailable
 from leitstand.runbooks import reserve
 from leitstand.services import OBJECTS, POSTGRES, PREFECT, PREFECT_WORKER, PROXY, SERVICES, Service
 
@@ -187,13 +188,29 @@ class _Start:
         settings = programs.settings_of(self.environment)
         engine = make_engine(settings)
         try:
-            if migrate.current(engine) != migrate.head():
+            if self._must_migrate(migrate.current(engine)):
                 with self.tell.step("Migrating the database", "database migrated"):
                     migrate.upgrade(engine)
         finally:
             engine.dispose()
         self._wait_ready([OBJECTS])
         ObjectStorage(settings).ensure_buckets()
+
+    def _must_migrate(self, revision: str) -> bool:
+        """Whether the schema is older than this release; a newer one is only taken when somebody has accepted it."""
+        from leitstand.db import migrate
+
+        if migrate.knows(revision):
+            return revision != migrate.head()
+        if self.environment.recall().get(ACCEPTED) != revision:
+            raise PreconditionFailed(
+                f"The database's schema ({revision}) is newer than this release.",
+                hint="Start the newer release, or go back by the runbook: leitstand runbook run failed-release.",
+            )
+        self.tell.note(
+            f"warning: the schema ({revision}) is newer than this release; it was accepted for it."
+        )
+        return False
 
     def _flows(self) -> None:
         """Bring the flows' schedules to Prefect as soon as it answers; its worker needs the pool made with them."""

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from leitstand.db.models import EventImport
 from leitstand.db.models.base import new_id
 
-WAITING = "SELECT pg_try_advisory_lock(hashtextextended(:key, 2))"
+EXCLUSIVE = "SELECT pg_try_advisory_lock(hashtextextended(:key, 2))"
 FINISHED = ("done", "truncated")
 
 
@@ -98,7 +98,7 @@ def exclusive(engine: Engine, *, workspace_id: UUID, sha256: str, wait: Callable
     The database lets go of it when the process dies.
     """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        while not connection.execute(text(WAITING), {"key": f"{workspace_id}:{sha256}"}).scalar():
+        while not connection.execute(text(EXCLUSIVE), {"key": f"{workspace_id}:{sha256}"}).scalar():
             wait()
         try:
             yield

@@ -18,6 +18,7 @@ STALLED = text("""
     FROM procrastinate_jobs AS job LEFT JOIN procrastinate_workers AS worker ON worker.id = job.worker_id
     WHERE job.status = 'doing' AND (CAST(:own AS bigint) IS NULL OR job.worker_id IS DISTINCT FROM :own)
       AND (worker.id IS NULL OR worker.last_heartbeat < now() - make_interval(secs => :seconds))
+      AND (CAST(:only AS bigint[]) IS NULL OR job.id = ANY(:only))
     FOR UPDATE OF job SKIP LOCKED
 """)
 GIVE_BACK = text("""
@@ -39,18 +40,23 @@ OLD = text("""
 
 
 def requeue_stalled(
-    session: Session, *, own_worker: int | None = None, after_seconds: float = STALLED_AFTER_SECONDS
+    session: Session,
+    *,
+    own_worker: int | None = None,
+    after_seconds: float = STALLED_AFTER_SECONDS,
+    only: list[int] | None = None,
 ) -> list[int]:
     """Give the jobs of dead workers back to the queue; one that has used up its attempts fails instead.
 
     Args:
         own_worker: the queue's id of the worker that asks, whose jobs are left alone.
         after_seconds: silence after which a worker counts as dead.
+        only: numbers of jobs; None: all of them.
 
     Returns:
         The numbers of the jobs that were taken back or failed.
     """
-    stalled = session.execute(STALLED, {"own": own_worker, "seconds": after_seconds}).all()
+    stalled = session.execute(STALLED, {"own": own_worker, "seconds": after_seconds, "only": only}).all()
     for job in stalled:
         _take_back(session, job)
     return [job.id for job in stalled]

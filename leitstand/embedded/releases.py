@@ -1,0 +1,109 @@
+"""The releases of an embedded environment: checkouts of the repository, of which one runs on the data folder."""
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from leitstand.embedded import processes
+from leitstand.embedded.environment import Environment
+from leitstand.embedded.supervisor import NAME
+from leitstand.errors import LeitstandError, NotFound, Unavailable
+from leitstand.runbooks.installed import commit_of
+
+START_SECONDS = 900
+SAID_SHOWN = 1_500
+VERSION = re.compile(r"""^__version__ = ["']([^"']+)["']""", re.MULTILINE)
+ACCEPTED = "accepted_schema"
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Release:
+    """One checkout.
+
+    Args:
+        commit: `unknown` where it is no git checkout.
+    """
+
+    folder: Path
+    version: str
+    commit: str
+
+    def __str__(self) -> str:
+        return f"{self.folder} ({self.version}, commit {self.commit[:12]})"
+
+    @property
+    def python(self) -> Path:
+        """Its interpreter: that of its own packages, or, where it has none yet, the one that runs now."""
+        own = self.folder / ".venv" / "bin" / "python"
+        return own if own.exists() else Path(sys.executable)
+
+    def accepts_newer_schema(self) -> bool:
+        """Whether this release starts on a schema that somebody has accepted for it."""
+        source = self.folder / "leitstand" / "embedded" / "start.py"
+        return ACCEPTED in source.read_text()
+
+
+def release(folder: Path) -> Release:
+    """The release in a folder.
+
+    Raises:
+        NotFound: it holds none.
+    """
+    folder = folder.expanduser().resolve()
+    try:
+        found = VERSION.search((folder / "leitstand" / "__init__.py").read_text())
+    except OSError:
+        found = None
+    if found is None or not (folder / "run").exists():
+        raise NotFound(f"{folder} is no checkout of this product.", hint="Give the folder that holds ./run.")
+    try:
+        commit = commit_of(folder)
+    except LeitstandError:
+        commit = UNKNOWN
+    return Release(folder, found[1], commit)
+
+
+def running(environment: Environment) -> Release | None:
+    """The release whose supervisor runs the environment; None where none does."""
+    import psutil
+
+    known = {one.name: one for one in processes.known(environment.pids_dir) if one.alive()}
+    if NAME not in known:
+        return None
+    try:
+        folder = psutil.Process(known[NAME].pid).environ().get("LEITSTAND_REPOSITORY", "")
+        return release(Path(folder)) if folder else None
+    except (psutil.Error, NotFound):
+        return None
+
+
+def start(found: Release, environment: Environment, variables: dict[str, str]) -> str:
+    """Start a release on the environment's data folder, and wait until every service is ready; gives what it said.
+
+    Raises:
+        Unavailable: it does not come up.
+    """
+    argv = [str(found.python), "-P", "-m", "leitstand", "up", "--detach"]
+    own = {**variables, **environment.variables(), "PYTHONPATH": str(found.folder)}
+    try:
+        done = subprocess.run(
+            argv,
+            cwd=found.folder,
+            env=own,
+            capture_output=True,
+            text=True,
+            timeout=START_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(
+            f"{found} does not come up in {START_SECONDS} s.", hint="See ./run status."
+        ) from error
+    if done.returncode:
+        raise Unavailable(
+            f"{found} does not come up: {done.stderr[-SAID_SHOWN:].strip()}", hint="See ./run logs NAME."
+        )
+    return done.stderr
