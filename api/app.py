@@ -7,6 +7,7 @@ from api import (
     annotations,
     audit,
     backups,
+    checks,
     companions,
     events,
     favorites,
@@ -35,6 +36,7 @@ MODULES = (
     reports,
     operations,
     backups,
+    checks,
     audit,
 )
 # What is sent here is JSON; files go to the object store.

@@ -236,6 +236,32 @@ class CheckOut(Answer):
     at: datetime
 
 
+class CheckIn(Request):
+    suite: str = "all"
+
+
+class SuiteOut(Answer):
+    name: str
+    table: str
+    state: str
+    checks: int | None
+    last: dict[str, Any] | None
+
+
+class CheckRunOut(Answer):
+    run_id: str
+    at: datetime
+    suite: str
+    target: str
+    success: bool
+    evaluated: int
+    failed: int
+    violated: list[str]
+    seconds: float | None
+    documents: str
+    documents_sha256: str
+
+
 class AuditOut(Answer):
     id: int
     at: datetime

@@ -11,6 +11,7 @@ from web.routes import (
     assets,
     audit,
     backups,
+    checks,
     companions,
     favorites,
     flows,
@@ -42,6 +43,7 @@ MODULES = (
     operations,
     audit,
     backups,
+    checks,
     profile,
     areas,
 )

@@ -12,6 +12,7 @@ from leitstand.settings import get_settings
 from leitstand.storage.objects import ObjectStorage
 
 SCHEME = "s3://"
+EVIDENCE_CSP = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; frame-ancestors 'self'"
 
 
 @lru_cache(maxsize=1)
@@ -42,6 +43,7 @@ def evidence(address: str) -> bytes:
     bucket, _, key = address.removeprefix(SCHEME).partition("/")
     if not address.startswith(SCHEME) or bucket != get_settings().bucket_evidence or not key:
         raise NotFound(
-            "This drill has no evidence.", hint="A drill that runs, or was killed, has not archived any yet."
+            "There is no evidence of this run.",
+            hint="One that runs, or was killed, has not archived any yet.",
         )
     return _storage().get_bytes(bucket, key)

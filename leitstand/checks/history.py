@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, Text, cast, delete, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.dialects.postgresql import JSONPATH
+from sqlalchemy.orm import Session, aliased
 
 from leitstand.checks.documents import page
 from leitstand.checks.files import ALL
@@ -22,6 +23,9 @@ from leitstand.telemetry.logs import get_logger
 PREFIX = "checks/"
 # Rows of runs of everything, of restored databases and of what failed; those of some suites that found nothing.
 KEPT, KEPT_SMALL = timedelta(days=90), timedelta(days=7)
+# A run has a row a suite at most.
+ROWS_A_RUN = 60
+FAILING = cast("$.results[*] ? (@.success == false).name", JSONPATH)
 HTML_TYPE, JSON_TYPE = "text/html; charset=utf-8", "application/json"
 log = get_logger("checks")
 
@@ -82,24 +86,30 @@ def keep_rows(engine: Engine, found: CheckResult) -> None:
 
 def latest(session: Session, *, limit: int = 20, target: str = "") -> list[PastRun]:
     """The newest runs first, of all targets or of one."""
-    run_id = func.coalesce(func.nullif(CheckRun.result["run_id"].astext, ""), cast(CheckRun.id, Text))
-    newest = (
-        select(run_id.label("run"), func.max(CheckRun.at).label("at"))
-        .where(CheckRun.target == target if target else CheckRun.target != "")
-        .group_by(run_id)
-        .order_by(func.max(CheckRun.at).desc(), run_id.desc())
-        .limit(limit)
-        .subquery()
-    )
-    rows = session.scalars(
-        select(CheckRun)
-        .join(newest, newest.c.run == run_id)
-        .order_by(newest.c.at.desc(), newest.c.run.desc(), CheckRun.suite)
-    )
-    grouped: dict[str, list[CheckRun]] = {}
-    for row in rows:
-        grouped.setdefault(str(row.result.get("run_id") or row.id), []).append(row)
-    return [_past(run, of_run) for run, of_run in grouped.items()]
+    recent = select(CheckRun).order_by(CheckRun.at.desc(), CheckRun.id.desc()).limit(limit * ROWS_A_RUN)
+    rows = aliased(CheckRun, (recent.where(CheckRun.target == target) if target else recent).subquery())
+    said = rows.result
+    run_id = func.coalesce(func.nullif(said["run_id"].astext, ""), cast(rows.id, Text))
+    failing = func.jsonb_path_query_array(said, FAILING)
+    of_run = {
+        "run_id": run_id,
+        "at": func.max(rows.at),
+        "suite": func.coalesce(func.max(said["run_of"].astext), func.max(rows.suite)),
+        "target": func.max(rows.target),
+        "success": func.bool_and(rows.success),
+        "evaluated": func.sum(rows.evaluated),
+        "failed": func.sum(rows.failed),
+        "violated": func.jsonb_agg(failing).filter(rows.success.is_(False)),
+        "seconds": func.max(said["seconds"].as_float()),
+        "documents": func.coalesce(func.max(said["documents"].astext), ""),
+        "documents_sha256": func.coalesce(func.max(said["documents_sha256"].astext), ""),
+    }
+    query = select(*(column.label(name) for name, column in of_run.items())).group_by(run_id)
+    found = session.execute(query.order_by(func.max(rows.at).desc(), run_id.desc()).limit(limit))
+    return [
+        PastRun(**{**row, "violated": [name for names in row["violated"] or () for name in names]})
+        for row in found.mappings()
+    ]
 
 
 def of_suites(session: Session, *, target: str = LIVE) -> dict[str, CheckRun]:
@@ -162,28 +172,6 @@ def last_duration(session: Session, run_of: str) -> timedelta:
     seconds = CheckRun.result["seconds"].as_float()
     last = select(seconds).where(CheckRun.target == LIVE, CheckRun.result["run_of"].astext == run_of)
     return timedelta(seconds=session.scalar(last.order_by(CheckRun.at.desc()).limit(1)) or 0)
-
-
-def _past(run: str, rows: list[CheckRun]) -> PastRun:
-    first = rows[0]
-    return PastRun(
-        run_id=run,
-        at=first.at,
-        suite=first.result.get("run_of") or first.suite,
-        target=first.target,
-        success=all(row.success for row in rows),
-        evaluated=sum(row.evaluated for row in rows),
-        failed=sum(row.failed for row in rows),
-        violated=[name for row in rows for name in violated(row)],
-        seconds=first.result.get("seconds"),
-        documents=first.result.get("documents") or "",
-        documents_sha256=first.result.get("documents_sha256") or "",
-    )
-
-
-def violated(row: CheckRun) -> list[str]:
-    """The names of the checks of a row that did not hold."""
-    return [check["name"] for check in row.result.get("results", []) if not check["success"]]
 
 
 def _of_run(found: CheckResult) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from leitstand.checks.database import Database
 from leitstand.checks.files import Suite
 from leitstand.checks.queries import query_of
 from leitstand.checks.violations import EXAMPLES, safe
+from leitstand.db.models import Base
 
 QUERY = "unexpected_rows_query"
 COLUMN_ARGUMENTS = ("column", "column_A", "column_B")
@@ -74,7 +75,7 @@ def plan(connection: Connection, suite: Suite, database: Database) -> Planned:
     A database of an older revision lacks tables and columns by nature: such checks are skipped. One of this revision
     does not: there they fail.
     """
-    planned = Planned(suite, database.keys.get(suite.table, ()))
+    planned = Planned(suite, database.keys.get(suite.table) or _keys(suite.table))
     for expectation in suite.expectations:
         kind, kwargs, meta = expectation["type"], expectation["kwargs"], expectation["meta"]
         query = query_of(kind, kwargs, suite.table, database)
@@ -93,6 +94,12 @@ def plan(connection: Connection, suite: Suite, database: Database) -> Planned:
             planned.queries[meta["name"]] = query
             planned.expectations.append({"type": kind, "kwargs": {QUERY: query}, "meta": meta})
     return planned
+
+
+def _keys(table: str) -> tuple[str, ...]:
+    """Of a table that has lost its primary key: what the models say."""
+    known = Base.metadata.tables.get(table)
+    return () if known is None else tuple(column.name for column in known.primary_key)
 
 
 def _on_one_column(expectation: dict[str, Any]) -> dict[str, Any]:

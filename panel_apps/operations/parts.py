@@ -125,7 +125,7 @@ def executions_table(executions: Sequence[FlowExecution], by_status: dict[str, i
 def checks_table(checks: Sequence[CheckRun], zone: str) -> str:
     """The runs of data checks, newest first."""
     if not checks:
-        return nothing("No data check has run yet. They run every hour, and by: leitstand checks run")
+        return nothing("No data check has run yet. They run every night, and by: leitstand checks run")
     rows = [
         [
             f'{escape(one.suite)}<span class="muted">on {escape(one.target)}</span>',

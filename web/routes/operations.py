@@ -9,12 +9,13 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from leitstand.backups.catalogue import last_proven, list_backups, list_drills
 from leitstand.backups.conditions import conditions
 from leitstand.catalogue import operations
+from leitstand.checks import history as check_history
 from leitstand.errors import Conflict
 from leitstand.identity.access import Principal, require
 from leitstand.jobs.listing import list_jobs, queue_figures
 from leitstand.settings import get_settings
 from serving.session import CurrentPrincipal, Db, require_csrf
-from web.evidence import drill_of, evidence
+from web.evidence import EVIDENCE_CSP, drill_of, evidence
 from web.pages import fragment, go, render, wants_fragment
 from web.routes.home import PROVEN_WITHIN
 from web.schedules import schedules
@@ -23,7 +24,6 @@ from web.services import services
 router = APIRouter(prefix="/operations", include_in_schema=False)
 CSRF = [Depends(require_csrf)]
 SHOWN = 10
-EVIDENCE_CSP = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; frame-ancestors 'self'"
 
 
 @router.get("")
@@ -121,7 +121,7 @@ def _page(request: Request, session: Db, principal: Principal, *, error: Conflic
         executions=operations.last_executions(
             session, principal=principal, flows=[entry.name for entry in planned]
         ),
-        checks=operations.list_check_runs(session, principal=principal, limit=SHOWN),
+        checks=check_history.latest(session, limit=SHOWN),
         jobs=list_jobs(session, limit=SHOWN),
         queue=queue_figures(session),
         kinds=operations.BACKUP_KINDS,

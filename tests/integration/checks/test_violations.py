@@ -29,11 +29,12 @@ ACROSS = [
     ("document", {"workspace_id": HERE, "space_id": SPACE, "title": "'Maria Musterfrau'"}),
     ("flow_run", {"workspace_id": HERE, "companion_id": FLOW, "version": "1"}),
 ]  # fmt: skip
-# Checks of which one row is enough to see how many there are.
+# Of people: nothing of it may be kept or shown.
 PRIVATE = ("Maria Musterfrau", "maria@example.test", "visitor-of-a-clinic")
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_every_check_fails_on_what_it_is_for(
     engine: Engine, session: Session, settings: Settings, cluster: Cluster
 ) -> None:
@@ -49,7 +50,8 @@ def test_every_check_fails_on_what_it_is_for(
     held = [check["name"] for check in result.results if check["success"]]
     undecided = [check["name"] for check in result.results if check["error"]]
     assert (held, undecided) == ([], [])
-    assert all(check["unexpected"] and check["examples"] for check in result.results)
+    unsaid = [it["name"] for it in result.results if not (it["unexpected"] and it["examples"])]
+    assert unsaid == []
     assert _problems(result.results, "document-references") >= {
         ("space_id → item", ELSEWHERE), ("space_id → item", NOWHERE), ("workspace_id → workspace", NOWHERE),
     }  # fmt: skip

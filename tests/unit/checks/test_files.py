@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from leitstand.checks.files import load
-from leitstand.db.models import Base
+from leitstand.checks.files import load, unchecked
 from leitstand.errors import InvalidInput
 from leitstand.settings import REPOSITORY
 
@@ -25,16 +24,15 @@ def written(folder: Path, suite: object, checkpoint: object = None) -> Path:
     return folder
 
 
-def test_ours_look_at_tables_that_there_are_and_name_every_suite() -> None:
+def test_ours_name_every_suite_and_say_what_each_rule_is() -> None:
     folder = REPOSITORY / "data-checks"
     checkpoint = load(folder)
-    assert {suite.table for suite in checkpoint.suites} <= set(Base.metadata.tables)
     assert {suite.name for suite in checkpoint.suites} == {
         path.stem for path in (folder / "suites").glob("*.json")
     }
     for suite in checkpoint.suites:
         for expectation in suite.expectations:
-            query = expectation["kwargs"].get("unexpected_rows_query", "{batch}")
+            query = expectation["kwargs"].get("query", expectation["kwargs"].get("kept", "{batch}"))
             assert "{batch}" in query, expectation["meta"]["name"]
             assert expectation["meta"]["says"].endswith(".")
 
@@ -70,3 +68,26 @@ def test_a_missing_folder_says_how_to_name_another(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput) as caught:
         load(tmp_path / "none")
     assert "LEITSTAND_CHECKS_DIR" in caught.value.hint
+
+
+def test_suites_are_chosen_by_name_and_by_what_events_can_violate() -> None:
+    checkpoint = load(REPOSITORY / "data-checks")
+    assert checkpoint.chosen([]) is checkpoint.chosen(["all", "people"]) is checkpoint
+    assert [suite.name for suite in checkpoint.chosen(["people", "audit"]).suites] == ["people", "audit"]
+    after = checkpoint.chosen(["ingestion"])
+    assert (
+        {"events", "runs", "actors"}
+        <= {suite.name for suite in after.suites}
+        < {suite.name for suite in checkpoint.suites}
+    )
+    with pytest.raises(InvalidInput, match="no suite nonsense"):
+        checkpoint.chosen(["people", "nonsense"])
+
+
+@pytest.mark.parametrize(
+    "said", [{"tables": {}}, {"tables": {"a": ""}, "columns": {}}, [], {"tables": 3, "columns": {}}]
+)
+def test_a_table_without_a_suite_needs_a_reason(tmp_path: Path, said: object) -> None:
+    (tmp_path / "unchecked.json").write_text(json.dumps(said))
+    with pytest.raises(InvalidInput):
+        unchecked(tmp_path)
