@@ -7,5 +7,10 @@ in a database of its own cloned from the template (`database`).
 
 import os
 
+from hypothesis import settings
+
 os.environ.setdefault("LEITSTAND_ENVIRONMENT", "test")
+# A busy machine is no failure.
+settings.register_profile("leitstand", deadline=None)
+settings.load_profile("leitstand")
 pytest_plugins = ["tests.services", "tests.stack"]

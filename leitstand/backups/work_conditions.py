@@ -43,14 +43,15 @@ def work_conditions(session: Session, now: datetime) -> list[Condition]:
 
 def untold(found: list[Condition], told: list[Condition]) -> list[Condition]:
     """Without the flows whose failure another condition tells in the same words: a backup's, a drill's, retention's."""
-    said = [condition.says for condition in (*told, *found) if condition.name != FLOW]
+    reasons = [_why(condition.says) for condition in (*told, *found) if condition.name != FLOW]
     return [
-        one for one in found if one.name != FLOW or not any(one.says.endswith(_why(words)) for words in said)
+        one for one in found if one.name != FLOW or not any(map(one.says.endswith, filter(None, reasons)))
     ]
 
 
-def _why(words: str) -> str:
-    return words.partition(": ")[2] or words
+def _why(says: str) -> str:
+    """What a condition gives as the reason, after its first colon."""
+    return says.partition(": ")[2]
 
 
 def _backup_late(session: Session, kind: str, now: datetime) -> Iterator[Condition]:

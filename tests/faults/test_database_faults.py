@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.backups.conditions import conditions
 from leitstand.backups.operations import run_backup
+from leitstand.backups.server_conditions import server_conditions
 from leitstand.db import migrate
 from leitstand.db.engine import transaction
 from leitstand.db.exclusive import exclusive
@@ -372,3 +373,30 @@ def test_a_failed_flow_is_told_after_five_minutes_until_it_succeeds(
     with prefect_run(monkeypatch, "probe-storage", at + timedelta(seconds=1), scheduled=False):
         once("probe-storage", lambda: None)
     assert "flow-failed" not in told(session, settings, later=timedelta(minutes=6))
+
+
+@pytest.mark.fault(21)
+def test_a_failure_is_told_once_although_a_backup_and_its_flow_both_ended_with_it(
+    shelf: Shelf, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.execution import once
+
+    reason = "The object store does not answer."
+
+    def fails() -> None:
+        with transaction(shelf.engine) as write:
+            row = write.get_one(Backup, shelf.put(0.01))
+            row.status, row.error = "failed", reason
+        raise Unavailable(reason)
+
+    with prefect_run(monkeypatch, NIGHTLY, datetime.now(UTC), scheduled=False), pytest.raises(Unavailable):
+        once(NIGHTLY, fails)
+    found = told(session, shelf.settings, later=timedelta(minutes=6))
+    assert found["backup-failed"].endswith(f"failed: {reason}") and "flow-failed" not in found
+
+
+@pytest.mark.fault(6)
+def test_who_may_not_look_at_the_archiver_is_told_so(session: Session, settings: Settings) -> None:
+    session.execute(text("SET ROLE pg_database_owner"))
+    found = {one.name: one for one in server_conditions(session, settings, datetime.now(UTC))}
+    assert "may not look" in found["archive-hidden"].says and "pg_monitor" in found["archive-hidden"].hint
