@@ -13,6 +13,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from leitstand.errors import Conflict, Unavailable
 
 LOCK_CLASS = 4_711_002
+# Held by a migration and by a dump, so that neither runs during the other.
+SCHEMA = "migration or dump"
 
 
 @contextmanager
@@ -55,6 +57,16 @@ def check_held(connection: Connection, name: str) -> None:
         raise Unavailable(
             f"The lock of this {name} was lost with its connection to the database.", hint="Run it again."
         )
+
+
+def try_hold(connection: Connection, name: str) -> bool:
+    """Take the lock `name` for this connection's session, for who has more to do than to give up at once."""
+    return bool(connection.scalar(text("SELECT pg_try_advisory_lock(:class, :key)"), _arguments(name)))
+
+
+def place_in_locks(name: str) -> dict[str, int]:
+    """Where `pg_locks` shows the lock `name`: its `classid` and `objid`."""
+    return {"classid": LOCK_CLASS, "objid": _arguments(name)["key"] & 0xFFFFFFFF}
 
 
 def _arguments(name: str) -> dict[str, int]:

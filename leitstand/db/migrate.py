@@ -29,9 +29,11 @@ def upgrade(engine: Engine, revision: str = "head", *, patience: float = PATIENC
         patience: seconds to wait for another migration, and for locks.
 
     Raises:
-        Conflict: another migration is running.
+        Conflict: another migration, or a dump, is running.
         Unavailable: somebody holds a lock that it needs.
     """
+    if current(engine) == (head() if revision == "head" else revision):
+        return
     config = _config()
     with engine.connect() as connection, alone(connection, patience=patience):
         config.attributes["connection"] = connection

@@ -24,7 +24,7 @@ from leitstand.backups.operations import run_backup
 from leitstand.backups.server_conditions import server_conditions
 from leitstand.db import migrate
 from leitstand.db.engine import transaction
-from leitstand.db.exclusive import exclusive
+from leitstand.db.exclusive import SCHEMA, exclusive
 from leitstand.db.migration_lock import ADVISORY_LOCK, APPLICATION
 from leitstand.db.models import Backup, FlowExecution
 from leitstand.db.structure import check_structure
@@ -194,6 +194,19 @@ def test_a_release_that_is_killed_with_its_lock_leaves_none_behind(
         process.wait(WAIT_SECONDS)
     migrate.upgrade(behind)
     assert migrate.current(behind) == migrate.head() and migrate.differences(behind) == []
+
+
+@pytest.mark.fault(22)
+def test_a_migration_waits_for_a_dump_of_ours_and_nothing_waits_where_nothing_is_to_do(
+    behind: Engine,
+) -> None:
+    with exclusive(behind, SCHEMA):
+        with pytest.raises(Conflict, match="Another migration or dump is running: its lock is held by pid"):
+            migrate.upgrade(behind, patience=0)
+        migrate.upgrade(behind, EARLIER, patience=0)
+    migrate.upgrade(behind, patience=0)
+    migrate.upgrade(behind, patience=0)
+    assert migrate.current(behind) == migrate.head()
 
 
 @pytest.mark.fault(25)
