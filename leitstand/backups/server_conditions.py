@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import select, text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from leitstand.backups.archive_failure import last_failure
@@ -18,8 +19,8 @@ LAG = timedelta(minutes=10)
 LEAST_FREE_SHARE = 0.1
 LEAST_FREE_BYTES = 5_000_000_000
 ARCHIVER = text("""
-    SELECT current_setting('archive_mode') AS mode, coalesce(last_failed_wal, '') AS failed, last_failed_time AS failed_at,
-           coalesce(last_archived_time, stats_reset, '-infinity'::timestamptz) AS archived_at,
+    SELECT current_setting('archive_mode') AS mode, last_failed_time AS failed_at,
+           last_failed_time > coalesce(last_archived_time, '-infinity') AS failing,
            (SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready') AS waiting,
            (SELECT min(modification) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready') AS oldest
     FROM pg_stat_archiver
@@ -47,11 +48,20 @@ def server_conditions(session: Session, settings: Settings, now: datetime) -> It
 
 
 def _archiver(session: Session, settings: Settings, now: datetime) -> Iterator[Condition]:
-    found = session.execute(ARCHIVER).one()
+    try:
+        with session.begin_nested():
+            found = session.execute(ARCHIVER).one()
+    except ProgrammingError:
+        yield Condition(
+            "archive-hidden",
+            "Whether the log is archived can't be seen: the database's role may not look.",
+            "As its superuser: GRANT pg_monitor TO the role of LEITSTAND_DATABASE_URL.",
+        )
+        return
     if found.mode == "off":
         yield from _switched_off(session)
         return
-    if found.failed_at and found.failed_at > found.archived_at:
+    if found.failing:
         why = last_failure(settings.data_dir) or "PostgreSQL's log says why."
         yield Condition(
             "archive-failing",

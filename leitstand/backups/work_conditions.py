@@ -16,6 +16,7 @@ from leitstand.jobs.flow_executions import FAILED as FLOW_FAILED
 # A day and a bit for what is nightly; objects are copied hourly.
 DAY = timedelta(hours=26)
 LATEST = {"postgres": DAY, "objects": timedelta(hours=2), "secrets": DAY}
+WEEKLY = timedelta(days=8)
 PROVEN_WITHIN = DAY
 # Attempts of a task follow each other within minutes; what has still failed then needs a person.
 FAILED_FOR = timedelta(minutes=5)
@@ -43,14 +44,15 @@ def work_conditions(session: Session, now: datetime) -> list[Condition]:
 
 def untold(found: list[Condition], told: list[Condition]) -> list[Condition]:
     """Without the flows whose failure another condition tells in the same words: a backup's, a drill's, retention's."""
-    said = [condition.says for condition in (*told, *found) if condition.name != FLOW]
+    reasons = [_why(condition.says) for condition in (*told, *found) if condition.name != FLOW]
     return [
-        one for one in found if one.name != FLOW or not any(one.says.endswith(_why(words)) for words in said)
+        one for one in found if one.name != FLOW or not any(map(one.says.endswith, filter(None, reasons)))
     ]
 
 
-def _why(words: str) -> str:
-    return words.partition(": ")[2] or words
+def _why(says: str) -> str:
+    """What a condition gives as the reason, after its first colon."""
+    return says.partition(": ")[2]
 
 
 def _backup_late(session: Session, kind: str, now: datetime) -> Iterator[Condition]:
@@ -59,7 +61,8 @@ def _backup_late(session: Session, kind: str, now: datetime) -> Iterator[Conditi
     finished = func.max(of_kind.c.finished_at).filter(of_kind.c.status == COMPLETE)
     newest, first = session.execute(select(finished, func.min(of_kind.c.started_at))).one()
     since = newest or first
-    if since is None or now - since <= LATEST[kind]:
+    latest = LATEST.get(kind, WEEKLY)
+    if since is None or now - since <= latest:
         return
     last = (
         f"The newest backup of {kind} is from {_written(newest)}"
@@ -68,7 +71,7 @@ def _backup_late(session: Session, kind: str, now: datetime) -> Iterator[Conditi
     )
     yield Condition(
         "backup-late",
-        f"{last}; it should be at most {_hours(LATEST[kind])} old.",
+        f"{last}; it should be at most {_hours(latest)} old.",
         f"See what holds it up: `leitstand flow list`, `leitstand backup list`; take one: `leitstand backup run {kind}`.",
     )
 

@@ -64,11 +64,21 @@ def is_held(session: Session, name: str) -> bool:
     """Whether anybody holds the lock `name` of this database now."""
     held = """
         SELECT EXISTS (
-            SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = :class AND objid = :key
+            SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = :classid AND objid = :objid
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
         )
     """
-    return bool(session.scalar(text(held), {**_arguments(name), "key": _arguments(name)["key"] & 0xFFFFFFFF}))
+    return bool(session.scalar(text(held), place_in_locks(name)))
+
+
+def try_hold(connection: Connection, name: str) -> bool:
+    """Take the lock `name` for this connection's session, for who has more to do than to give up at once."""
+    return bool(connection.scalar(text("SELECT pg_try_advisory_lock(:class, :key)"), _arguments(name)))
+
+
+def place_in_locks(name: str) -> dict[str, int]:
+    """Where `pg_locks` shows the lock `name`: its `classid` and `objid`."""
+    return {"classid": LOCK_CLASS, "objid": _arguments(name)["key"] & 0xFFFFFFFF}
 
 
 def _arguments(name: str) -> dict[str, int]:

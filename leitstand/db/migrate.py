@@ -9,7 +9,6 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
-from leitstand.db.exclusive import SCHEMA, exclusive
 from leitstand.db.migration_lock import PATIENCE_SECONDS, alone, letting_others_pass
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -30,13 +29,13 @@ def upgrade(engine: Engine, revision: str = "head", *, patience: float = PATIENC
         patience: seconds to wait for another migration, and for locks.
 
     Raises:
-        Conflict: another migration is running, or the database is being dumped.
+        Conflict: another migration, or a dump, is running.
         Unavailable: somebody holds a lock that it needs.
     """
-    config = _config()
     if current(engine) == (head() if revision == "head" else revision):
         return
-    with engine.connect() as connection, alone(connection, patience=patience), exclusive(engine, SCHEMA):
+    config = _config()
+    with engine.connect() as connection, alone(connection, patience=patience):
         config.attributes["connection"] = connection
         letting_others_pass(connection, lambda: command.upgrade(config, revision), patience=patience)
 

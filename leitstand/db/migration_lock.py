@@ -9,6 +9,7 @@ from psycopg.errors import LockNotAvailable
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from leitstand.db.exclusive import SCHEMA, place_in_locks, try_hold
 from leitstand.errors import Conflict, Unavailable
 
 ADVISORY_LOCK = 4_711_001
@@ -23,7 +24,8 @@ KEEPALIVE = {"tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10, "tcp_keep
 HOLDER = text("""
     SELECT pid, application_name, to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') AS since
     FROM pg_locks JOIN pg_stat_activity USING (pid)
-    WHERE locktype = 'advisory' AND granted AND objid = :key AND objsubid = 1
+    WHERE locktype = 'advisory' AND granted
+    AND ((objid = :key AND objsubid = 1) OR (classid = :classid AND objid = :objid AND objsubid = 2))
     AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """)
 # Who holds anything of this database's tables, the longest first.
@@ -38,10 +40,10 @@ HOLDERS = text("""
 
 @contextmanager
 def alone(connection: Connection, *, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
-    """Hold the lock of migrations on this connection, with the time limits that a migration works under.
+    """Hold the locks of migrations on this connection, with the time limits that a migration works under.
 
     Raises:
-        Conflict: another migration holds it, still after `patience` seconds.
+        Conflict: another migration or a dump holds one, still after `patience` seconds.
     """
     for name, value in {**KEEPALIVE, "statement_timeout": "10min", "lock_timeout": LOCK_TIMEOUT}.items():
         connection.execute(
@@ -49,17 +51,13 @@ def alone(connection: Connection, *, patience: float = PATIENCE_SECONDS) -> Iter
         )
     connection.execute(text("SELECT set_config('application_name', :name, false)"), {"name": APPLICATION})
     connection.commit()
-    deadline = time.monotonic() + patience
-    while not _try_lock(connection):
-        if time.monotonic() >= deadline:
-            raise _held(connection)
-        time.sleep(POLL_SECONDS)
     try:
+        _wait_for_lock(connection, patience)
         yield
     finally:
         with suppress(SQLAlchemyError):  # a lost connection has dropped it
             connection.rollback()
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ADVISORY_LOCK})
+            connection.execute(text("SELECT pg_advisory_unlock_all()"))
             connection.commit()
         # Back to the pool with the server's own limits, or not at all.
         connection.invalidate()
@@ -91,14 +89,27 @@ def letting_others_pass(
         time.sleep(random.uniform(SHORTEST_PAUSE, LONGEST_PAUSE))  # noqa: S311 - spreads tries, no secret
 
 
+def _wait_for_lock(connection: Connection, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while not _try_lock(connection):
+        if time.monotonic() >= deadline:
+            raise _held(connection)
+        time.sleep(POLL_SECONDS)
+
+
 def _try_lock(connection: Connection) -> bool:
-    got = connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+    """The migrations' own, and the one that dumps take as well: both or neither."""
+    own = {"key": ADVISORY_LOCK}
+    got = bool(connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), own))
+    if got and not try_hold(connection, SCHEMA):
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), own)
+        got = False
     connection.commit()
-    return bool(got)
+    return got
 
 
 def _held(connection: Connection) -> Conflict:
-    holder = connection.execute(HOLDER, {"key": ADVISORY_LOCK}).first()
+    holder = connection.execute(HOLDER, {"key": ADVISORY_LOCK, **place_in_locks(SCHEMA)}).first()
     connection.rollback()
     who = (
         f" by pid {holder.pid} ({holder.application_name}, connected since {holder.since} UTC)"
@@ -106,7 +117,7 @@ def _held(connection: Connection) -> Conflict:
         else ""
     )
     return Conflict(
-        f"Another migration is running: its lock is held{who}.",
+        f"Another {SCHEMA} is running: its lock is held{who}.",
         hint="Wait until it has ended; if its process hangs, end it: the lock goes with its connection.",
     )
 

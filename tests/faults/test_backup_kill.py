@@ -6,15 +6,19 @@ The process kills itself with SIGKILL at a named place, so that every step is me
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from uuid import UUID
 
+import psycopg
 import pytest
 
+from leitstand.backups import restore
 from leitstand.backups.catalogue import list_backups
 from leitstand.backups.entries import stored_entries
 from leitstand.backups.operations import run_backup, verify_backup
 from leitstand.db.engine import transaction
 from leitstand.db.models import Backup
+from leitstand.runbooks.scratch import ScratchServer
 from leitstand.settings import REPOSITORY
 from tests.source import Source
 
@@ -129,3 +133,57 @@ def test_killed_after_its_manifest_was_stored_it_is_complete_and_the_next_comple
     }
     assert str(done.id) in entries
     assert verify_backup(source.engine, source.settings, done.id).manifest["verification"]["ok"]
+
+
+RESTORE_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from leitstand.backups import restore
+from leitstand.settings import load_settings
+from leitstand.storage.objects import ObjectStorage
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+owner, name, target = sys.argv[1:]
+setattr({"restore": restore, "Path": Path}[owner], name, die)
+settings = load_settings()
+manifest = restore.choose(ObjectStorage(settings), settings.bucket_backups)
+restore.restore_postgres(settings, target=Path(target), manifest=manifest)
+"""
+# Before anything is unpacked, when all is and nothing is checked, before its configuration, before it gets its name.
+RESTORE_POINTS = [
+    pytest.param("restore", "unpack", marks=pytest.mark.long),
+    pytest.param("restore", "pg_verifybackup", marks=pytest.mark.long),
+    pytest.param("restore", "_configure", marks=pytest.mark.long),
+    ("Path", "rename"),
+]
+
+
+@pytest.mark.fault(20)
+@pytest.mark.parametrize(("owner", "name"), RESTORE_POINTS)
+def test_a_killed_restore_leaves_no_half_folder_and_the_next_succeeds(
+    source: Source, tmp_path: Path, owner: str, name: str
+) -> None:
+    target = tmp_path / "restored"
+    run_backup(source.engine, source.settings, "postgres")
+    done = subprocess.run(
+        [sys.executable, "-c", RESTORE_KILLED, owner, name, str(target)],
+        cwd=REPOSITORY,
+        env=source.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert not target.exists(), "what has its name is whole"
+    manifest = restore.choose(source.storage, source.settings.bucket_backups)
+    restore.restore_postgres(source.settings, target=target, manifest=manifest)
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".restoring")] == []
+    server = ScratchServer(tmp_path, target)
+    try:
+        server.start()
+        with psycopg.connect(server.conninfo("leitstand")) as connection:
+            assert connection.execute("SELECT slug FROM workspace").fetchone() == ("first",)
+    finally:
+        server.stop()

@@ -21,9 +21,10 @@ from sqlalchemy.orm import Session
 
 from leitstand.backups.conditions import conditions
 from leitstand.backups.operations import run_backup
+from leitstand.backups.server_conditions import server_conditions
 from leitstand.db import migrate
 from leitstand.db.engine import transaction
-from leitstand.db.exclusive import exclusive
+from leitstand.db.exclusive import SCHEMA, exclusive
 from leitstand.db.migration_lock import ADVISORY_LOCK, APPLICATION
 from leitstand.db.models import Backup, FlowExecution
 from leitstand.db.structure import check_structure
@@ -193,6 +194,19 @@ def test_a_release_that_is_killed_with_its_lock_leaves_none_behind(
         process.wait(WAIT_SECONDS)
     migrate.upgrade(behind)
     assert migrate.current(behind) == migrate.head() and migrate.differences(behind) == []
+
+
+@pytest.mark.fault(22)
+def test_a_migration_waits_for_a_dump_of_ours_and_nothing_waits_where_nothing_is_to_do(
+    behind: Engine,
+) -> None:
+    with exclusive(behind, SCHEMA):
+        with pytest.raises(Conflict, match="Another migration or dump is running: its lock is held by pid"):
+            migrate.upgrade(behind, patience=0)
+        migrate.upgrade(behind, EARLIER, patience=0)
+    migrate.upgrade(behind, patience=0)
+    migrate.upgrade(behind, patience=0)
+    assert migrate.current(behind) == migrate.head()
 
 
 @pytest.mark.fault(25)
@@ -372,3 +386,30 @@ def test_a_failed_flow_is_told_after_five_minutes_until_it_succeeds(
     with prefect_run(monkeypatch, "probe-storage", at + timedelta(seconds=1), scheduled=False):
         once("probe-storage", lambda: None)
     assert "flow-failed" not in told(session, settings, later=timedelta(minutes=6))
+
+
+@pytest.mark.fault(21)
+def test_a_failure_is_told_once_although_a_backup_and_its_flow_both_ended_with_it(
+    shelf: Shelf, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows.execution import once
+
+    reason = "The object store does not answer."
+
+    def fails() -> None:
+        with transaction(shelf.engine) as write:
+            row = write.get_one(Backup, shelf.put(0.01))
+            row.status, row.error = "failed", reason
+        raise Unavailable(reason)
+
+    with prefect_run(monkeypatch, NIGHTLY, datetime.now(UTC), scheduled=False), pytest.raises(Unavailable):
+        once(NIGHTLY, fails)
+    found = told(session, shelf.settings, later=timedelta(minutes=6))
+    assert found["backup-failed"].endswith(f"failed: {reason}") and "flow-failed" not in found
+
+
+@pytest.mark.fault(6)
+def test_who_may_not_look_at_the_archiver_is_told_so(session: Session, settings: Settings) -> None:
+    session.execute(text("SET ROLE pg_database_owner"))
+    found = {one.name: one for one in server_conditions(session, settings, datetime.now(UTC))}
+    assert "may not look" in found["archive-hidden"].says and "pg_monitor" in found["archive-hidden"].hint

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from leitstand.backups import keys, wal
 from leitstand.backups.catalogue import list_backups
 from leitstand.backups.operations import run_backup, verify_backup
-from leitstand.backups.restore import refuse_removed_log
+from leitstand.backups.restore import refuse_removed_log, restore_postgres
 from leitstand.backups.server_commands import archive_command
 from leitstand.backups.verification import archived_segments, missing_log
 from leitstand.backups.watching import watch_log
@@ -290,6 +290,15 @@ def test_a_full_disk_fails_the_backup_in_words_and_the_next_succeeds(
     assert "is full" in source.conditions(later=SOON)["backup-failed"]
     assert "GB left" in source.conditions(settings=settings)["disk-full"]
     ballast.unlink()
-    assert run_backup(source.engine, settings, "postgres").status == "complete"
+    taken = run_backup(source.engine, settings, "postgres")
+    assert taken.status == "complete"
+    with pytest.raises(PreconditionFailed, match=r"The restore needs .* GB and"):
+        restore_postgres(settings, target=small_disk / "restored", manifest=taken.manifest)
+    fill(ballast)
+    with pytest.raises(PreconditionFailed, match=r"disk of .* is full"):
+        verify_backup(source.engine, settings, taken.id)
+    assert list((small_disk / "scratch").iterdir()) == []
+    ballast.unlink()
+    assert verify_backup(source.engine, settings, taken.id).manifest["verification"]["ok"]
     assert len(list(source.storage.list(settings.bucket_backups, "postgres/"))) >= before
     assert "backup-failed" not in source.conditions(later=SOON)

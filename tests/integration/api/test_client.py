@@ -22,6 +22,8 @@ from serving.observe import App, Receive, Scope, Send
 from tests.integration.api.conftest import Program
 from tests.live import served
 
+pytestmark = pytest.mark.slow
+
 
 class Unreliable:
     """Lets requests fail before or after they are done: `plan` has a word for each of the first ones."""

@@ -19,6 +19,8 @@ from leitstand.settings import REPOSITORY
 from tests.integration.api.conftest import Program
 from tests.live import served
 
+pytestmark = pytest.mark.slow
+
 GUIDE = (REPOSITORY / "docs" / "guide" / "events.md").read_text()
 EXAMPLE = re.compile(r"```sh\n(.*?)```.*?```(json|text)\n(.*?)```", re.DOTALL)
 

@@ -20,6 +20,8 @@ from leitstand.services import POSTGRES
 from tests.services import free_base_port
 from tests.source import PASSWORD, Source
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def backup(source: Source) -> Backup:

@@ -16,6 +16,8 @@ from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from tests.services import free_base_port
 
+pytestmark = pytest.mark.slow
+
 CONTENT = b"nobody may read this" * 1000
 KEY = "tests/private"
 

@@ -20,6 +20,8 @@ from leitstand.embedded.environment import Environment
 from leitstand.services import API, INSIGHTS, PREFECT, PROXY, QUERY, RUNTIME, WEB, Service
 from tests.services import free_base_port
 
+pytestmark = pytest.mark.slow
+
 UPSTREAMS = (WEB, API, RUNTIME, QUERY, INSIGHTS, PREFECT)
 SIGNED_IN = {"Cookie": "leitstand_session=operator"}
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from uuid import UUID
 
@@ -22,7 +22,9 @@ from leitstand.errors import IntegrityFailed, InvalidInput, Unavailable
 from leitstand.events.inbox import InboxResult
 
 RUN = UUID("01a20a80-b0b7-7384-826b-d86acfc71d1b")
-AT = datetime(2026, 5, 1, 2, 15, tzinfo=UTC)
+# The last instant of the nightly schedule: an earlier one would make way for it.
+AT = datetime.now(UTC).replace(hour=2, minute=15, second=0, microsecond=0)
+AT -= timedelta(days=datetime.now(UTC) < AT)
 
 
 @contextmanager

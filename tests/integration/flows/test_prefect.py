@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from click.testing import CliRunner
 from pydantic import SecretStr
@@ -261,6 +262,33 @@ def test_without_help_a_killed_run_crashes_when_its_heartbeat_is_missed(
 def test_the_worker_ends_when_it_is_told_to(prefect: PrefectServices) -> None:
     prefect.kill("worker", signal.SIGTERM)
     prefect.start_worker()
+
+
+@pytest.mark.fault(30)
+def test_what_waited_while_prefect_was_down_is_done_once(prefect: PrefectServices, api: PrefectApi) -> None:
+    """The instants that its scheduler has made are set back by a day, as if nobody had been there to run them."""
+    prefect.kill("worker", signal.SIGTERM)
+    waiting = "FROM flow_run JOIN deployment ON deployment.id = deployment_id WHERE deployment.name = 'ingest-inbox'"
+    with psycopg.connect(prefect.cluster.conninfo(prefect.database), autocommit=True) as connection:
+        connection.execute(
+            "UPDATE flow_run SET expected_start_time = expected_start_time - interval '1 day',"
+            " next_scheduled_start_time = next_scheduled_start_time - interval '1 day'"
+            f" WHERE state_type = 'SCHEDULED' AND auto_scheduled AND flow_run.id IN (SELECT flow_run.id {waiting})"
+        )
+        late = connection.execute(
+            "SELECT flow_run.id::text, expected_start_time "
+            + waiting
+            + " AND flow_run.state_type = 'SCHEDULED'"
+            " AND expected_start_time < now() - interval '1 hour' ORDER BY expected_start_time"
+        ).fetchall()
+    assert len(late) > 2
+    prefect.deploy("--crash-unfinished")
+    assert {api.state_of(run).name for run, _ in late[:-1]} == {"Cancelled"}
+    assert not api.state_of(late[-1][0]).final
+    prefect.start_worker()
+    newest, at = late[-1]
+    assert end_of(api, newest) == "Skipped", "by now the schedule has instants that are newer still"
+    assert [row.status for row in executions("ingest-inbox", scheduled_for=at)] == ["skipped"]
 
 
 @pytest.fixture

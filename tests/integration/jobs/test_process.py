@@ -20,6 +20,8 @@ from leitstand.settings import REPOSITORY, Settings
 from tests.integration.jobs import work  # noqa: F401 - registers the jobs
 from tests.services import free_base_port
 
+pytestmark = pytest.mark.slow
+
 LIMIT = 60.0
 
 
