@@ -23,7 +23,7 @@ from leitstand.storage.objects import ObjectStorage
 from leitstand.telemetry.logs import get_logger
 
 TYPES = {FULL: "full", DIFFERENTIAL: "diff", INCREMENTAL: "incr"}
-ONLY_FULL_ONE = 75
+ONLY_FULL_ONE, LABEL_TOO_EARLY = 75, 106
 DEFAULT_PORT = 5432
 FAULTY_PAGES = "Pages of the database have a wrong checksum: see PostgreSQL's log, and `pg_amcheck`."
 
@@ -57,7 +57,7 @@ def take(job: Job) -> Outcome:
     try:
         program.run("stanza-create", configuration, *server.options, more=server.environment)
         level, reason = _level(job, repository, information.read(configuration))
-        _back_up(job, configuration, server, level)
+        level, reason = _back_up(job, configuration, server, level) or (level, reason)
     except program.Failed as failed:
         raise failed.as_error() from failed
     made = _made(configuration, job.backup_id)
@@ -97,8 +97,24 @@ def _level(job: Job, repository: Repository, listed: list[Listed]) -> tuple[str,
     return job.level, job.level_reason
 
 
-def _back_up(job: Job, configuration: Path, server: _Server, level: str) -> None:
+def _back_up(job: Job, configuration: Path, server: _Server, level: str) -> tuple[str, str] | None:
+    """Take it; gives the level and the reason where another was taken than was asked for.
+
+    An increment's label begins with that of its full backup. Where a later full one was cleared away, and the store
+    still shows its empty folder, pgBackRest refuses the label; a full backup has a later one.
+    """
     (job.folder / "began").touch()
+    try:
+        _run_backup(job, configuration, server, level)
+    except program.Failed as failed:
+        if failed.code != LABEL_TOO_EARLY or level == FULL:
+            raise
+        _run_backup(job, configuration, server, FULL)
+        return FULL, "a later full backup was cleared away"
+    return None
+
+
+def _run_backup(job: Job, configuration: Path, server: _Server, level: str) -> None:
     program.run(
         "backup",
         configuration,
