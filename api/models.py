@@ -138,6 +138,9 @@ class BackupOut(Answer):
     id: UUID
     kind: str
     engine: str
+    level: str | None = Field(
+        description="Of PostgreSQL: full, differential or incremental; null for others."
+    )
     parent_id: UUID | None
     status: str
     started_at: datetime

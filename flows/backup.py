@@ -8,7 +8,7 @@ from flows.execution import once, say, worth_retrying
 from leitstand.db.engine import get_engine
 from leitstand.settings import get_settings
 
-Kind = Literal["postgres", "objects", "secrets"]
+Kind = Literal["postgres", "objects", "secrets", "dump"]
 
 
 @task(name="run-backup", retries=2, retry_delay_seconds=[30, 120], retry_condition_fn=worth_retrying)
@@ -54,6 +54,12 @@ def back_up_all_secrets(only_changed: bool = False) -> Any:
 def back_up(kind: Kind = "postgres") -> Any:
     """Back up the database, the objects or the secrets."""
     return once("backup", lambda: run_backup_of(kind))
+
+
+@flow(name="dump-database")
+def dump_database() -> Any:
+    """Dump the database, and have pg_restore read all of the dump."""
+    return once("dump-database", lambda: [run_backup_of("dump"), verify_newest("dump")])
 
 
 @task(name="prune-backups", retries=2, retry_delay_seconds=[300, 900], retry_condition_fn=worth_retrying)

@@ -53,14 +53,14 @@ class Shelf:
         for key in keys:
             self.storage.put_bytes(self.bucket, key, b"some of it")
         manifest = {
-            "format": 1, "id": str(backup_id), "kind": kind, "engine": "e", "finished_at": at.isoformat(),
+            "format": 1, "id": str(backup_id), "kind": kind, "engine": "pg_basebackup", "finished_at": at.isoformat(),
             "stored_bytes": 30, "parts": [{"key": key, "bytes": 10, "sha256": ""} for key in keys],
             **(_log_of(int(age)) if kind == "postgres" else {}),
         }  # fmt: skip
         body = json.dumps(manifest).encode()
         self.storage.put_bytes(self.bucket, f"{prefix}manifest.json", body)
         row = Backup(
-            id=backup_id, kind=kind, engine="e", status="complete", started_at=at - timedelta(minutes=5), finished_at=at,
+            id=backup_id, kind=kind, engine="pg_basebackup", status="complete", started_at=at - timedelta(minutes=5), finished_at=at,
             location=f"s3://{self.bucket}/{prefix}", bytes=30, sha256=hashlib.sha256(body).hexdigest(),
             manifest=manifest, verified_at=at if proven else None, **changes,
         )  # fmt: skip

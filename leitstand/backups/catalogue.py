@@ -15,14 +15,14 @@ __all__ = [
     "get_backup", "last_proven", "list_backups", "list_drills", "newest_complete",
 ]  # fmt: skip
 
-KINDS = ("postgres", "objects", "secrets")
+KINDS = ("postgres", "objects", "secrets", "dump")
 FAILED, REMOVED = "failed", "removed"
 
 
 def list_backups(
     session: Session, *, kind: str | None = None, limit: int = 50, removed: bool = True
 ) -> list[Backup]:
-    """Backups, newest first, finished or not; `kind` is postgres, objects or secrets.
+    """Backups, newest first, finished or not; `kind` is one of `KINDS`.
 
     Args:
         removed: also those that retention has removed.

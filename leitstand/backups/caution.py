@@ -14,6 +14,7 @@ from leitstand.backups.retention import COMPLETE, MISSING, Entry, Plan, Policy
 
 AHEAD = timedelta(minutes=5)
 LONGEST_HOLE = timedelta(days=3)
+LONGEST_HOLES = {"dump": timedelta(days=15)}  # taken weekly
 FEW = 3
 MOST_SHARE = 1 / 3
 
@@ -62,7 +63,7 @@ def _hole(kind: str, known: list[Entry], now: datetime, window: timedelta) -> Ca
         return None
     marks = [max(before), *(at for at in instants if at > now - window), now]
     for sooner, later in pairwise(marks):
-        if later - sooner > LONGEST_HOLE:
+        if later - sooner > LONGEST_HOLES.get(kind, LONGEST_HOLE):
             says = (
                 f"There is no backup of {kind} between {_written(sooner)} and {_written(later)}:"
                 " either backups were blocked, or the clock has jumped."

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def _unpack_one(
     settings: Settings, manifest: Manifest, folder: Path, identities: list[Any], say: Progress
 ) -> None:
     storage, bucket = ObjectStorage(settings), settings.bucket_backups
-    seen = _every_tenth(int(manifest["content"]["bytes"]), say)
+    seen = every_tenth(int(manifest["content"]["bytes"]), say)
     try:
         unpack(storage, bucket, manifest, folder, identities, seen=seen)
     except (IntegrityFailed, NotFound) as error:
@@ -60,8 +61,8 @@ def _unpack_one(
         ) from error
 
 
-def _every_tenth(total: int, say: Progress) -> Any:
-    """Tell each tenth."""
+def every_tenth(total: int, say: Progress) -> Callable[[int], None]:
+    """Tells each tenth of so many bytes, when it is called with how many there are by now."""
     told = 0
 
     def seen(count: int) -> None:

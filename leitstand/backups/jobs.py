@@ -8,7 +8,7 @@ OPERATIONS_LOCK = "operations"
 
 @job("operations.backup", attempts=3, lock=OPERATIONS_LOCK, first_wait=30)
 def backup(*, kind: str) -> None:
-    """Make one backup of `kind` (postgres, objects or secrets)."""
+    """Make one backup of `kind` (postgres, objects, secrets or dump)."""
     from leitstand.backups.operations import run_backup
     from leitstand.db.engine import get_engine
     from leitstand.settings import get_settings

@@ -14,9 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from leitstand import __version__
-from leitstand.backups import entries, fingerprint, keys, objects, secret_files, tidying
+from leitstand.backups import dumps, entries, fingerprint, keys, objects, secret_files, tidying
 from leitstand.backups.catalogue import COMPLETE, FAILED, KINDS, newest_complete
-from leitstand.backups.engines.chain import level_of
 from leitstand.backups.engines.interface import LEVELS
 from leitstand.backups.engines.registry import chosen as chosen_engine
 from leitstand.backups.levels import Choice, Taken, choose
@@ -39,7 +38,7 @@ __all__ = ["run_backup", "verify_backup"]
 FORMAT = 1
 JSON = "application/json"
 POSTGRES = "postgres"
-NAMES = {"objects": objects.ENGINE, "secrets": secret_files.ENGINE}
+NAMES = {"objects": objects.ENGINE, "secrets": secret_files.ENGINE, "dump": dumps.ENGINE}
 
 log = get_logger("backups")
 
@@ -53,7 +52,7 @@ def run_backup(
     source: Engine | None = None,
     progress: Progress | None = None,
 ) -> Backup:
-    """Take one backup of `kind` (postgres, objects or secrets) and give its row of the catalogue.
+    """Take one backup of `kind` (postgres, objects, secrets or dump) and give its row of the catalogue.
 
     What a killed backup left behind is marked failed and removed first.
 
@@ -236,7 +235,7 @@ def public(backup: Backup) -> dict[str, Any]:
         "schema_revision": backup.schema_revision,
         "application_version": backup.application_version,
         "parent_id": str(backup.parent_id) if backup.parent_id else None,
-        "level": level_of(backup.manifest) if backup.kind == POSTGRES else None,
+        "level": backup.level,
         "level_reason": backup.manifest.get("level_reason", ""),
         "kept": backup.kept,
         "reason": backup.reason,
@@ -256,4 +255,5 @@ TAKE: dict[str, Callable[[Job], Outcome]] = {
     POSTGRES: _take_postgres,
     "objects": objects.take,
     "secrets": secret_files.take,
+    "dump": dumps.take,
 }

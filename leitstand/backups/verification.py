@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
-from leitstand.backups import keys, secret_files
+from leitstand.backups import dumps, keys, secret_files
 from leitstand.backups.archived_log import missing_log
 from leitstand.backups.catalogue import COMPLETE, get_backup
 from leitstand.backups.engines.chain import chain_of
@@ -135,6 +135,14 @@ def _secrets(
     return [_finding("secrets", len(names))]
 
 
+def _dump(
+    storage: ObjectStorage, settings: Settings, backup: Backup, progress: Progress, _: bool
+) -> list[Finding]:
+    """Have pg_restore read all of it."""
+    found = dumps.check(settings, document(backup), progress)
+    return [_finding(name, value) for name, value in found.items()]
+
+
 def _finding(name: str, value: object) -> Finding:
     return {"check": name, "found": value}
 
@@ -144,4 +152,5 @@ CHECKS: dict[str, Check] = {
     "postgres": _postgres,
     "objects": _objects,
     "secrets": _secrets,
+    "dump": _dump,
 }

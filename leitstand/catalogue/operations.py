@@ -11,7 +11,7 @@ from leitstand.identity import audit
 from leitstand.identity.access import Principal, require
 from leitstand.jobs.queue import enqueue
 
-BACKUP_KINDS = ("postgres", "objects", "secrets")
+BACKUP_KINDS = ("postgres", "objects", "secrets", "dump")
 DRILLS = ("postgres-latest",)
 UNDER_WAY = text("""
     SELECT EXISTS (

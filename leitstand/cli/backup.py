@@ -5,18 +5,29 @@ from typing import Any
 
 import click
 
-KINDS = ("postgres", "objects", "secrets")
+KINDS = ("postgres", "objects", "secrets", "dump")
+LEVELS = ("full", "incremental", "differential")
 
 
 @click.group("backup")
 def group() -> None:
-    """Backups of PostgreSQL, the objects and the secrets."""
+    """Backups of PostgreSQL, the objects and the secrets, and dumps of the database."""
 
 
 @group.command("run")
 @click.argument("kind", type=click.Choice([*KINDS, "all"]), default="all")
+@click.option("--full", "level", flag_value="full", help="Of postgres: everything.")
+@click.option(
+    "--incremental", "level", flag_value="incremental", help="Of postgres: what changed since the last one."
+)
+@click.option(
+    "--differential",
+    "level",
+    flag_value="differential",
+    help="Of postgres: what changed since the last full one. Default: a full one each week, else incremental.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-def run(kind: str, as_json: bool) -> None:
+def run(kind: str, level: str | None, as_json: bool) -> None:
     """Take a backup, encrypted and stored; one at a time of each kind."""
     from leitstand.backups.keys import ensure_keys
     from leitstand.backups.operations import public, run_backup
@@ -25,16 +36,23 @@ def run(kind: str, as_json: bool) -> None:
     from leitstand.settings import get_settings
     from leitstand.telemetry.logs import configure_logging
 
+    if level and kind != "postgres":
+        raise click.UsageError(f"--{level} is for postgres alone.")
     configure_logging("cli", "WARNING")
     settings, taken = get_settings(), []
     with database() as engine:
         for one in KINDS if kind == "all" else (kind,):
             tell = told()
             tell(f"backup of {one}")
-            taken.append(public(run_backup(engine, settings, one, progress=tell)))
-            tell(f"backup of {one} complete: {taken[-1]['bytes'] / 1e6:.1f} MB stored")
+            taken.append(public(run_backup(engine, settings, one, level=level or "", progress=tell)))
+            tell(f"backup of {one} complete: {_what(taken[-1])}")
     _warn_about_key(ensure_keys(settings).offline_key_here)
     _show(taken, as_json)
+
+
+def _what(backup: dict[str, Any]) -> str:
+    stored = f"{backup['bytes'] / 1e6:.1f} MB stored"
+    return f"{backup['level']} ({backup['level_reason']}), {stored}" if backup["level"] else stored
 
 
 def _warn_about_key(path: Any) -> None:
@@ -225,5 +243,5 @@ def _show(backups: list[dict[str, Any]], as_json: bool) -> None:
         state = backup["error"] or backup["reason"] or proven
         state += ", kept" if backup["kept"] else ""
         click.echo(
-            f"{backup['id']}  {backup['started_at'][:19]}  {backup['kind']:<8} {backup['status']:<8} {backup['bytes'] / 1e6:9.1f} MB  {state}"
+            f"{backup['id']}  {backup['started_at'][:19]}  {backup['kind']:<8} {backup['level'] or '':<12} {backup['status']:<8} {backup['bytes'] / 1e6:9.1f} MB  {state}"
         )

@@ -86,9 +86,13 @@ def postgres(
 
 def _show_plan(manifest: dict[str, Any], target: Path, instant: datetime | None) -> None:
     """What is about to be done, on standard error."""
+    from leitstand.backups.engines.chain import level_of
+
     until = instant.isoformat() if instant else "the end of the archived log"
     size = f"{manifest['content']['bytes'] / 1e6:.0f} MB"
-    click.echo(f"backup {manifest['id']}, finished {manifest['finished_at']}, {size}", err=True)
+    level = level_of(manifest)
+    upon = f" upon {manifest['parent_id']}" if manifest.get("parent_id") else ""
+    click.echo(f"{level} backup {manifest['id']}{upon}, finished {manifest['finished_at']}, {size}", err=True)
     click.echo(f"into {target}, recovered to {until}", err=True)
 
 
@@ -102,6 +106,40 @@ def _made_room(target: Path, name: str | None) -> Path | None:
     click.echo(f"{target} is not empty: what is there will be moved aside", err=True)
     confirmed(target.name, name, doing="move it aside")
     return move_aside(target)
+
+
+@group.command("dump")
+@click.option(
+    "--target-database", "database", required=True, metavar="NAME", help="Empty database to restore into."
+)
+@click.option("--backup", "backup_id", default="", help="Dump to restore; default: the newest.")
+@click.option(
+    "--create",
+    is_flag=True,
+    help="Make the database first, with its extensions; where PostgreSQL runs embedded.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def dump(database: str, backup_id: str, create: bool, as_json: bool) -> None:
+    """Restore a dump into an empty database of this server, all of it or nothing; the one in use is never touched.
+
+    It brings back the instant at which the dump began. Needs the object store and a key in <data_dir>/keys.
+    """
+    from leitstand.backups import dumps
+    from leitstand.backups.restore import choose
+    from leitstand.cli._progress import told
+    from leitstand.settings import get_settings
+    from leitstand.storage.objects import ObjectStorage
+
+    settings = get_settings()
+    manifest = choose(ObjectStorage(settings), settings.bucket_backups, backup_id=backup_id, kind="dump")
+    click.echo(f"dump {manifest['id']} of {manifest['counted_at']} into the database {database}", err=True)
+    if create:
+        dumps.create_database(settings, database)
+    dumps.restore(settings, manifest=manifest, database=database, progress=told())
+    document = {"database": database, "backup_id": manifest["id"], "as_of": manifest["counted_at"]}
+    click.echo(
+        json.dumps(document) if as_json else f"{database} is as the database was at {manifest['counted_at']}"
+    )
 
 
 @group.command("objects")

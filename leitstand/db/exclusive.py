@@ -13,6 +13,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from leitstand.errors import Conflict, Unavailable
 
 LOCK_CLASS = 4_711_002
+# Held by a migration and by a dump, so that neither runs during the other.
+SCHEMA = "migration or dump"
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
+from leitstand.db.exclusive import SCHEMA, exclusive
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -19,9 +21,15 @@ def _config() -> Config:
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Apply every migration up to `revision`; nothing happens where it is already there."""
+    """Apply every migration up to `revision`; nothing happens where it is already there.
+
+    Raises:
+        Conflict: the database is being dumped or migrated.
+    """
     config = _config()
-    with engine.connect() as connection:
+    if current(engine) == (head() if revision == "head" else revision):
+        return
+    with exclusive(engine, SCHEMA), engine.connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
 

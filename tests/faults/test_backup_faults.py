@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from leitstand.backups import postgres, wal
+from leitstand.backups import postgres, streaming, wal
 from leitstand.backups.archived_log import missing_log
 from leitstand.backups.catalogue import last_proven, list_backups
 from leitstand.backups.operations import run_backup, verify_backup
@@ -82,7 +82,7 @@ def test_a_changed_manifest_is_no_backup_any_more_and_nothing_of_it_is_deleted(s
     source.storage.put_bytes(bucket, f"{prefix}manifest.json", b"{}")
     run_backup(source.engine, source.settings, "postgres")
     assert {row.id: row.status for row in rows(source)}[backup.id] == "missing"
-    assert len(list(source.storage.list(bucket, prefix))) == len(backup.manifest["parts"]) + 1
+    assert len(list(source.storage.list(bucket, prefix))) == len(backup.manifest["parts"]) + 2
 
 
 def test_only_one_backup_of_a_kind_at_a_time(source: Source) -> None:
@@ -112,9 +112,10 @@ def test_a_lock_lost_in_the_middle_fails_the_backup(source: Source, monkeypatch:
     assert run_backup(source.engine, source.settings, "postgres").status == "complete"
 
 
-def test_a_tool_older_than_the_server_is_refused() -> None:
-    with pytest.raises(PreconditionFailed, match="can't back up a server of version 19"):
-        postgres._check_version(190_001)
+@pytest.mark.parametrize("program", ["pg_basebackup", "pg_dump"])
+def test_a_tool_older_than_the_server_is_refused(program: str) -> None:
+    with pytest.raises(PreconditionFailed, match=f"{program} 18 can't back up a server of version 19"):
+        streaming.refuse_older(program, 190_001)
 
 
 def test_an_unknown_kind_is_refused(source: Source) -> None:
@@ -129,11 +130,11 @@ def test_a_store_that_is_down_fails_the_backup_and_says_so(source: Source) -> No
 
 
 def test_a_backup_that_stands_still_is_ended(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres, "STALLED_SECONDS", 1)
-    monkeypatch.setattr(postgres, "WATCHED_EVERY", 0.2)
-    original = postgres._Watch.seen
+    monkeypatch.setattr(streaming, "STALLED_SECONDS", 1)
+    monkeypatch.setattr(streaming, "WATCHED_EVERY", 0.2)
+    original = streaming.Watch.seen
     monkeypatch.setattr(
-        postgres._Watch,
+        streaming.Watch,
         "seen",
         lambda watch, count: (
             original(watch, count),

@@ -32,8 +32,9 @@ DATA_CHECKS = "drill.check_data()"
 
 @pytest.fixture(scope="module")
 def quick(source: Source, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The drill without the data checks, whose engine alone takes a quarter of a minute."""
+    """The drill without the data checks, whose engine alone takes a quarter of a minute; it restores an increment."""
     run_backup(source.engine, source.settings, "postgres")
+    assert run_backup(source.engine, source.settings, "postgres").level == "incremental"
     original = source.settings.notebooks_dir / "restore-drills" / "dr010-postgres-latest.ipynb"
     notebook = documents.read(original)
     notebook.cells = [cell for cell in notebook.cells if cell.source != DATA_CHECKS]

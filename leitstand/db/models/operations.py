@@ -11,14 +11,14 @@ from leitstand.db.models.base import Base, CreatedAt, Id
 
 
 class Backup(Base):
-    """One backup of PostgreSQL, the objects or the secrets: finished or not, there, missing from the store, or removed.
+    """One backup of PostgreSQL, the objects or the secrets, or one dump of the database: finished or not, there, missing from the store, or removed.
 
     `reason` says why retention removes or removed it.
     """
 
     __tablename__ = "backup"
     __table_args__ = (
-        CheckConstraint("kind IN ('postgres', 'objects', 'secrets')", name="kind"),
+        CheckConstraint("kind IN ('postgres', 'objects', 'secrets', 'dump')", name="kind"),
         CheckConstraint(
             "status IN ('running', 'complete', 'failed', 'missing', 'removing', 'removed')", name="status"
         ),
@@ -44,6 +44,11 @@ class Backup(Base):
     error: Mapped[str] = mapped_column(server_default="")
     reason: Mapped[str] = mapped_column(server_default="")
     removed_at: Mapped[datetime | None]
+
+    @property
+    def level(self) -> str | None:
+        """Of PostgreSQL, once it is complete: full, differential or incremental; the first versions took full ones only."""
+        return str(self.manifest.get("level", "full")) if self.kind == "postgres" and self.manifest else None
 
 
 class PruneRun(Base):

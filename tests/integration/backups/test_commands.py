@@ -38,7 +38,7 @@ def taken(source: Source) -> dict[str, Any]:
 
 
 def test_all_three_kinds_are_taken(source: Source, taken: dict[str, Any]) -> None:
-    assert set(taken) == {"postgres", "objects", "secrets"}
+    assert set(taken) == {"postgres", "objects", "secrets", "dump"}
     assert {backup["status"] for backup in taken.values()} == {"complete"}
     listed = document(source, "backup", "list")["backups"]
     assert {backup["id"] for backup in listed} == {backup["id"] for backup in taken.values()}

@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 def test_a_mistake_is_undone_in_an_empty_folder(source: Source, tmp_path: Path) -> None:
     run_backup(source.engine, source.settings, "postgres")
     source.add_workspace("precious")
+    assert run_backup(source.engine, source.settings, "postgres").level == "incremental"
     time.sleep(0.5)
     instant = datetime.now(UTC)
     time.sleep(0.5)

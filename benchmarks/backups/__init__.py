@@ -1,0 +1,1 @@
+"""Backups and restores of PostgreSQL beside the bare tools: `./run bench backups`."""
