@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from leitstand.backups.catalogue import COMPLETE, MISSING, RUNNING
+from leitstand.backups.catalogue import COMPLETE, MISSING, RUNNING, newest_complete
 from leitstand.backups.condition import Condition
 from leitstand.backups.pruning import RUN_COMPLETE, RUN_FAILED, RUN_REFUSED, entry_of
 from leitstand.backups.retention import Entry, Policy, plan
+from leitstand.backups.secret_files import NEEDED_BY_PGBACKREST, PREFIX
 from leitstand.backups.server_conditions import server_conditions
 from leitstand.backups.store_conditions import store_conditions
 from leitstand.backups.work_conditions import untold, work_conditions
@@ -61,6 +62,7 @@ def conditions(
         _gap(session),
         _checks_failing(session),
         _checks_late(session, now),
+        _key(session, settings),
     ]
     found = [
         *server_conditions(session, settings, now),
@@ -184,4 +186,18 @@ def _checks_late(session: Session, now: datetime) -> Condition | None:
         "checks-late",
         f"All data checks have not run since {since:%Y-%m-%d %H:%M} UTC.",
         "See the flow `data-checks-nightly`: `leitstand flow list`; run them: `leitstand checks run`.",
+    )
+
+
+def _key(session: Session, settings: Settings) -> Condition | None:
+    """What pgBackRest stored is lost with its key: it must be in the newest backup of the secrets."""
+    if settings.backup_engine != "pgbackrest":
+        return None
+    newest = newest_complete(session, "secrets")
+    if newest and f"{PREFIX}{NEEDED_BY_PGBACKREST}" in newest.manifest.get("inventory", ()):
+        return None
+    return Condition(
+        "key-not-backed-up",
+        "The key of pgBackRest is in no backup of the secrets: without it none of its backups can be restored.",
+        "Back the secrets up: `leitstand secrets backup`.",
     )

@@ -123,7 +123,7 @@ def restore_postgres(
     try:
         with named_when_full(making.parent):
             _prepare(settings, chain, making, say)
-        _configure(making, engine_of(manifest).restore_command(settings, access), access, to_time)
+        _configure(making, engine_of(manifest).restore_command(settings, access, manifest), access, to_time)
         if target.exists():
             target.rmdir()
         making.rename(target)

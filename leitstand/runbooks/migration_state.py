@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from alembic.util import CommandError
 from sqlalchemy import Engine, create_engine, text
 
 from leitstand.db import migrate
 from leitstand.db.cluster import EXTENSIONS, SUPERUSER, Cluster
+from leitstand.db.migration_lock import ADVISORY_LOCK
 from leitstand.runbooks.scratch import ScratchServer
 
-# What migrations/env.py holds while it runs.
-ADVISORY_LOCK = 4_711_001
 RUNNING = """
 SELECT pid, granted FROM pg_locks
 WHERE locktype = 'advisory' AND classid = 0 AND objid = :key AND objsubid = 1
@@ -93,16 +91,6 @@ def invalid_indexes(engine: Engine) -> list[dict[str, Any]]:
     """Indexes that a cut short CREATE INDEX CONCURRENTLY left: written to, never read. `building`: one is at work on it."""
     with engine.connect() as connection:
         return [dict(row._mapping) for row in connection.execute(text(INVALID))]
-
-
-def is_known(revision: str) -> bool:
-    """Whether this code has that migration; a database of a newer release is at one that it has not."""
-    from alembic.script import ScriptDirectory
-
-    try:
-        return not revision or ScriptDirectory(str(migrate.MIGRATIONS)).get_revision(revision) is not None
-    except CommandError:
-        return False
 
 
 def compare(engine: Engine, folder: Path, revision: str) -> Comparison:

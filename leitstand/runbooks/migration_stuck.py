@@ -84,7 +84,7 @@ class MigrationStuck(Confirmed):
     def situation(self) -> "pd.DataFrame":
         """Where this runs, which revision the database is at, and who migrates now."""
         self.found, self.running = backends.sessions(self.engine), migration_state.running(self.engine)
-        known = migration_state.is_known(self.revision)
+        known = migrate.knows(self.revision)
         self.evidence.check(
             "this release knows the database's revision",
             known,

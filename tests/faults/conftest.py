@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.pgbackrest import pgbackrest_rig
 from tests.source import source
 
-__all__ = ["source"]
+__all__ = ["pgbackrest_rig", "source"]
 
 SMALL_BYTES = 96 * 1024 * 1024
 
