@@ -56,11 +56,19 @@ class Restored:
 
 
 def choose(
-    storage: ObjectStorage, bucket: str, *, to_time: datetime | None = None, backup_id: str = ""
+    storage: ObjectStorage,
+    bucket: str,
+    *,
+    to_time: datetime | None = None,
+    backup_id: str = "",
+    own: list[Any] | None = None,
 ) -> dict[str, Any]:
     """The manifest of the backup to restore: the newest that was complete at `to_time`, or the one asked for.
 
     One that recovery can't leave for the newest timeline is only taken where it is asked for.
+
+    Args:
+        own: private keys that open the archive; None: those of this machine.
 
     Raises:
         NotFound: there is none.
@@ -69,7 +77,7 @@ def choose(
     if backup_id:
         entries = [entry for entry in entries if str(entry["id"]).startswith(backup_id.lower())]
     else:
-        entries = on_newest_timeline(storage, entries)
+        entries = on_newest_timeline(storage, bucket, entries, own)
     if to_time:
         entries = [entry for entry in entries if datetime.fromisoformat(entry["finished_at"]) <= to_time]
     if not entries:

@@ -183,7 +183,9 @@ class Rebuild:
         Raises:
             NotFound: there is none.
         """
-        return choose(ObjectStorage(self.origin), self.origin.bucket_backups, backup_id=backup_id)
+        own = secret_opening.identities(self.origin, self.key_file)
+        storage = ObjectStorage(self.origin)
+        return choose(storage, self.origin.bucket_backups, backup_id=backup_id, own=own)
 
     def database_is_back(self) -> bool:
         """Whether a database has been recovered into the folder."""
