@@ -9,7 +9,7 @@ losing what was committed. One call fetches some segments ahead into a folder of
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from leitstand.backups import wal
 
@@ -76,14 +76,18 @@ def _write(path: Path, content: bytes) -> None:
 
 
 class Source:
-    """The archive of one cluster."""
+    """The archive of one cluster.
 
-    def __init__(self, settings: "Settings", system_id: str) -> None:
+    Args:
+        own: private keys that open it; None: those of this machine.
+    """
+
+    def __init__(self, settings: "Settings", system_id: str, own: list[Any] | None = None) -> None:
         from leitstand.backups import keys
         from leitstand.storage.objects import ObjectStorage
 
         self.bucket = settings.bucket_backups
-        self.identities = keys.identities(settings)
+        self.identities = own or keys.identities(settings)
         self.storage = ObjectStorage(settings)
         self.system_id = system_id
 

@@ -11,6 +11,7 @@ from typing import Any
 from leitstand.backups import wal
 from leitstand.backups.fetch_wal import Source
 from leitstand.db.cluster import bin_dir
+from leitstand.errors import PreconditionFailed
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 
@@ -18,6 +19,7 @@ from leitstand.storage.objects import ObjectStorage
 LOOKED_INTO = 40
 COMMIT = re.compile(r"desc: COMMIT(?:_PREPARED)? (?:\d+: )?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}) UTC")
 HISTORY = ".history"
+ENDLESS = 2**64
 
 
 def segments(storage: ObjectStorage, bucket: str, system_id: str) -> list[str]:
@@ -29,18 +31,26 @@ def segments(storage: ObjectStorage, bucket: str, system_id: str) -> list[str]:
     return sorted(name for name in names if wal.SEGMENT.fullmatch(name))
 
 
-def newest_commit(settings: Settings, system_id: str) -> datetime | None:
+def newest_commit(settings: Settings, manifest: dict[str, Any]) -> datetime | None:
     """When the newest transaction in the archived log was committed; any instant before it can be recovered to.
 
     Read from the segments themselves: when a segment was stored says nothing of what is in it. None where the
     newest `LOOKED_INTO` segments hold none.
 
+    Args:
+        manifest: of a backup of the cluster.
+
     Raises:
-        PreconditionFailed: no key opens them.
+        PreconditionFailed: no key opens them, or they are another engine's.
         IntegrityFailed, Unavailable: a segment is not what was archived, or the store does not answer.
     """
-    source = Source(settings, system_id)
-    names = segments(source.storage, source.bucket, system_id)
+    if "archive" in manifest:
+        raise PreconditionFailed(
+            f"The archived log of {manifest['archive']} can't be read here.",
+            hint="Only what our own archiver stored is: rehearse with `leitstand drill run postgres-latest`.",
+        )
+    source = Source(settings, str(manifest["system_identifier"]))
+    names = segments(source.storage, source.bucket, source.system_id)
     newest = [name for name in names if name[:8] == names[-1][:8]]
     with tempfile.TemporaryDirectory(prefix="leitstand-log-") as folder:
         for name in reversed(newest[-LOOKED_INTO:]):
@@ -66,29 +76,38 @@ def commits_in(segment: Path) -> list[datetime]:
     return [datetime.fromisoformat(at).replace(tzinfo=UTC) for at in COMMIT.findall(done.stdout)]
 
 
-def on_newest_timeline(storage: ObjectStorage, manifests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def on_newest_timeline(
+    storage: ObjectStorage, bucket: str, manifests: list[dict[str, Any]], own: list[Any] | None = None
+) -> list[dict[str, Any]]:
     """The backups from which recovery gets onto their cluster's newest timeline.
 
     The others were taken on a timeline after the newest one had left it: a cluster that was restored to an instant
-    before them goes on without them.
+    before them goes on without them. Another engine's archive is not read: its own restore finds the way, or says so.
+
+    Args:
+        own: private keys that open the archive; None: those of this machine.
 
     Raises:
         PreconditionFailed: no key opens the history of the newest timeline.
     """
-    left = {one: _left_at(storage, one) for one in {manifest["system_identifier"] for manifest in manifests}}
-    return [manifest for manifest in manifests if _leads_on(manifest, left[manifest["system_identifier"]])]
+    ours = {manifest["system_identifier"] for manifest in manifests if "archive" not in manifest}
+    left = {one: _left_at(storage, bucket, one, own) for one in ours}
+    return [
+        manifest
+        for manifest in manifests
+        if "archive" in manifest or _leads_on(manifest, left[manifest["system_identifier"]])
+    ]
 
 
 def _leads_on(manifest: dict[str, Any], left: dict[int, int]) -> bool:
     timeline = int(manifest["timeline"])
-    if timeline > max(left, default=0):
+    if timeline > max(left, default=0):  # its own history is not archived, or none is: recovery stays on it
         return True
     return timeline in left and wal.lsn_number(manifest["stop_lsn"]) <= left[timeline]
 
 
-def _left_at(storage: ObjectStorage, system_id: str) -> dict[int, int]:
-    """Where in the log the newest timeline left each one that it grew from, directly or not."""
-    bucket = storage.settings.bucket_backups
+def _left_at(storage: ObjectStorage, bucket: str, system_id: str, own: list[Any] | None) -> dict[int, int]:
+    """Where in the log the newest timeline left each one that it grew from, directly or not; itself, nowhere."""
     histories = [
         name
         for info in storage.list(bucket, wal.prefix(system_id))
@@ -96,6 +115,9 @@ def _left_at(storage: ObjectStorage, system_id: str) -> dict[int, int]:
     ]
     if not histories:
         return {}
-    said = Source(storage.settings, system_id).read(max(histories)).decode()
+    settings = storage.settings.model_copy(update={"bucket_backups": bucket})
+    newest = max(histories)
+    said = Source(settings, system_id, own).read(newest).decode()
     parts = [line.split() for line in said.splitlines() if line.strip() and not line.startswith("#")]
-    return {int(timeline): wal.lsn_number(position) for timeline, position, *_ in parts}
+    left = {int(timeline): wal.lsn_number(position) for timeline, position, *_ in parts}
+    return {**left, int(newest.removesuffix(HISTORY), 16): ENDLESS}

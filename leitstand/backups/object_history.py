@@ -100,6 +100,11 @@ def listed_until(manifest: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(manifest.get("listed_until") or manifest["finished_at"])
 
 
+def listed_from(manifest: dict[str, Any]) -> datetime:
+    """When the listing of a backup's objects began: what was there by then is in it."""
+    return datetime.fromisoformat(manifest.get("listed_from") or manifest["finished_at"])
+
+
 def _made_at(backup_id: UUID) -> datetime:
     """The instant in a UUIDv7."""
     return datetime.fromtimestamp((backup_id.int >> 80) / 1000, UTC)
@@ -155,7 +160,7 @@ def state_at(
     }
     storage, bucket = ObjectStorage(settings), place.bucket(settings)
     versions = None if copies_only else _versions(storage, bucket, prefix, wanted)
-    since = datetime.fromisoformat(manifest.get("listed_from") or manifest["finished_at"]) - CLOCKS_DIFFER
+    since = listed_from(manifest) - CLOCKS_DIFFER
     objects = {key: _of_entry(entry) for key, entry in entries.items()}
     for key, history in (versions or {}).items():
         event = next((info for info in history if info.modified <= at), None)

@@ -64,6 +64,7 @@ def choose(
     to_time: datetime | None = None,
     backup_id: str = "",
     kind: str = "postgres",
+    own: list[Any] | None = None,
 ) -> dict[str, Any]:
     """The manifest of the backup to restore: the newest that was complete at `to_time`, or the one asked for.
 
@@ -71,6 +72,7 @@ def choose(
 
     Args:
         kind: postgres or dump.
+        own: private keys that open the archive; None: those of this machine.
 
     Raises:
         NotFound: there is none.
@@ -79,7 +81,7 @@ def choose(
     if backup_id:
         entries = [entry for entry in entries if str(entry["id"]).startswith(backup_id.lower())]
     elif kind == "postgres":
-        entries = on_newest_timeline(storage, entries)
+        entries = on_newest_timeline(storage, bucket, entries, own)
     if to_time:
         entries = [entry for entry in entries if datetime.fromisoformat(entry["finished_at"]) <= to_time]
     if not entries:

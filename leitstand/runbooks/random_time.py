@@ -114,7 +114,7 @@ def reachable(engine: Engine, settings: Settings) -> Reach | None:
     if since is None or oldest is None:
         return None
     manifest = choose(ObjectStorage(settings), settings.bucket_backups)
-    until = newest_commit(settings, manifest["system_identifier"])
+    until = newest_commit(settings, manifest)
     first = max(since, oldest)
     return Reach(first, until) if until and until > first else None
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from leitstand.backups import keys, secret_restore, wal
 from leitstand.backups.engines.chain import chain_of
-from leitstand.backups.object_history import listed_until
+from leitstand.backups.object_history import listed_from, listed_until
 from leitstand.backups.places import COPIED
 from leitstand.backups.restore import check_space
 from leitstand.backups.secret_opening import Opened
@@ -251,10 +251,11 @@ class RebuildEnvironment(Evidenced):
         if not self.for_real:
             return facts({"restored": NOTHING})
         with self.evidence.step("objects"), self.rebuild.store():
-            done = self.rebuild.restore_objects(self.rebuild.plan_objects(copies_only=False))
+            at = datetime.now(UTC)
+            done = self.rebuild.restore_objects(self.rebuild.plan_objects(at, copies_only=False))
             left = [
                 item.wanted.key
-                for plan in self.rebuild.plan_objects(copies_only=False)
+                for plan in self.rebuild.plan_objects(at, copies_only=False)
                 for item in plan.of("write", "replace", "missing")
             ]
         wrong = "; ".join([f"{key}: {why}" for key, why in done.failed.items()][:SHOWN])
@@ -279,7 +280,7 @@ class RebuildEnvironment(Evidenced):
         down = [one["name"] for one in said["services"] if one["state"] != "up"]
         self.evidence.check("every service is up", not down, ", ".join(down) or f"{len(said['services'])}")
         inventory = self.rebuild.inventory()
-        lost_since = listed_until(inventory) if inventory else None
+        lost_since = listed_from(inventory) if inventory else None
         with self.evidence.step("smoke test"):
             smoke.note(
                 self.evidence,

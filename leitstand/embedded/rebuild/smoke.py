@@ -3,14 +3,16 @@
 import hashlib
 import json
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import urlencode
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from leitstand.db.engine import make_engine, transaction
@@ -32,6 +34,8 @@ from leitstand.storage.objects import ObjectStorage
 OK = 200
 LIMIT_SECONDS = 60
 SAMPLE, CHUNKS = 20, 20
+# A service that has just come up on a busy machine may be slow to answer.
+SETTLES_WITHIN = 60
 LONGEST_QUESTION = 300
 LONGEST_RANGE = timedelta(days=92)
 AGENT = "leitstand smoke test"
@@ -72,7 +76,7 @@ class Smoke:
         settings: Settings,
         *,
         expected: Figures | None = None,
-        lost_since: Any = None,
+        lost_since: datetime | None = None,
     ) -> None:
         self.environment, self.settings = environment, settings
         self.expected, self.lost_since = expected, lost_since
@@ -94,14 +98,19 @@ class Smoke:
             return one()
         except LeitstandError as error:
             return [Finding(one.__name__.strip("_").replace("_", " "), False, error.message)]
-        except (OSError, HTTPException, ValueError, KeyError) as error:
+        except (OSError, HTTPException, ValueError, KeyError, SQLAlchemyError) as error:
             return [Finding(one.__name__.strip("_").replace("_", " "), False, type(error).__name__)]
 
     # --- what is tried ---
 
     def _services(self) -> list[Finding]:
         """Every service is ready, and lives without asking anything else."""
-        health = probes.ask_all(self.environment)
+        deadline = time.monotonic() + SETTLES_WITHIN
+        while True:
+            health = probes.ask_all(self.environment)
+            if all(one.ready for one in health.values()) or time.monotonic() > deadline:
+                break
+            time.sleep(1)
         late = [f"{name}: {one.detail}" for name, one in health.items() if not one.ready]
         dead = [
             service.name

@@ -183,7 +183,9 @@ class Rebuild:
         Raises:
             NotFound: there is none.
         """
-        return choose(ObjectStorage(self.origin), self.origin.bucket_backups, backup_id=backup_id)
+        own = secret_opening.identities(self.origin, self.key_file)
+        storage = ObjectStorage(self.origin)
+        return choose(storage, self.origin.bucket_backups, backup_id=backup_id, own=own)
 
     def database_is_back(self) -> bool:
         """Whether a database has been recovered into the folder."""
@@ -252,13 +254,13 @@ class Rebuild:
         except NotFound:
             return None
 
-    def plan_objects(self, *, copies_only: bool) -> list[Plan]:
-        """What each bucket lacks, as of now; the buckets must be there (`store`).
+    def plan_objects(self, at: datetime, *, copies_only: bool) -> list[Plan]:
+        """What each bucket lacks of what was in it at an instant; the buckets must be there (`store`).
 
         Args:
             copies_only: from the copies alone, as if the original's buckets were gone.
         """
-        found, at = [], datetime.now(UTC)
+        found = []
         same = self.settings.s3_url == self.origin.s3_url
         for place in COPIED:
             try:

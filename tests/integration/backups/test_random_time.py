@@ -186,4 +186,6 @@ def test_past_a_switch_of_timelines(source: Source, prepared: dict[str, datetime
     assert not rehearsed.failures
     manifest = rehearsed.drill.backup.manifest
     beyond = {**manifest, "stop_lsn": str(source.one("SELECT pg_current_wal_lsn()"))}
-    assert on_newest_timeline(source.storage, [manifest, beyond]) == [manifest]
+    assert on_newest_timeline(source.storage, source.settings.bucket_backups, [manifest, beyond]) == [
+        manifest
+    ]
