@@ -211,6 +211,8 @@ def options() -> argparse.Namespace:
 def main() -> int:
     """Run it; 1 when a target is missed."""
     chosen = options()
+    if shutil.which("zstd") is None:
+        raise SystemExit("The bare tools need zstd: apt-get install zstd")
     folder = chosen.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     cluster = prepared(folder, chosen.port)
