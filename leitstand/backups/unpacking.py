@@ -53,7 +53,7 @@ def extract(stream: IO[bytes], target: Path) -> None:
     """
     try:
         with tarfile.open(fileobj=stream, mode="r|", bufsize=CHUNK) as archive:
-            archive.copybufsize = CHUNK  # type: ignore[attr-defined] - the stubs do not know it
+            archive.copybufsize = CHUNK  # type: ignore[attr-defined]  # the stubs do not know it
             for member in archive:
                 if not (member.isfile() or member.isdir()):
                     raise IntegrityFailed(
