@@ -26,7 +26,7 @@ from leitstand.telemetry.logs import get_logger
 
 PREFIX = "drill-"
 SOCKETS = "leitstand-drill-"
-PROGRAMS = {"postgres", "pg_verifybackup"}
+PROGRAMS = {"postgres", "pg_combinebackup", "pg_verifybackup"}
 START_SECONDS = 4 * 3600
 ENDING_SECONDS = 10
 CHECKPOINT_SECONDS = 600
