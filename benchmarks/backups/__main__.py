@@ -95,14 +95,17 @@ class Benchmark:
         """A dump and its restore into an empty database."""
         self.ours["dump"] = self._told("dump", own("backup", "dump"))
         self.theirs["dump"] = self.bare.dump()
-        for name, step in (
-            ("ours", lambda: own("restore_dump", "ours")),
-            ("theirs", lambda: self.bare.restore_dump("theirs")),
-        ):
-            self.cluster.prepare(name)
-            getattr(self, name)["restore of the dump"] = step()
-            with psycopg.connect(self.cluster.conninfo("postgres"), autocommit=True) as connection:
-                connection.execute(f"DROP DATABASE {name}")
+        with self._database("ours"):
+            self.ours["restore of the dump"] = self._told("restore of the dump", own("restore_dump", "ours"))
+        with self._database("theirs"):
+            self.theirs["restore of the dump"] = self.bare.restore_dump("theirs")
+
+    @contextmanager
+    def _database(self, name: str) -> Iterator[None]:
+        self.cluster.prepare(name)
+        yield
+        with psycopg.connect(self.cluster.conninfo("postgres"), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
     @contextmanager
     def _target(self) -> Iterator[Path]:
@@ -211,6 +214,8 @@ def options() -> argparse.Namespace:
 def main() -> int:
     """Run it; 1 when a target is missed."""
     chosen = options()
+    if shutil.which("zstd") is None:
+        raise SystemExit("The bare tools need zstd: apt-get install zstd")
     folder = chosen.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     cluster = prepared(folder, chosen.port)

@@ -1,13 +1,17 @@
-"""The bare tools, as an operator would call them: PostgreSQL's own, on a local disk, compressed as ours, not encrypted."""
+"""The bare tools, as an operator would call them: PostgreSQL's own and zstd, on a local disk, not encrypted."""
 
+import shlex
 import shutil
+import subprocess
 from datetime import datetime
 from pathlib import Path
 
 from benchmarks.backups.measuring import Took, run
 from leitstand.db.cluster import Cluster, bin_dir
 
-ZSTD = "client-zstd:3"
+LEVEL = 3  # as ours
+TAR, MANIFEST = "base.tar.zst", "backup_manifest"
+COMMON = ("--checkpoint=fast", "--no-password")
 
 
 class Bare:
@@ -17,34 +21,39 @@ class Bare:
         self.cluster, self.folder, self.log = cluster, folder, log
         folder.mkdir(parents=True, exist_ok=True)
 
-    def basebackup(self, name: str, *options: str) -> Took:
-        """pg_basebackup into a folder of this name."""
-        target = self._empty(name)
-        argv = self._tool(
-            "pg_basebackup", f"--pgdata={target}", "--checkpoint=fast", "--no-password", *options
-        )
-        return run(argv, environment=self.cluster.environment(), made=target)
-
     def full(self) -> Took:
-        """Tar, compressed as ours, with the log it needs."""
-        return self.basebackup("full", "--format=tar", "--wal-method=fetch", f"--compress={ZSTD}")
+        """A tar stream with the log it needs, compressed with our method and level."""
+        return self._packed("full")
+
+    def incremental(self) -> Took:
+        """The same upon the full one."""
+        return self._packed("incremental", f"--incremental={self.folder / 'full' / MANIFEST}")
 
     def plain(self) -> Took:
         """A plain copy of the files: neither packed nor compressed."""
-        return self.basebackup("plain", "--format=plain", "--wal-method=fetch")
+        target = self._empty("plain")
+        argv = self._tool(
+            "pg_basebackup", f"--pgdata={target}", "--format=plain", "--wal-method=fetch", *COMMON
+        )
+        return run(argv, environment=self.cluster.environment(), made=target)
 
-    def incremental(self) -> Took:
-        """Upon the full one."""
-        parent = self.folder / "full" / "backup_manifest"
-        options = ("--format=tar", "--wal-method=fetch", f"--compress={ZSTD}", f"--incremental={parent}")
-        return self.basebackup("incremental", *options)
+    def _packed(self, name: str, *options: str) -> Took:
+        target = self._empty(name)
+        argv = self._tool(
+            "pg_basebackup", "--pgdata=-", "--format=tar", "--wal-method=fetch", *COMMON, *options
+        )
+        piped = f"set -o pipefail; {shlex.join(argv)} | zstd -q -{LEVEL} -o {shlex.quote(str(target / TAR))}"
+        took = run(["bash", "-c", piped], environment=self.cluster.environment(), made=target)
+        with (target / MANIFEST).open("wb") as manifest:  # for what builds on it; no part of the time
+            tar = ["tar", "--zstd", "-xOf", str(target / TAR), MANIFEST]
+            subprocess.run(tar, stdout=manifest, check=True)
+        return took
 
     def restore(self, target: Path, *names: str) -> Took:
         """Unpack, combine where there are several, and verify."""
         took, folders = Took(), [self._empty(f"unpacked-{name}") for name in names]
         for name, folder in zip(names, folders, strict=True):
-            took += run(["tar", "--zstd", "-xf", str(self.folder / name / "base.tar.zst"), "-C", str(folder)])
-            shutil.copy(self.folder / name / "backup_manifest", folder)
+            took += run(["tar", "--zstd", "-xf", str(self.folder / name / TAR), "-C", str(folder)])
         shutil.rmtree(target, ignore_errors=True)
         if len(folders) > 1:
             took += run(
@@ -71,9 +80,7 @@ class Bare:
         """pg_dump in two processes."""
         target = self.folder / "dump"
         shutil.rmtree(target, ignore_errors=True)
-        argv = self._tool(
-            "pg_dump", "--format=directory", "--jobs=2", "--compress=zstd:3", f"--file={target}"
-        )
+        argv = self._tool("pg_dump", "--format=directory", "--jobs=2", f"--file={target}")
         return run([*argv, "leitstand"], environment=self.cluster.environment(), made=target)
 
     def restore_dump(self, database: str) -> Took:

@@ -3,6 +3,7 @@
 import io
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -32,9 +33,9 @@ class Part:
 
 
 class PartWriter:
-    """Writes a stream as `<prefix>part-00000` and so on; one part is on disk at a time.
+    """Writes a stream as `<prefix>part-00000` and so on; while one part is written, the one before is being stored.
 
-    `error` holds what went wrong: pyrage calls `write` and swallows some of its errors.
+    So at most two are on disk. `error` holds what went wrong: pyrage calls `write` and swallows some of its errors.
     """
 
     def __init__(
@@ -43,6 +44,8 @@ class PartWriter:
         self._storage, self._bucket, self._prefix = storage, bucket, prefix
         self._folder, self._part_bytes = folder, part_bytes
         self._spool: IO[bytes] | None = None
+        self._uploads = ThreadPoolExecutor(1, thread_name_prefix="part")
+        self._storing: Future[Part] | None = None
         self.parts: list[Part] = []
         self.error: BaseException | None = None
 
@@ -65,14 +68,25 @@ class PartWriter:
             self._store()
 
     def _store(self) -> None:
+        """Have the part that is full stored, as soon as the one before is."""
         if self._spool is None:
             return
-        with self._spool as spool:
+        self._settle()
+        spool, self._spool = self._spool, None
+        self._storing = self._uploads.submit(self._put, spool, len(self.parts))
+
+    def _put(self, spool: IO[bytes], number: int) -> Part:
+        with spool:
             spool.flush()
-            key = f"{self._prefix}part-{len(self.parts):05d}"
+            key = f"{self._prefix}part-{number:05d}"
             stored = self._storage.put_file(self._bucket, key, Path(spool.name))
-        self._spool = None
-        self.parts.append(Part(key, stored.bytes, stored.sha256))
+        return Part(key, stored.bytes, stored.sha256)
+
+    def _settle(self) -> None:
+        """Wait until the part before is stored, or raise why it is not."""
+        if self._storing is not None:
+            storing, self._storing = self._storing, None
+            self.parts.append(storing.result())
 
     def flush(self) -> None:
         """Nothing: parts go out when they are full, the last one by `finish`."""
@@ -80,10 +94,13 @@ class PartWriter:
     def finish(self) -> list[Part]:
         """Store the last part and give all of them, in order."""
         self._store()
+        self._settle()
+        self._uploads.shutdown()
         return self.parts
 
     def discard(self) -> None:
-        """Drop the part that was begun."""
+        """Drop the part that was begun, and wait for the one that is being stored."""
+        self._uploads.shutdown(cancel_futures=True)
         if self._spool is not None:
             self._spool.close()
             self._spool = None

@@ -54,7 +54,7 @@ def take(job: Job) -> Outcome:
         "parts": [vars(part) for part in copied.parts],
         "file_list": copied.file_list,
         "content": vars(copied.content),
-        **_positions(copied.said),
+        **_positions(copied.said, int(source["segment_bytes"])),
     }
     return Outcome(manifest, sum(part.bytes for part in copied.parts) + int(copied.file_list["bytes"]))
 
@@ -121,7 +121,7 @@ def _argv(job: Job, before: Path | None) -> list[str]:
     ]
 
 
-def _positions(said: str) -> dict[str, Any]:
+def _positions(said: str, segment_bytes: int) -> dict[str, Any]:
     """Where in the log the backup starts and ends."""
     found = {which: (position, timeline) for which, position, timeline in POSITION.findall(said)}
     if found.keys() != {"start", "end"}:
@@ -132,5 +132,5 @@ def _positions(said: str) -> dict[str, Any]:
         "timeline": timeline,
         "start_lsn": start,
         "stop_lsn": found["end"][0],
-        "start_segment": wal.segment_of(wal.lsn_number(start), timeline),
+        "start_segment": wal.segment_of(wal.lsn_number(start), timeline, segment_bytes),
     }

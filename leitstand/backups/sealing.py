@@ -3,9 +3,10 @@
 import hashlib
 import io
 import os
+import queue
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 LEVEL = 3
 CHUNK = 1024 * 1024
+# zstd's own threads beside the one that encrypts; more do not help, as reading, hashing and encryption keep one busy each.
+WORKERS = 2
+AHEAD = 4
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,59 @@ class Measured(io.RawIOBase):
         return Content(self.bytes, self._hash.hexdigest())
 
 
+class ReadAhead(io.RawIOBase):
+    """Reads a stream in a thread, a few pieces ahead, so that reading and hashing go on while others work.
+
+    What the source raises is raised where it would have been read. Leaving the block ends the thread, which may wait for
+    its source until then: end what feeds it first, or read to the end.
+    """
+
+    def __init__(self, source: Measured) -> None:
+        super().__init__()
+        self._source = source
+        self._pieces: queue.Queue[bytes | BaseException] = queue.Queue(AHEAD)
+        self._left = threading.Event()
+        self._rest = memoryview(b"")
+        self._ended = False
+        self._thread = threading.Thread(target=self._read, daemon=True)
+
+    def __enter__(self) -> "ReadAhead":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._left.set()
+        with suppress(queue.Empty):
+            while True:
+                self._pieces.get_nowait()
+
+    def readable(self) -> bool:
+        return True
+
+    def _read(self) -> None:
+        try:
+            while not self._left.is_set():
+                piece = self._source.read(CHUNK) or b""
+                self._pieces.put(piece)
+                if not piece:
+                    return
+        except BaseException as error:  # handed to the thread that reads
+            self._pieces.put(error)
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        if not self._rest and not self._ended:
+            piece = self._pieces.get()
+            if isinstance(piece, BaseException):
+                self._ended = True
+                raise piece
+            self._rest, self._ended = memoryview(piece), not piece
+        view = memoryview(buffer).cast("B")
+        count = min(len(view), len(self._rest))
+        view[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+
 def seal_stream(
     source: IO[bytes],
     sink: Any,
@@ -88,11 +145,13 @@ def seal_stream(
     import zstandard
 
     plain = Measured(source, seen=seen, passed=passed)
-    compressed = zstandard.ZstdCompressor(level=LEVEL).stream_reader(cast(IO[bytes], plain), read_size=CHUNK)
-    try:
-        pyrage.encrypt_io(compressed, sink, recipients)
-    except Exception as error:
-        raise plain.error or sink.error or error from error
+    compressor = zstandard.ZstdCompressor(level=LEVEL, threads=WORKERS)
+    with ReadAhead(plain) as ahead:
+        compressed = compressor.stream_reader(cast(IO[bytes], ahead), read_size=CHUNK)
+        try:
+            pyrage.encrypt_io(compressed, sink, recipients)
+        except Exception as error:
+            raise plain.error or sink.error or error from error
     if failure := plain.error or sink.error:
         raise failure
     return plain.content

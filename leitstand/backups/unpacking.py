@@ -52,7 +52,8 @@ def extract(stream: IO[bytes], target: Path) -> None:
         IntegrityFailed: it holds such a member, or it is no tar stream.
     """
     try:
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
+        with tarfile.open(fileobj=stream, mode="r|", bufsize=CHUNK) as archive:
+            archive.copybufsize = CHUNK  # type: ignore[attr-defined]  # the stubs do not know it
             for member in archive:
                 if not (member.isfile() or member.isdir()):
                     raise IntegrityFailed(

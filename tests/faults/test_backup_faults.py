@@ -2,12 +2,14 @@
 
 import time
 from datetime import timedelta
+from pathlib import Path
+from types import ModuleType
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 
-from leitstand.backups import postgres, streaming
+from leitstand.backups import dumps, postgres, streaming
 from leitstand.backups.catalogue import last_proven, list_backups
 from leitstand.backups.operations import run_backup, verify_backup
 from leitstand.db.engine import transaction
@@ -120,6 +122,24 @@ def test_a_lock_lost_in_the_middle_fails_the_backup(source: Source, monkeypatch:
 def test_a_tool_older_than_the_server_is_refused(program: str) -> None:
     with pytest.raises(PreconditionFailed, match=f"{program} 18 can't back up a server of version 19"):
         streaming.refuse_older(program, 190_001)
+
+
+@pytest.mark.parametrize(("kind", "taker"), [("postgres", postgres), ("dump", dumps)])
+def test_nothing_is_stored_by_a_tool_older_than_the_server(
+    source: Source, monkeypatch: pytest.MonkeyPatch, kind: str, taker: ModuleType
+) -> None:
+    """The server says that it is a version newer than the tools."""
+    said = taker.fingerprint.server
+    monkeypatch.setattr(
+        taker.fingerprint, "server", lambda connection: {**said(connection), "version_number": 190_001}
+    )
+    with pytest.raises(PreconditionFailed, match="can't back up a server of version 19"):
+        run_backup(source.engine, source.settings, kind)
+    failed = rows(source, kind)[0]
+    assert failed.status == "failed" and "version 19" in failed.error
+    assert not [
+        info for info in source.storage.list(source.settings.bucket_backups) if str(failed.id) in info.key
+    ]
 
 
 def test_an_unknown_kind_is_refused(source: Source) -> None:

@@ -15,6 +15,7 @@ __all__ = ["shelf", "stocked"]
 def test_a_backup_says_what_it_brings_back_and_why_it_stays(call: Caller, stocked: Shelf) -> None:
     newest, oldest = (call("GET", f"/backups/{one}").json() for one in (stocked.ids[0], stocked.ids[-1]))
     assert newest["recovery_window"]["to"] == "now" and newest["retention"]["keep"] is True
+    assert newest["level"] == "full" and newest["parent_id"] is None
     assert {"window", "proven", "daily"} <= set(newest["retention"]["classes"])
     assert (
         oldest["recovery_window"]["to"]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from leitstand.settings import REPOSITORY
@@ -37,7 +38,7 @@ def taken(source: Source) -> dict[str, Any]:
     return {backup["kind"]: backup for backup in backups}
 
 
-def test_all_three_kinds_are_taken(source: Source, taken: dict[str, Any]) -> None:
+def test_every_kind_is_taken(source: Source, taken: dict[str, Any]) -> None:
     assert set(taken) == {"postgres", "objects", "secrets", "dump"}
     assert {backup["status"] for backup in taken.values()} == {"complete"}
     listed = document(source, "backup", "list")["backups"]
@@ -45,6 +46,17 @@ def test_all_three_kinds_are_taken(source: Source, taken: dict[str, Any]) -> Non
     assert [
         backup["kind"] for backup in document(source, "backup", "list", "--kind", "objects")["backups"]
     ] == ["objects"]
+
+
+def test_a_dump_is_restored_into_a_database_beside_the_one_in_use(
+    source: Source, taken: dict[str, Any]
+) -> None:
+    restored = document(source, "restore", "dump", "--target-database", "from_a_dump", "--create")
+    assert restored["backup_id"] == taken["dump"]["id"]
+    with psycopg.connect(source.cluster.conninfo("from_a_dump")) as connection:
+        assert connection.execute("SELECT slug FROM workspace").fetchall() == [("first",)]
+    refused = leitstand(source, "restore", "dump", "--target-database", "leitstand")
+    assert refused.returncode == 3 and "the database in use" in refused.stderr
 
 
 def test_the_way_to_a_safe_key_is_said(source: Source, taken: dict[str, Any]) -> None:

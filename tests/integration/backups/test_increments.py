@@ -1,7 +1,7 @@
 """Increments in retention, in the commands and in the store, with real backups."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -29,9 +29,9 @@ def test_an_increment_that_stays_keeps_its_parent_and_they_go_in_order(
     for number, level in enumerate(("full", "incremental", "full", "incremental")):
         source.add_workspace(f"night-{number}")
         taken.append(run_backup(source.engine, source.settings, "postgres", level=level))
-    aged(source, taken[0].id, 41)
-    old = aged(source, taken[1].id, 40, kept=True)
-    aged(source, taken[2].id, 13)
+    aged(source, taken[0].id, days_since(9))
+    old = aged(source, taken[1].id, days_since(10), kept=True)
+    aged(source, taken[2].id, days_since(11))  # stands for the day, so that those before are not needed
     confirmed(source)
     assert [row(source, one.id).status for one in taken] == ["complete"] * 4, (
         "the parent of what is kept stays"
@@ -50,6 +50,12 @@ def test_an_increment_that_stays_keeps_its_parent_and_they_go_in_order(
     assert removed == [str(old.id), str(taken[0].id)], "increments before their parents"
     confirmed(source)
     assert [row(source, one.id).status for one in taken] == ["removed", "removed", "complete", "complete"]
+
+
+def days_since(hour: int) -> float:
+    """Days since that hour of the day 41 days ago."""
+    day = datetime.now(UTC) - timedelta(days=41)
+    return (datetime.now(UTC) - day.replace(hour=hour, minute=0)) / timedelta(days=1)
 
 
 def confirmed(source: Source) -> None:

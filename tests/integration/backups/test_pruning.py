@@ -1,5 +1,7 @@
 """Retention carried out: what the plan says goes, its log goes, and everything doubtful stays."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -210,14 +212,35 @@ def test_what_a_jumping_clock_brings_about_is_noticed(jump: timedelta, ages: ran
     assert name in {caution.name for caution in cautions(plan(found, now), found)}
 
 
-def test_a_steady_schedule_raises_no_suspicion() -> None:
+def nightly(night: int) -> Entry:
+    return entry(night, NOW + timedelta(days=night))
+
+
+def increments(night: int) -> Entry:
+    """A full one each week, and each other night an increment of the one before."""
+    at = NOW + timedelta(days=night)
+    return entry(night, at, parent_id="" if at.isoweekday() == 7 or night == 0 else str(night - 1))
+
+
+def dumps(night: int) -> Entry | None:
+    return (
+        replace(entry(night, NOW + timedelta(days=night)), kind="dump", archive="")
+        if night % 7 == 2
+        else None
+    )
+
+
+@pytest.mark.parametrize("schedule", [nightly, increments, dumps])
+def test_a_steady_schedule_raises_no_suspicion(schedule: Callable[[int], Entry | None]) -> None:
     there: list[Entry] = []
     for night in range(200):
-        there.append(entry(night, NOW + timedelta(days=night)))
+        there += [taken] if (taken := schedule(night)) else []
         now = NOW + timedelta(days=night, hours=2)
         made = plan(there, now)
         assert cautions(made, there) == ()
         there = [one for one in there if one.id not in {verdict.id for verdict in made.removed}]
+        known = {one.id for one in there}
+        assert all(one.parent_id in known for one in there if one.parent_id)
 
 
 def test_an_inventory_in_the_second_store_goes_with_its_backup_and_the_copies_stay(shelf: Shelf) -> None:

@@ -1,5 +1,7 @@
 """What the flows around backups do, without a Prefect server."""
 
+from uuid import UUID
+
 import pytest
 from sqlalchemy import Engine
 
@@ -25,6 +27,13 @@ def test_the_newest_backup_is_verified_and_a_damaged_one_fails(stocked: Shelf, e
     stocked.storage.put_bytes(stocked.bucket, made.manifest["parts"][0]["key"], b"damaged")
     with pytest.raises(IntegrityFailed, match="not intact"):
         backup.verify_newest.fn("secrets")
+
+
+def test_the_database_is_dumped_and_the_dump_read(stocked: Shelf, engine: Engine) -> None:
+    said = backup.run_backup_of.fn("dump")
+    assert said["kind"] == "dump" and said["bytes"] > 0
+    assert backup.verify_newest.fn("dump") == said["id"]
+    assert stocked.row(UUID(said["id"])).manifest["verification"]["ok"] is True
 
 
 def test_a_lifecycle_rule_that_expires_backups_fails_the_probe(stocked: Shelf) -> None:

@@ -22,6 +22,7 @@ def test_every_backup_says_why_it_stays(visitor: Visitor, stocked: Shelf) -> Non
     newest = visitor.get(f"/operations/backups/{stocked.ids[0]}").text
     assert "Any second from" in newest and "A drill restored it" in newest
     assert "The state of" in visitor.get(f"/operations/backups/{stocked.ids[-1]}").text
+    assert "<dt>Level</dt><dd>Full" in visitor.get(f"/operations/backups/{stocked.ids[0]}").text
     assert visitor.get(f"/operations/backups/{stocked.bucket}").status_code == 404
     assert f"/operations/backups/{stocked.ids[0]}" in visitor.get("/operations").text
 
