@@ -61,6 +61,9 @@ class Settings(BaseSettings):
 
     s3_endpoint: str = Field("", description="S3 address; empty means the embedded store.")
     s3_region: str = Field("us-east-1", description="S3 region; Hetzner: fsn1, nbg1 or hel1.")
+    s3_ca_file: str = Field(
+        "", description="Certificate authorities (PEM) of the S3 store; empty: those of this machine."
+    )
     s3_access_key: SecretStr = Field(SecretStr(""), description="S3 access key id.")
     s3_secret_key: SecretStr = Field(SecretStr(""), description="S3 secret access key.")
     bucket_media: str = Field(
@@ -178,9 +181,20 @@ class Settings(BaseSettings):
         description="age public keys that backups are encrypted to, separated by spaces; empty: those in <data_dir>/keys.",
     )
 
-    backup_engine: Literal["postgres-tools"] = Field(
+    backup_engine: Literal["postgres-tools", "pgbackrest"] = Field(
         "postgres-tools",
-        description="What backs PostgreSQL up and archives its log: PostgreSQL's own tools.",
+        description="What backs PostgreSQL up and archives its log: PostgreSQL's own tools, or pgBackRest, which must be installed beside the server.",
+    )
+    pgbackrest_cipher_pass: SecretStr = Field(
+        SecretStr(""),
+        description="Key that pgBackRest encrypts its repository with, at least 32 random letters.",
+    )
+    pgbackrest_cipher_pass_previous: SecretStr = Field(
+        SecretStr(""),
+        description="Earlier keys of pgBackRest, separated by spaces, so that older backups can be restored.",
+    )
+    pgbackrest_processes: int = Field(
+        2, ge=1, le=99, description="Processes that pgBackRest copies with at a time."
     )
 
     secrets_copy_dir: str = Field(

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from leitstand.backups.catalogue import COMPLETE, MISSING, RUNNING
+from leitstand.backups.catalogue import COMPLETE, MISSING, RUNNING, newest_complete
 from leitstand.backups.pruning import RUN_COMPLETE, RUN_FAILED, RUN_REFUSED, entry_of
 from leitstand.backups.retention import Entry, Policy, plan
+from leitstand.backups.secret_files import NEEDED_BY_PGBACKREST, PREFIX
 from leitstand.db.models import Backup, PruneRun
 from leitstand.settings import Settings
 
@@ -58,6 +59,7 @@ def conditions(session: Session, settings: Settings, *, now: datetime | None = N
         _missing(session, now),
         _pruning(session, now),
         _gap(session),
+        _key(session, settings),
     ]
     return [condition for condition in found if condition]
 
@@ -133,4 +135,18 @@ def _gap(session: Session) -> Condition | None:
         "log-gap",
         f"The archived log lacks {gaps[0]}: nothing can be restored past it from an older backup.",
         "Take a backup now: `leitstand backup run postgres`.",
+    )
+
+
+def _key(session: Session, settings: Settings) -> Condition | None:
+    """What pgBackRest stored is lost with its key: it must be in the newest backup of the secrets."""
+    if settings.backup_engine != "pgbackrest":
+        return None
+    newest = newest_complete(session, "secrets")
+    if newest and f"{PREFIX}{NEEDED_BY_PGBACKREST}" in newest.manifest.get("inventory", ()):
+        return None
+    return Condition(
+        "key-not-backed-up",
+        "The key of pgBackRest is in no backup of the secrets: without it none of its backups can be restored.",
+        "Back the secrets up: `leitstand secrets backup`.",
     )

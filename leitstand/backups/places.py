@@ -50,6 +50,7 @@ FOLDERS = {
     "inbox": "event files that wait minutes for their import; what is imported is in PostgreSQL",
     "insights": "local parts of columnar copies, made again from PostgreSQL",
     "logs": "logs, kept for a while",
+    "pgbackrest": "configuration of pgBackRest, written anew whenever it is needed, and its locks",
     "pids": "written at each start",
     "prefect": "schedules are in the repository and what was done is in PostgreSQL",
     "rotation": "journal of a rotation of secrets that is not finished",
@@ -116,6 +117,7 @@ def copies_of(settings: Settings) -> Copies:
         update={
             "s3_endpoint": settings.copies_s3_endpoint,
             "s3_region": settings.copies_s3_region,
+            "s3_ca_file": "",
             "s3_access_key": settings.copies_s3_access_key,
             "s3_secret_key": settings.copies_s3_secret_key,
         }

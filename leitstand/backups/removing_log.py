@@ -1,7 +1,6 @@
 """Removes the archived log that nothing needs any more: oldest first, so that a kill leaves no hole behind it."""
 
 from collections.abc import Callable
-from pathlib import PurePosixPath
 
 from leitstand.backups import wal
 from leitstand.backups.engines.interface import LogRemoval
@@ -17,21 +16,30 @@ log = get_logger("backups")
 
 
 def remove_log(
-    storage: ObjectStorage, bucket: str, need: LogNeed, *, segment_bytes: int, check: Callable[[], None]
+    storage: ObjectStorage,
+    bucket: str,
+    need: LogNeed,
+    *,
+    prefix: str,
+    name_of: Callable[[str], str],
+    segment_bytes: int,
+    check: Callable[[], None],
 ) -> LogRemoval:
     """Remove what `need` does not name of its cluster's archive; what is no file of the log is not touched.
 
     Args:
+        prefix: where the archive lies.
+        name_of: the name that PostgreSQL knows a stored file by, from its key; empty where it is no file of the log.
         check: called now and then; raises where another may have taken over this work.
 
     Raises:
         Unavailable, PreconditionFailed, NotFound: as the store says; the next run goes on.
     """
     done, stays = LogRemoval(need.archive), dict[str, list[str]]()
-    prefix, versioned = wal.prefix(need.archive), is_versioned(storage, bucket)
+    versioned = is_versioned(storage, bucket)
     for number, info in enumerate(list(everything(storage, bucket, prefix, versioned=versioned))):
-        name = PurePosixPath(info.key).name.removesuffix(wal.SUFFIX)
-        if info.key != wal.key(need.archive, name) or not wal.is_archived_name(name) or need.needs(name):
+        name = name_of(info.key)
+        if not name or need.needs(name):
             done.left += 1
             done.archived_at = max(done.archived_at or info.modified, info.modified)
             if wal.SEGMENT.fullmatch(name) and need.keep_from and name[8:] >= need.keep_from:

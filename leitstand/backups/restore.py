@@ -116,7 +116,7 @@ def restore_postgres(
     making, access = target.with_name(f"{target.name}.restoring"), target.with_name(f"{target.name}.access")
     try:
         _prepare(settings, chain, making, say)
-        _configure(making, engine_of(manifest).restore_command(settings, access), access, to_time)
+        _configure(making, engine_of(manifest).restore_command(settings, access, manifest), access, to_time)
         if target.exists():
             target.rmdir()
         making.rename(target)

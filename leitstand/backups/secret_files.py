@@ -31,6 +31,8 @@ FOLDER, PREFIX = "secrets/", "secrets/leitstand_"
 INVENTORY = "inventory.json"
 # Without these nothing of an environment comes back.
 NEEDED = ("database_password", "s3_access_key", "s3_secret_key", "session_secret")
+# Without it nothing that pgBackRest stored can be read.
+NEEDED_BY_PGBACKREST = "pgbackrest_cipher_pass"
 
 log = get_logger("backups")
 
@@ -104,6 +106,8 @@ def lacking(settings: Settings, names: Iterable[str]) -> list[str]:
     needed = {f"{PREFIX}{name}" for name in NEEDED}
     if settings.database_url_override:
         needed.discard(f"{PREFIX}database_password")
+    if settings.backup_engine == "pgbackrest":
+        needed.add(f"{PREFIX}{NEEDED_BY_PGBACKREST}")
     return sorted(needed - set(names))
 
 

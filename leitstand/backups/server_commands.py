@@ -26,7 +26,7 @@ def archive_command(settings: Settings) -> str:
     """
     folder = settings.data_dir / "archive"
     _write_access(settings, folder, keys.ensure_keys(settings).recipients)
-    _give_away(folder)
+    give_folder_away(folder)
     return _command(folder, "leitstand.backups.archive", "%p", "%f")
 
 
@@ -37,13 +37,13 @@ def restore_command(settings: Settings, folder: Path) -> str:
     own.mkdir(mode=0o700, exist_ok=True)
     for identity in keys.keys_dir(settings).glob("*.agekey"):
         keys.write_private(own / identity.name, identity.read_text())
-    _give_away(folder)
+    give_folder_away(folder)
     command = _command(folder, "leitstand.backups.fetch_wal", "%f", "%p")
     # Whatever else ends it, a broken installation for one, must not look like the end of the log.
     return f"{command}; case $? in 0) ;; {MISSING}) exit 1 ;; *) exit {BROKEN} ;; esac"
 
 
-def _give_away(folder: Path) -> None:
+def give_folder_away(folder: Path) -> None:
     """To the user that runs the server; one by one, because files are replaced at every call."""
     for path in [*folder.rglob("*"), folder]:
         give_away(path)
@@ -56,6 +56,7 @@ def _write_access(settings: Settings, folder: Path, recipients: tuple[str, ...])
     access = {
         "s3_endpoint": settings.s3_url,
         "s3_region": settings.s3_region,
+        "s3_ca_file": settings.s3_ca_file,
         "s3_access_key": settings.s3_access_key.get_secret_value(),
         "s3_secret_key": settings.s3_secret_key.get_secret_value(),
         "bucket_backups": settings.bucket_backups,

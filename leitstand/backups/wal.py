@@ -34,6 +34,12 @@ def key(system_id: str, name: str) -> str:
     return f"{prefix(system_id)}{name[:8]}/{name}{SUFFIX}"
 
 
+def name_of(system_id: str, stored: str) -> str:
+    """The name of an archived file from its object key; empty where that is none of our archiver's."""
+    name = stored.rpartition("/")[2].removesuffix(SUFFIX)
+    return name if is_archived_name(name) and stored == key(system_id, name) else ""
+
+
 def next_segment(name: str, segment_bytes: int = SEGMENT_BYTES) -> str:
     """The segment that follows on the same timeline."""
     per_log = 0x1_0000_0000 // segment_bytes

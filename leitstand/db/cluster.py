@@ -35,6 +35,10 @@ PROGRAMS = (
 )
 EXTENSIONS = ("vector", "pg_trgm", "unaccent", "amcheck", "pg_stat_statements")
 SUPERUSER = "postgres"
+# What pgBackRest calls in the database that it connects to; who may replicate can copy everything anyway.
+BACKUP_RIGHTS = """\
+GRANT EXECUTE ON FUNCTION pg_backup_start(text, boolean), pg_backup_stop(boolean), pg_switch_wal(),
+    pg_create_restore_point(text) TO leitstand"""
 OUTPUT_SHOWN = 400
 
 CONFIGURATION = """\
@@ -405,3 +409,4 @@ class Cluster:
                     connection.execute(
                         sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension))
                     )
+                connection.execute(BACKUP_RIGHTS)

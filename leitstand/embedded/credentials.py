@@ -5,10 +5,15 @@ import secrets
 from leitstand.embedded.environment import SECRET_PREFIX, Environment, write_private
 
 BYTES = 32
-# Every secret setting but those of `GIVEN` and `LEFT` (tests compare both with Settings). S3 access keys are short by convention.
+# Every secret setting but those of `LASTING`, `GIVEN` and `LEFT` (tests compare both with Settings). S3 access keys are short by convention.
 NAMES = ("database_password", "s3_access_key", "s3_secret_key", "session_secret", "prefect_password")
-# What others give us: never made here.
-GIVEN = ("smtp_password", "copies_s3_access_key", "copies_s3_secret_key", "insights_distributed_token")
+# Made once and never replaced by a rotation: it opens backups for as long as there are any.
+LASTING = ("pgbackrest_cipher_pass",)
+# What others give us, or a person keeps: never made here.
+GIVEN = (
+    "smtp_password", "copies_s3_access_key", "copies_s3_secret_key", "insights_distributed_token",
+    "pgbackrest_cipher_pass_previous",
+)  # fmt: skip
 # What a rotation leaves behind, for as long as it is needed.
 LEFT = ("session_secret_previous",)
 
@@ -18,7 +23,7 @@ def ensure_secrets(environment: Environment) -> list[str]:
     environment.secrets_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     environment.secrets_dir.chmod(0o700)
     made = []
-    for name in NAMES:
+    for name in (*NAMES, *LASTING):
         path = environment.secrets_dir / f"{SECRET_PREFIX}{name}"
         if not path.exists() or not path.read_text().strip():
             write_private(path, secrets.token_hex(BYTES // 3 if name == "s3_access_key" else BYTES))

@@ -61,6 +61,7 @@ class ObjectStorage:
             aws_access_key_id=settings.s3_access_key.get_secret_value(),
             aws_secret_access_key=settings.s3_secret_key.get_secret_value(),
             config=config,
+            verify=settings.s3_ca_file or None,
         )
 
     def ensure_buckets(self) -> None:

@@ -115,8 +115,8 @@ class PostgresEngine(Protocol):
     def archive_command(self, settings: Settings) -> str:
         """The server's `archive_command`, which ends with 0 only when the file is durable; writes what the command reads."""
 
-    def restore_command(self, settings: Settings, folder: Path) -> str:
-        """The server's `restore_command`; writes what it reads into `folder`, which goes when recovery has ended.
+    def restore_command(self, settings: Settings, folder: Path, manifest: Manifest) -> str:
+        """The server's `restore_command` after a backup was unpacked; writes what it reads into `folder`, which goes when recovery has ended.
 
         It ends with 1 when the archive has no such file, and with more than 125 when anything else is wrong, so that
         recovery never takes a failing store for the end of the log.

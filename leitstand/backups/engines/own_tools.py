@@ -1,6 +1,7 @@
 """PostgreSQL's own programs as an engine: pg_basebackup into encrypted parts, pg_combinebackup, and our own archiver."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -57,7 +58,7 @@ class OwnTools:
     def archive_command(self, settings: Settings) -> str:
         return server_commands.archive_command(settings)
 
-    def restore_command(self, settings: Settings, folder: Path) -> str:
+    def restore_command(self, settings: Settings, folder: Path, manifest: Manifest) -> str:
         return server_commands.restore_command(settings, folder)
 
     def archived(self, settings: Settings, system_id: str) -> Iterator[Archived]:
@@ -68,7 +69,15 @@ class OwnTools:
         self, settings: Settings, need: LogNeed, *, segment_bytes: int, check: Callable[[], None]
     ) -> LogRemoval:
         storage = ObjectStorage(settings)
-        return remove_log(storage, settings.bucket_backups, need, segment_bytes=segment_bytes, check=check)
+        return remove_log(
+            storage,
+            settings.bucket_backups,
+            need,
+            prefix=wal.prefix(need.archive),
+            name_of=partial(wal.name_of, need.archive),
+            segment_bytes=segment_bytes,
+            check=check,
+        )
 
 
 def _is_stored(storage: ObjectStorage, bucket: str, part: dict[str, Any]) -> bool:

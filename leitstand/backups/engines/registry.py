@@ -10,8 +10,9 @@ from leitstand.settings import Settings
 def engines() -> dict[str, PostgresEngine]:
     """Every engine by its name in the setting `backup_engine`."""
     from leitstand.backups.engines.own_tools import OwnTools
+    from leitstand.backups.engines.pgbackrest import PgBackRest
 
-    return {"postgres-tools": OwnTools()}
+    return {"postgres-tools": OwnTools(), "pgbackrest": PgBackRest()}
 
 
 def chosen(settings: Settings) -> PostgresEngine:

@@ -1,0 +1,1 @@
+"""pgBackRest, driven as one of the engines that back PostgreSQL up (`engines/pgbackrest.py`)."""
