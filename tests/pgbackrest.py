@@ -121,6 +121,11 @@ class PgBackRestRig(Rig):
         backup, added = super().made_by(level)
         return backup, [key for key in added if "/bundle/" in key or "/pg_data/" in key]
 
+    def set_archive_command(self, command: str) -> None:
+        """As a start of the server would."""
+        self.one("ALTER SYSTEM SET archive_command = '" + command.replace("'", "''") + "'")
+        self.one("SELECT pg_reload_conf()")
+
 
 @contextmanager
 def tls_store(folder: Path) -> Iterator[TlsStore]:

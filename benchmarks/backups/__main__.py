@@ -5,7 +5,7 @@
 Makes a database of that size (a folder that has it already is used again), takes a full backup, changes one row in a
 hundred, takes an increment, restores both, and recovers to an instant between two changes; then the same with
 pg_basebackup, pg_combinebackup and pg_verifybackup on a local disk, compressed with the same method and level, and with
-`pg_dump -Fd -j2` and `pg_restore -j2`. Ours are encrypted as well, and lie in an object store on the same machine, which
+`pg_dump -Fd -j2` and `pg_restore -j2`, and with pgBackRest by hand where it is installed. Ours are encrypted as well, and lie in an object store on the same machine, which
 takes its share of the processors. Memory is the highest sum over the command and all that it starts, without the server.
 """
 
@@ -23,7 +23,7 @@ import psutil
 import psycopg
 from sqlalchemy import Engine
 
-from benchmarks.backups import database
+from benchmarks.backups import database, pgbackrest
 from benchmarks.backups.bare import Bare
 from benchmarks.backups.measuring import Took, own
 from benchmarks.environment import started
@@ -34,6 +34,7 @@ from leitstand.storage.objects import ObjectStorage
 
 MOST_TIMES, MOST_SHARE, MOST_MEMORY = 1.15, 0.10, 300e6
 RESTORED_PORT = 40
+BY_HAND_PORT = 50
 ROWS = (
     "full",
     "incremental",
@@ -194,10 +195,26 @@ def run(engine: Engine, cluster: Cluster, folder: Path, gigabytes: float) -> boo
     benchmark.restore(benchmark.back_up())
     benchmark.dump()
     print("\n".join(benchmark.table()), "\n")
+    print("\n".join(by_hand(folder, gigabytes, cluster.port)), "\n")
     verdicts = list(benchmark.verdicts())
     for says, met in verdicts:
         print(f"{says}: {'reached' if met else 'MISSED'}")
     return all(met for _, met in verdicts)
+
+
+def by_hand(folder: Path, gigabytes: float, port: int) -> Iterator[str]:
+    """What pgBackRest takes for the same, or why that is not known."""
+    if lacking := pgbackrest.missing():
+        yield f"pgBackRest by hand was not measured, for want of {lacking}."
+        return
+    version, took = pgbackrest.measure(folder / "pgbackrest", gigabytes, port + BY_HAND_PORT)
+    shutil.rmtree(folder / "pgbackrest", ignore_errors=True)
+    yield f"pgBackRest by hand, of the same rows in PostgreSQL {version}, which is the one that it knows here:\n"
+    yield "| | s | MB | memory, MB |"
+    yield "|---|---|---|---|"
+    for row, one in took.items():
+        size = f"{one.bytes / 1e6:,.0f}" if one.bytes else ""
+        yield f"| {row} | {one.seconds:.1f} | {size} | {one.memory / 1e6:,.0f} |"
 
 
 def options() -> argparse.Namespace:

@@ -2,7 +2,6 @@
 
 import time
 from datetime import timedelta
-from pathlib import Path
 from types import ModuleType
 from urllib.parse import urlsplit
 

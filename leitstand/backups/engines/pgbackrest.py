@@ -60,7 +60,7 @@ class PgBackRest:
         taking.tidy(job)
 
     def archive_command(self, settings: Settings) -> str:
-        folder = taking.folder_of(settings)
+        folder = taking.archiving_folder(settings)
         where = repository.current(settings, "")
         configuration = repository.write_configuration(where, folder, program.version())
         give_folder_away(folder)

@@ -26,6 +26,8 @@ STALLED_SECONDS = 900.0
 ENDING_SECONDS = 10.0
 SHOWN = 600
 FAILED = re.compile(r"ERROR: \[(\d{3})\]: (.*)", re.DOTALL)
+WARNED = re.compile(r"WARN: (.*?)\n(?=\S)", re.DOTALL)
+NO_SERVER, UNKNOWN_VERSION, VERSION = 56, 46, "VersionNotSupportedError"
 DONE = re.compile(r"\(\S+, ([\d.]+)%\)")
 # pgBackRest's own numbers of errors, where they mean more than "it failed".
 KINDS: Mapping[int, type[LeitstandError]] = {
@@ -122,7 +124,7 @@ def run(
         Failed: it ended with an error.
         Unavailable: it printed nothing for `STALLED_SECONDS`, and was ended.
     """
-    log = ["--log-level-console=detail" if moved else "--log-level-console=off", "--log-level-stderr=error"]
+    log = ["--log-level-console=detail" if moved else "--log-level-console=off", "--log-level-stderr=warn"]
     process = subprocess.Popen(
         [*_ends_with_us(), *argv(command, configuration, *log, *options)],
         env=environment(more),
@@ -137,7 +139,7 @@ def run(
     finally:
         _end(process)
     if process.returncode != 0:
-        raise _failure(command, process.returncode, complained or said)
+        raise failure(command, process.returncode, complained or said)
     return said
 
 
@@ -192,10 +194,13 @@ def _end(process: "subprocess.Popen[str]") -> None:
     process.wait()
 
 
-def _failure(command: str, code: int, text: str) -> Failed:
+def failure(command: str, code: int, text: str) -> Failed:
+    """What pgBackRest printed, as its error; that it can't reach the server says less than the warning before."""
     found = list(_errors(text))
     number, said = found[0] if found else (code, text.strip()[-SHOWN:] or f"exit code {code}")
-    return Failed(command, number, said)
+    if number == NO_SERVER and (warned := WARNED.search(text)):
+        said = warned[1]
+    return Failed(command, UNKNOWN_VERSION if VERSION in said else number, said)
 
 
 def _errors(text: str) -> Iterator[tuple[int, str]]:

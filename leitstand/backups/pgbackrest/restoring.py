@@ -22,7 +22,7 @@ IN_TARGET = re.compile(r"error restoring '([^']+)'")
 def unpack(settings: Settings, chain: Chain, target: Path, say: Progress) -> None:
     """Restore the chain's last backup; pgBackRest compares every file with the checksum it had.
 
-    Recovery is left to be configured, and the copy does not archive.
+    Recovery is left to be configured.
 
     Raises:
         IntegrityFailed: something is not what was stored, or gone; the message names the backup.
@@ -36,7 +36,7 @@ def unpack(settings: Settings, chain: Chain, target: Path, say: Progress) -> Non
                 f"Backup {manifest['id']} lacks {lacking[0]}, or it has another size.", hint=HINT
             )
     with private_configuration(repository) as configuration:
-        options = (f"--set={last['label']}", "--type=none", "--archive-mode=off", f"--pg1-path={target}")
+        options = (f"--set={last['label']}", "--type=none", f"--pg1-path={target}")
         try:
             program.run("restore", configuration, *options, moved=Reporter(say).report)
         except program.Failed as failed:
@@ -50,7 +50,9 @@ def unpack(settings: Settings, chain: Chain, target: Path, say: Progress) -> Non
 @contextmanager
 def private_configuration(repository: Repository) -> Iterator[Path]:
     """The configuration in a folder of its own that is gone afterwards: other repositories are read meanwhile."""
-    with tempfile.TemporaryDirectory(prefix="leitstand-pgbackrest-") as folder:
+    own = repository.settings.data_dir / "tmp"
+    own.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="pgbackrest-", dir=own) as folder:
         yield write_configuration(repository, Path(folder), program.version())
 
 

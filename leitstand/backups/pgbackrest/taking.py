@@ -39,9 +39,13 @@ class _Server:
     environment: dict[str, str]
 
 
-def folder_of(settings: Settings) -> Path:
-    """Where the configuration and the locks of this environment's pgBackRest lie."""
-    return settings.data_dir / "pgbackrest"
+def archiving_folder(settings: Settings) -> Path:
+    """Where the configuration of the server's archive command lies: of the key that it was started with."""
+    return settings.data_dir / "pgbackrest" / "archive"
+
+
+def _taking_folder(settings: Settings) -> Path:
+    return settings.data_dir / "pgbackrest" / "backup"
 
 
 def take(job: Job) -> Outcome:
@@ -53,7 +57,7 @@ def take(job: Job) -> Outcome:
     """
     server = _server(job.source, job.settings)
     repository = current(job.settings, str(server.facts["system_identifier"]))
-    configuration = write_configuration(repository, folder_of(job.settings), program.version())
+    configuration = write_configuration(repository, _taking_folder(job.settings), program.version())
     try:
         program.run("stanza-create", configuration, *server.options, more=server.environment)
         level, reason = _level(job, repository, information.read(configuration))
@@ -186,7 +190,7 @@ def tidy(job: Job) -> None:
     if not ids:
         return
     repository = current(job.settings, system_id)
-    configuration = write_configuration(repository, folder_of(job.settings), program.version())
+    configuration = write_configuration(repository, _taking_folder(job.settings), program.version())
     for one in reversed(information.read(configuration)):
         if one.backup_id in ids:
             log.warning("backup cleared away", backup=one.backup_id, label=one.label)

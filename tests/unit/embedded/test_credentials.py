@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from leitstand.embedded.credentials import GIVEN, LEFT, NAMES, ensure_secrets, readable_password
+from leitstand.embedded.credentials import GIVEN, LASTING, LEFT, NAMES, ensure_secrets, readable_password
 from leitstand.embedded.environment import Environment
 from leitstand.embedded.programs import settings_of
 from leitstand.settings import Settings
@@ -13,17 +13,17 @@ from leitstand.settings import Settings
 
 def test_every_secret_setting_is_made_or_given() -> None:
     secret = {name for name, field in Settings.model_fields.items() if field.annotation is SecretStr}
-    listed = [*NAMES, *GIVEN, *LEFT]
+    listed = [*NAMES, *LASTING, *GIVEN, *LEFT]
     assert secret == set(listed) and len(listed) == len(secret)
 
 
 def test_secrets_are_made_once_and_are_their_owners_alone(tmp_path: Path) -> None:
     environment = Environment(tmp_path, 9000)
-    assert ensure_secrets(environment) == list(NAMES)
-    first = {name: environment.secret(name) for name in NAMES}
+    assert ensure_secrets(environment) == [*NAMES, *LASTING]
+    first = {name: environment.secret(name) for name in (*NAMES, *LASTING)}
     assert ensure_secrets(environment) == []
-    assert {name: environment.secret(name) for name in NAMES} == first
-    assert len(set(first.values())) == len(NAMES)
+    assert {name: environment.secret(name) for name in first} == first
+    assert len(set(first.values())) == len(first)
     assert all(len(value) >= 20 for value in first.values())
     assert environment.secrets_dir.stat().st_mode & 0o077 == 0
     assert all(path.stat().st_mode & 0o077 == 0 for path in environment.secrets_dir.iterdir())
