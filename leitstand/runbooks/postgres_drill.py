@@ -195,13 +195,13 @@ class PostgresDrill(Rehearsal):
             live = fingerprint.counts(connection)
         self.evidence.check("the backup's own entry is there", known == 1, f"{known} rows")
         expected = self.backup.manifest["counts"]
-        counted = [compared(name, expected[name], found[name], live[name]) for name in sorted(expected)]
-        wrong = [row["table"] for row in counted if not row["plausible"]]
+        table = [compared(name, expected[name], found[name], live[name]) for name in sorted(expected)]
+        wrong = [row["table"] for row in table if not row["plausible"]]
         self.evidence.check(
-            "counts", not wrong, f"{len(counted)} tables, implausible: {', '.join(wrong) or 'none'}"
+            "counts", not wrong, f"{len(table)} tables, implausible: {', '.join(wrong) or 'none'}"
         )
         self.evidence.figures["counts"] = found
-        return rows(counted, ["table", "backup", "restored", "live", "plausible"])
+        return rows(table, ["table", "backup", "restored", "live", "plausible"])
 
     def check_data(self) -> "pd.DataFrame":
         """The data checks on the restored database."""

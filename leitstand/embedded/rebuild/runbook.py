@@ -7,6 +7,7 @@ is simply run again where it stopped.
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 # A server that lives closes a segment of its log each minute.
 SILENT_FOR = timedelta(minutes=3)
+SILENT = "the old server is silent"
 SHOWN = 5
 NOTHING = "nothing: this is a dry run"
 
@@ -46,7 +48,7 @@ class RebuildEnvironment(Evidenced):
         self.evidence = Evidence(work.folder / EVIDENCE)
         self.began = time.monotonic()
         self.for_real = False
-        self.loud = ""
+        self.prevents: dict[str, PreconditionFailed] = {}
         self.manifest: dict[str, Any] = {}
         self._opened: Opened | None = None
 
@@ -128,20 +130,31 @@ class RebuildEnvironment(Evidenced):
         return self.evidence.table(first)
 
     def _check_machine(self) -> None:
-        preflight.check_memory()
-        preflight.check_ports(self.environment)
+        """Room and ports for it. What is missing prevents a real run, and lets a dry run go on to show the plan."""
         origin = self.rebuild.origin
         chain = chain_of(ObjectStorage(origin), origin.bucket_backups, self.manifest)
-        space = check_space(self.environment.postgres_dir, chain)
-        self.evidence.check("memory, ports and disk", True, f"{space['free'] / 1e9:.1f} GB free")
+        checks: dict[str, Callable[[], object]] = {
+            "memory": preflight.check_memory,
+            "ports": lambda: preflight.check_ports(self.environment),
+            "disk": lambda: check_space(self.environment.postgres_dir, chain),
+            SILENT: self._refuse_loud,
+        }
+        for name, check in checks.items():
+            try:
+                check()
+            except PreconditionFailed as error:
+                self.prevents[name] = error
+                self.evidence.skip(name, f"NO: {error.message} A real run is refused until that is mended.")
+            else:
+                self.evidence.check(name, True, "as it should be")
+
+    def _refuse_loud(self) -> None:
         newest = self._log_stored_at()
-        silent = newest is None or datetime.now(UTC) - newest > SILENT_FOR
-        detail = f"newest segment of the log stored {newest.isoformat() if newest else 'never'}"
-        if silent:
-            self.evidence.check("the old server is silent", True, detail)
-        else:
-            self.loud = detail
-            self.evidence.skip("the old server is silent", f"NO: {detail}; a real run is refused until it is")
+        if newest is not None and datetime.now(UTC) - newest <= SILENT_FOR:
+            raise PreconditionFailed(
+                f"The old server still writes its log: the archive got a part of it at {newest.isoformat()[:19]}.",
+                hint="Switch it off and wait three minutes, or give old_is_off=true where you see that it is off.",
+            )
 
     def _log_stored_at(self) -> datetime | None:
         """When the newest piece of the log came into the archive."""
@@ -209,11 +222,9 @@ class RebuildEnvironment(Evidenced):
                 "The name of the environment was not typed.",
                 hint=f"Start the runbook with `leitstand runbook run` and type {self.name}.",
             )
-        if self.loud and not old_is_off:
-            raise PreconditionFailed(
-                f"The old server still writes its log ({self.loud}).",
-                hint="Switch it off and wait three minutes, or give old_is_off=true where you see that it is off.",
-            )
+        for name, error in self.prevents.items():
+            if name != SILENT or not old_is_off:
+                raise error
         self.for_real = not self.evidence.failures
         self.evidence.check("confirmed", True, f"decided by {decided_by}, {self.name} typed")
         return facts({"this is": "FOR REAL" if self.for_real else "refused: a precondition failed"})

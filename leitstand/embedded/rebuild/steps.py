@@ -50,8 +50,10 @@ POSITION = """
 """
 START_SECONDS, STOP_SECONDS = 1800, 600
 OUTPUT_SHOWN = 800
+# What runs goes on and the next attempt waits for the rest, as a busy machine needs.
+ATTEMPTS = 3
 # Of the environment, or of the notebook, that this process belongs to.
-FOREIGN = ("LEITSTAND_", "PREFECT_", "JUPYTER_", "IPYTHON", "JPY_")
+FOREIGN = ("LEITSTAND_", "PREFECT_", "JUPYTER_", "IPYTHON", "JPY_", "FORCE_COLOR", "CLICOLOR")
 # What a restored copy must not share with its original: its own database and stores, and no way to the outside.
 OWN = {
     "environment": "test",
@@ -299,14 +301,16 @@ class Rebuild:
         self.end_leftovers()
         credentials.ensure_secrets(self.environment)
         self.environment.remember(demo=content.fingerprint(self.settings.demo_dir))
-        done = self._command("up", "--detach", "--json", timeout=START_SECONDS)
-        if done.returncode != 0:
-            raise Unavailable(
-                f"The environment does not start: {(done.stderr or done.stdout).strip()[-OUTPUT_SHOWN:]}",
-                hint=f"See the logs in {self.environment.logs_dir}, then go on: what is there stays.",
-            )
-        said: dict[str, Any] = json.loads(done.stdout)
-        return said
+        for _ in range(ATTEMPTS):
+            done = self._command("up", "--detach", "--json", timeout=START_SECONDS)
+            if done.returncode == 0:
+                said: dict[str, Any] = json.loads(done.stdout)
+                return said
+        why = done.stderr.rpartition("error: ")[2].strip()
+        raise Unavailable(
+            f"The environment does not start: {why[:OUTPUT_SHOWN]}",
+            hint=f"See the logs in {self.environment.logs_dir}, then go on: what is there stays.",
+        )
 
     def stop(self) -> None:
         """Stop everything of it, and wait until it has ended."""

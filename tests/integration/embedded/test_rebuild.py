@@ -209,22 +209,27 @@ def new_server(lived_in: Source) -> Iterator[NewServer]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_a_new_server_from_a_copy_and_a_key(lived_in: Source, new_server: NewServer) -> None:
+def confirmed(dry: Any) -> tuple[str, ...]:
+    return ("dry_run=false", f"plan_sha256={dry['figures']['plan_sha256']}", "decided_by=Olga")
+
+
+def test_nothing_is_written_by_a_dry_run_or_while_the_old_server_lives(new_server: NewServer) -> None:
     dry = new_server.run()
     assert dry["ok"], dry["error"]
-    assert (
-        not new_server.environment.postgres_dir.exists() and not new_server.environment.secrets_dir.exists()
-    )
-    confirmed = ("dry_run=false", f"plan_sha256={dry['figures']['plan_sha256']}", "decided_by=Olga")
-    loud = new_server.run(*confirmed, name="embedded")
-    assert "still writes its log" in loud["error"], "the source's newest segment is seconds old"
-    assert not new_server.environment.postgres_dir.exists()
-    real = new_server.run(*confirmed, "old_is_off=true", name="embedded")
+    refused = new_server.run(*confirmed(dry), name="embedded")
+    assert "still writes its log" in refused["error"], "the source's newest segment is seconds old"
+    environment = new_server.environment
+    assert not environment.postgres_dir.exists() and not environment.secrets_dir.exists()
+
+
+@pytest.mark.long
+def test_a_new_server_from_a_copy_and_a_key(new_server: NewServer) -> None:
+    """For real, without a database to begin with; the same again finds everything there."""
+    dry = new_server.run()
+    real = new_server.run(*confirmed(dry), "old_is_off=true", name="embedded")
     assert real["ok"], real["error"]
     verdicts = {check["name"]: check["verdict"] for check in real["checks"]}
     assert {verdicts[name] for name in SMOKE} == {"passed"}
-    again = new_server.run(*confirmed, name="embedded")
+    again = new_server.run(*confirmed(dry), name="embedded")
     assert again["ok"], again["error"]
     assert again["figures"]["plan_sha256"] == dry["figures"]["plan_sha256"]
-    files = {path.name for path in new_server.environment.secrets_dir.iterdir()}
-    assert "leitstand_database_password" in files

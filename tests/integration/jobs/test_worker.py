@@ -13,7 +13,7 @@ from leitstand.jobs.heartbeat import last_beat
 from leitstand.jobs.listing import JobRow, list_jobs
 from leitstand.jobs.metrics import QueueCollector
 from leitstand.jobs.queue import enqueue
-from leitstand.jobs.worker import QueueWorker
+from leitstand.jobs.worker import POLL_SECONDS, QueueWorker
 from leitstand.settings import Settings
 from leitstand.telemetry.context import bound
 from tests.integration.jobs import work  # noqa: F401 - registers the jobs
@@ -195,3 +195,25 @@ def test_logs_of_a_job_carry_its_request_id(
         "test.note",
         "worker",
     )
+
+
+def test_a_restored_copy_beats_and_leaves_the_jobs_to_its_original(
+    engine: Engine, settings: Settings, tmp_path: Path
+) -> None:
+    job = put(engine, "test.note", path=str(tmp_path / "out"))
+    rehearsal = settings.model_copy(update={"rehearsal": True})
+    worker = QueueWorker(engine, rehearsal)
+
+    async def whole() -> None:
+        task = asyncio.create_task(worker.run())
+        async with asyncio.timeout(30):
+            while not worker.working:
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(2 * POLL_SECONDS)
+        worker.stop()
+        await task
+
+    asyncio.run(whole())
+    assert jobs(engine)[job].status == "todo" and not (tmp_path / "out").exists()
+    with transaction(engine) as session:
+        assert last_beat(session, "worker") is not None
