@@ -17,8 +17,12 @@ import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from leitstand.errors import PreconditionFailed
+
+if TYPE_CHECKING:
+    import psycopg
 
 PROGRAMS = (
     "initdb",
@@ -172,6 +176,17 @@ def _check_reachable(path: Path, user: pwd.struct_passwd) -> None:
             f"PostgreSQL refuses to run as root, user namespaces are forbidden here, and the user {user.pw_name} can't reach {path}.",
             hint="Run ./run up as an ordinary user, or keep checkout and data folder where others may pass (not under /root).",
         )
+
+
+def set_passwords(connection: "psycopg.Connection", password: str) -> None:
+    """Give the superuser and the role `leitstand` a password, in the transaction of this superuser's connection."""
+    from psycopg import sql
+
+    for role in (SUPERUSER, "leitstand"):
+        # The verifier, never the password: a slow statement is written to the server's log.
+        verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
+        statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
+        connection.execute(statement.format(sql.Identifier(role), sql.Literal(verifier.decode())))
 
 
 @dataclass(frozen=True)
@@ -361,16 +376,9 @@ class Cluster:
             psycopg.OperationalError: the server does not answer, or refuses `self.password`.
         """
         import psycopg
-        from psycopg import sql
 
         with psycopg.connect(self.conninfo("postgres")) as connection:
-            for role in (SUPERUSER, "leitstand"):
-                # The verifier, never the password: a slow statement is written to the server's log.
-                verifier = connection.pgconn.encrypt_password(
-                    password.encode(), role.encode(), b"scram-sha-256"
-                )
-                statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
-                connection.execute(statement.format(sql.Identifier(role), sql.Literal(verifier.decode())))
+            set_passwords(connection, password)
 
     def prepare(self, *databases: str) -> None:
         """Make the role `leitstand`, the databases it owns and their extensions; what is there stays.
