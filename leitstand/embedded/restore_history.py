@@ -1,6 +1,5 @@
 """What an operator looks at before a restore to an instant: what was done last, what was backed up, how far the log goes."""
 
-import time
 from datetime import datetime
 from typing import Any
 
@@ -9,21 +8,19 @@ from sqlalchemy import Engine, text
 from leitstand.backups import wal
 from leitstand.backups.entries import usable_entries
 from leitstand.errors import PreconditionFailed, Unavailable
+from leitstand.runbooks import archive_queue
 from leitstand.runbooks.backends import reserved_engine
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from leitstand.storage.types import ObjectInfo
 
 BACKUPS_SHOWN, LOG_SHOWN, CHANGES_SHOWN, TABLES_SHOWN = 6, 12, 20, 10
-ARCHIVED_SECONDS = 60.0
-POLL_SECONDS = 0.2
+ARCHIVED_SECONDS = 120.0
 AUDIT = "SELECT at, action, target, actor FROM audit_entry ORDER BY at DESC LIMIT :shown"
 DELETED = """
 SELECT relname AS name, n_tup_del AS deleted, n_tup_upd AS changed FROM pg_stat_user_tables
 WHERE n_tup_del > 0 ORDER BY n_tup_del DESC LIMIT :shown
 """
-# A commit after every instant that may be asked for, so that recovery finds the end of it.
-CLOSE = "SELECT pg_walfile_name(pg_logical_emit_message(true, 'leitstand', 'before a restore'))"
 
 
 def database_now(settings: Settings) -> str:
@@ -113,20 +110,7 @@ def push_log(settings: Settings) -> None:
         engine = _engine(settings)
     except Unavailable:
         return
-    with engine.connect() as connection:
-        name = str(connection.scalar(text(CLOSE)))
-        connection.execute(text("SELECT pg_switch_wal()"))
-        deadline = time.monotonic() + ARCHIVED_SECONDS
-        while (
-            str(connection.scalar(text("SELECT coalesce(max(last_archived_wal), '') FROM pg_stat_archiver")))
-            < name
-        ):
-            if time.monotonic() > deadline:
-                raise Unavailable(
-                    f"{name} is not archived after {ARCHIVED_SECONDS:.0f} s.",
-                    hint="See the runbook object-storage-down; ./run logs postgres says why.",
-                )
-            time.sleep(POLL_SECONDS)
+    archive_queue.push(engine, within=ARCHIVED_SECONDS)
     engine.dispose()
 
 
