@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from leitstand.backups import fingerprint, keys
 from leitstand.backups.operations import run_backup
-from leitstand.backups.restore import check_space, choose, occupied, refuse_removed_log, restore_postgres
+from leitstand.backups.restore import (
+    begin_new_timeline,
+    check_space,
+    choose,
+    occupied,
+    refuse_removed_log,
+    restore_postgres,
+)
 from leitstand.db import migrate
 from leitstand.db.engine import make_engine
 from leitstand.embedded import restore_history, switching
@@ -142,14 +149,16 @@ class PointInTimeRestore(Confirmed):
 
     def restore(self) -> "pd.DataFrame":
         """Unpack the backup, let it recover on a private socket, and look at it. One that is there already is looked at."""
-        if self.undo or (not self.for_real and self.into != TRIAL):
+        if not self.for_real and self.into != TRIAL:
             return facts(NOT_DONE)
         if self.switch and self.switch.stage() in {BETWEEN, SWITCHED}:
             self.evidence.skip("restored", "an earlier run did, and has begun to switch")
             return self.last_check()
         data = self._data()
         with self.evidence.step("restore"):
-            if not occupied(data):
+            if self.undo:
+                begin_new_timeline(self.settings, data)
+            elif not occupied(data):
                 restore_history.push_log(self.settings)
                 restore_postgres(self.settings, target=data, manifest=self.manifest, to_time=self.to_time)
                 self.evidence.check("pg_verifybackup", True, "every file is what PostgreSQL's manifest says")
@@ -290,7 +299,8 @@ class PointInTimeRestore(Confirmed):
             ),
             Step("back up", "the database that is live then", "nobody notices"),
         )
-        return swap if self.undo else (*look, *swap)
+        again = Step("try out", f"{self.switch.waiting.name} on a private socket, as a new timeline", "")
+        return (again, *swap) if self.undo else (*look, *swap)
 
     def _data(self) -> Path:
         if self.switch is not None:

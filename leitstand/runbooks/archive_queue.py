@@ -14,6 +14,8 @@ from leitstand.runbooks import space
 POLL_SECONDS = 0.2
 # A commit after everything that was committed, so that recovery finds the end of any instant until now.
 CLOSE = "SELECT pg_walfile_name(pg_logical_emit_message(true, 'leitstand', 'close this segment'))"
+# A segment is marked as ready in the moment in which it is closed; whatever is closed later is not waited for.
+WAITING = "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready' AND name <= :last"
 POSITION = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
 AVERAGE = """
 SELECT (wal_bytes / greatest(1, extract(epoch FROM clock_timestamp() - stats_reset)))::float FROM pg_stat_wal
@@ -88,12 +90,12 @@ def push(engine: Engine, *, within: float) -> str:
         name = str(connection.scalar(text(CLOSE)))
         connection.execute(text("SELECT pg_switch_wal()"))
         while True:
-            found = space.archiver(connection)
-            if str(found["last_archived_wal"] or "") >= name and not found["waiting"]:
+            waiting = connection.scalar(text(WAITING), {"last": f"{name}.ready"})
+            if not waiting:
                 return name
             if time.monotonic() > deadline:
                 raise Unavailable(
-                    f"{found['waiting']} segments still wait for the archive, {name} the last of them.",
+                    f"{waiting} segments still wait for the archive, {name} the last of them.",
                     hint="`leitstand logs postgres` says what the archive answers; see the runbook object-storage-down.",
                 )
             time.sleep(POLL_SECONDS)

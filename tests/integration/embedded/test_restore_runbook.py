@@ -128,6 +128,7 @@ def test_the_way_back_brings_what_was_live(
     back.preconditions()
     back.plan()
     back.confirm(plan_sha256=back.sha256, decided_by=OPERATOR)
+    back.restore()
     back.put_in_place()
     back.put_in_place()  # as a run that goes on where another stopped
     back.check()
