@@ -32,7 +32,7 @@ RESTORE_CONFIGURATION = """
 # --- written by the restore ---
 restore_command = '{command}'
 recovery_end_command = '{end_command}'
-recovery_target_timeline = 'latest'
+recovery_target_timeline = '{timeline}'
 recovery_target_action = 'promote'
 {time}"""
 EARLIER_TARGET = re.compile(
@@ -222,11 +222,26 @@ def check_free(target: Path, content_bytes: int) -> dict[str, int]:
     return {"free": free, "needed": needed}
 
 
-def _configure(folder: Path, command: str, access: Path, to_time: datetime | None) -> None:
+def begin_new_timeline(settings: Settings, folder: Path) -> None:
+    """Have a stopped cluster recover to the end of its own log when it starts, and go on under a timeline of its own.
+
+    A cluster that was moved aside and comes back needs one: a restored one has begun a newer timeline meanwhile, and
+    whoever restores follows the newest.
+    """
+    access = folder.with_name(f"{folder.name}.access")
+    _configure(folder, restore_command(settings, access), access, None, timeline="current")
+    give_away(folder)
+
+
+def _configure(
+    folder: Path, command: str, access: Path, to_time: datetime | None, *, timeline: str = "latest"
+) -> None:
     """What an earlier restore left in the backed-up configuration goes: it would stop recovery at the old instant."""
     end_command = f"rm -rf -- {shlex.quote(str(access))}".replace("%", "%%")
     time = f"recovery_target_time = '{to_time.astimezone(UTC).isoformat()}'\n" if to_time else ""
-    own = RESTORE_CONFIGURATION.format(command=_quoted(command), end_command=_quoted(end_command), time=time)
+    own = RESTORE_CONFIGURATION.format(
+        command=_quoted(command), end_command=_quoted(end_command), time=time, timeline=timeline
+    )
     for name, more in (("postgresql.conf", ""), ("postgresql.auto.conf", own)):
         configuration = folder / name
         before = configuration.read_text() if configuration.exists() else ""

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from leitstand.db.cluster import SUPERUSER
 from leitstand.errors import InvalidInput, Unavailable
 from leitstand.runbooks.confirming import Plan, Step
-from leitstand.runbooks.evidence import Evidence, rows
+from leitstand.runbooks.evidence import Evidence, listed
 from leitstand.settings import Settings
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ def check_ended(evidence: Evidence, engine: Engine, plan: Plan) -> None:
 def tree_table(found: list[Session], shown: int = 40) -> "pd.DataFrame":
     """`tree` as a table: under each session those that wait for it."""
     lines = [{"depth": "→ " * depth or "BLOCKS", **session.shown()} for depth, session in tree(found)]
-    return rows(lines[:shown], ["depth", *COLUMNS])
+    return listed(lines[:shown], ["depth", *COLUMNS], "nobody waits for a lock")
 
 
 def still_there(engine: Engine, identities: Iterable[str]) -> list[str]:

@@ -144,11 +144,10 @@ class Confirmed(Evidenced):
                 check failed.
         """
         if self.dry_run:
-            self.evidence.figures["real_run"] = self.next_command()
+            said = self.next_command() if self.sha256 else "there is no plan: mend what failed above first"
+            self.evidence.figures["real_run"] = said
             self.evidence.save()
-            return facts(
-                {"this is": "a dry run: nothing is changed", "for real": self.evidence.figures["real_run"]}
-            )
+            return facts({"this is": "a dry run: nothing is changed", "for real": said})
         if self.failures:
             raise PreconditionFailed(
                 f"Something is not as it has to be: {'; '.join(self.failures)}.",

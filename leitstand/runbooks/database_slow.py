@@ -8,7 +8,7 @@ from leitstand.errors import InvalidInput
 from leitstand.runbooks import backends, database_state
 from leitstand.runbooks.backends import CANCEL, COLUMNS, TERMINATE, Session
 from leitstand.runbooks.confirming import NOT_DONE, Confirmed, Plan, Step
-from leitstand.runbooks.evidence import Evidence, facts, rows
+from leitstand.runbooks.evidence import Evidence, facts, listed, rows
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, take_up
 
 if TYPE_CHECKING:
@@ -97,7 +97,8 @@ class DatabaseSlow(Confirmed):
     def longest(self) -> "pd.DataFrame":
         """The oldest transactions, whether they block somebody or not."""
         old = sorted(self.found, key=lambda session: -session.transaction_seconds)
-        return rows([session.shown() for session in old if session.transaction_seconds > 0][:SHOWN], COLUMNS)
+        shown = [session.shown() for session in old if session.transaction_seconds > 0]
+        return listed(shown[:SHOWN], COLUMNS, "no transaction is open")
 
     def tables(self) -> "pd.DataFrame":
         """Tables of which the planner knows too little, and tables full of dead rows."""
@@ -108,7 +109,8 @@ class DatabaseSlow(Confirmed):
             {**table, **{key: str(table[key] or "never") for key in ("analyzed", "vacuumed")}}
             for table in found
         ]
-        return rows(shown, ["name", "live", "dead", "changed", "analyzed", "vacuumed"])
+        columns = ["name", "live", "dead", "changed", "analyzed", "vacuumed"]
+        return listed(shown, columns, "none")
 
     def load(self) -> "pd.DataFrame":
         """Memory, temporary files, checkpoints, and the statements that cost most."""

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 from leitstand.errors import InvalidInput, PreconditionFailed, Unavailable
 from leitstand.runbooks import backends, reserve, space
 from leitstand.runbooks.confirming import NOT_DONE, Confirmed, Plan, Step
-from leitstand.runbooks.evidence import Evidence, facts, rows
+from leitstand.runbooks.evidence import Evidence, facts, listed, rows
 from leitstand.runbooks.space import Candidate
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, take_up
 
@@ -140,7 +140,7 @@ class DiskFull(Confirmed):
             {"path": one.path, "size": _mb(one.bytes), "what": one.why, "proposed": one.proposed}
             for one in self.candidates
         ]
-        return rows(shown[:SHOWN], ["path", "size", "what", "proposed"])
+        return listed(shown[:SHOWN], ["path", "size", "what", "proposed"], "nothing may go")
 
     def plan(self) -> "pd.DataFrame":
         """What goes, in this order.

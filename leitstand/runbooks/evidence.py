@@ -101,6 +101,11 @@ def rows(records: list[dict[str, Any]], columns: list[str]) -> "pd.DataFrame":
     return pd.DataFrame.from_records(records, columns=columns)
 
 
+def listed(records: list[dict[str, Any]], columns: list[str], nothing: str) -> "pd.DataFrame":
+    """As `rows`; where there are none, a line says so."""
+    return rows(records or [dict.fromkeys(columns, "") | {columns[0]: nothing}], columns)
+
+
 def facts(values: dict[str, Any]) -> "pd.DataFrame":
     """Names and values as a table of two columns."""
     return rows([{"what": name, "is": str(value)} for name, value in values.items()], ["what", "is"])

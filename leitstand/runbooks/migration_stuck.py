@@ -12,7 +12,7 @@ from leitstand.errors import InvalidInput, PreconditionFailed
 from leitstand.runbooks import backends, migration_state
 from leitstand.runbooks.backends import CANCEL, TERMINATE, Session
 from leitstand.runbooks.confirming import NOT_DONE, Confirmed, Plan, Step
-from leitstand.runbooks.evidence import Evidence, facts, rows
+from leitstand.runbooks.evidence import Evidence, facts, listed, rows
 from leitstand.runbooks.migration_state import Comparison, Running
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, take_up
 
@@ -111,12 +111,13 @@ class MigrationStuck(Confirmed):
 
     def holding(self) -> "pd.DataFrame":
         """Transactions that hold a lock on a table: any of them makes a migration fail that needs that table."""
-        return rows([session.shown() for session in self._holders()][:SHOWN], backends.COLUMNS)
+        shown = [session.shown() for session in self._holders()]
+        return listed(shown[:SHOWN], backends.COLUMNS, "nobody holds a table")
 
     def indexes(self) -> "pd.DataFrame":
         """Indexes that a migration which was cut short left behind."""
         self.invalid = migration_state.invalid_indexes(self.engine)
-        return rows(self.invalid, ["name", "table", "building", "definition"])
+        return listed(self.invalid, ["name", "table", "building", "definition"], "none")
 
     def schema(self) -> "pd.DataFrame":
         """What is there against what its revision says."""

@@ -10,6 +10,7 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; font: 13p
 .prompt, .anchor-link { display: none; }
 table { border-collapse: collapse; margin: .6rem 0; }
 td, th { border: 1px solid #8886; padding: .25rem .6rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+th { overflow-wrap: normal; }
 .output_stderr, .output_error { border-left: 3px solid #c33; padding-left: .8rem; }
 """
 PAGE = """<!doctype html>

@@ -18,7 +18,7 @@ from leitstand.settings import Settings
 
 IDLE_SECONDS = 600
 ROTATED = re.compile(r".+\.log\.\d+")
-ASIDE = re.compile(r"postgres\.(before|restored|undone)-.+|postgres.*\.restoring|postgres\.before-\S+")
+ASIDE = re.compile(r"postgres\.(?:before|restored|undone)-.+")
 LARGEST = 15
 SLOTS = """
 SELECT slot_name AS name, slot_type AS kind, active, coalesce(wal_status, '') AS state, temporary,

@@ -12,6 +12,7 @@ from leitstand.db.cluster import Cluster
 from leitstand.errors import InvalidInput
 from leitstand.runbooks.drills import run_runbook
 from leitstand.services import POSTGRES
+from tests.operating import dry_run, real_run
 from tests.services import free_base_port
 from tests.source import PASSWORD, Source
 
@@ -29,9 +30,9 @@ def test_a_mistake_is_undone_in_an_empty_folder(source: Source, tmp_path: Path) 
     source.execute("DELETE FROM workspace WHERE slug = 'precious'")
     source.archive_now()
     target = tmp_path / "restored"
-    result = run_runbook(
-        source.engine, source.settings, NAME, {"target": str(target), "to_time": instant.isoformat()}
-    )
+    dry = dry_run(source, NAME, target=str(target), to_time=instant.isoformat())
+    assert not target.exists(), "a dry run fills nothing"
+    result = real_run(source, dry)
     assert result.ok, result.error
     assert result.notebook.startswith(f"s3://{source.settings.bucket_evidence}/runbooks/")
     cluster = Cluster(target, free_base_port() + POSTGRES.offset, PASSWORD)
@@ -57,6 +58,20 @@ def test_an_occupied_folder_fails_the_runbook_and_stays(source: Source, tmp_path
     run_backup(source.engine, source.settings, "postgres")
     (tmp_path / "precious").write_text("file")
     result = run_runbook(source.engine, source.settings, NAME, {"target": str(tmp_path)})
-    assert not result.ok and "not empty" in result.error
+    assert not result.ok and "the folder is empty" in result.error
     assert result.notebook, "a failed run is archived too"
     assert (tmp_path / "precious").read_text() == "file"
+
+
+def test_a_trial_restores_for_real_and_leaves_nothing(source: Source) -> None:
+    run_backup(source.engine, source.settings, "postgres")
+    source.archive_now()
+    result = run_runbook(source.engine, source.settings, NAME, {})
+    assert result.ok, result.error
+    assert result.figures["counts"]["workspace"] == source.one("SELECT count(*) FROM workspace")
+    assert list((source.settings.data_dir / "scratch").iterdir()) == []
+
+
+def test_nothing_is_put_in_place_where_nothing_can_be_stopped(source: Source) -> None:
+    result = run_runbook(source.engine, source.settings, NAME, {"target": "live"})
+    assert not result.ok and "not supervised" in result.error
