@@ -147,7 +147,11 @@ class Compromise(Confirmed):
             {"kept": name, "bytes": "NOT KEPT", "sha256": why} for name, why in self.kept.missing.items()
         ]
         return rows(
-            [*table, {"kept": self.kept.place, "bytes": "", "sha256": ""}], ["kept", "bytes", "sha256"]
+            [
+                *table,
+                {"kept": f"{self.kept.place}manifest.json", "bytes": "MANIFEST", "sha256": self.kept.sha256},
+            ],
+            ["kept", "bytes", "sha256"],
         )
 
     def newcomers(self) -> "pd.DataFrame":

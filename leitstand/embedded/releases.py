@@ -8,7 +8,8 @@ from pathlib import Path
 
 from leitstand.embedded import processes
 from leitstand.embedded.environment import Environment
-from leitstand.embedded.supervisor import NAME
+from leitstand.embedded.programs import MARK
+from leitstand.embedded.supervisor import NAME, PYTHON, SOCKET
 from leitstand.errors import LeitstandError, NotFound, Unavailable
 from leitstand.runbooks.installed import commit_of
 
@@ -16,6 +17,9 @@ START_SECONDS = 900
 SAID_SHOWN = 1_500
 VERSION = re.compile(r"""^__version__ = ["']([^"']+)["']""", re.MULTILINE)
 ACCEPTED = "accepted_schema"
+PREFIX = "LEITSTAND_"
+# What a start sets for the processes of that very release.
+ITS_OWN = {MARK, PYTHON, SOCKET, "LEITSTAND_REPOSITORY"}
 UNKNOWN = "unknown"
 
 
@@ -42,8 +46,8 @@ class Release:
 
     def accepts_newer_schema(self) -> bool:
         """Whether this release starts on a schema that somebody has accepted for it."""
-        source = self.folder / "leitstand" / "embedded" / "start.py"
-        return ACCEPTED in source.read_text()
+        source = self.folder / "leitstand" / "embedded" / "releases.py"
+        return source.exists() and f'ACCEPTED = "{ACCEPTED}"' in source.read_text()
 
 
 def release(folder: Path) -> Release:
@@ -78,6 +82,18 @@ def running(environment: Environment) -> Release | None:
         return release(Path(folder)) if folder else None
     except (psutil.Error, NotFound):
         return None
+
+
+def variables_of(environment: Environment) -> dict[str, str]:
+    """The settings that were given as variables when what runs was started; empty where nothing runs. They may be secret."""
+    import psutil
+
+    known = {one.name: one for one in processes.known(environment.pids_dir) if one.alive()}
+    try:
+        found = psutil.Process(known[NAME].pid).environ() if NAME in known else {}
+    except psutil.Error:
+        return {}
+    return {name: value for name, value in found.items() if name.startswith(PREFIX) and name not in ITS_OWN}
 
 
 def start(found: Release, environment: Environment, variables: dict[str, str]) -> str:
