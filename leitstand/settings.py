@@ -70,6 +70,15 @@ class Settings(BaseSettings):
     bucket_evidence: str = Field(
         "leitstand-evidence", description="Bucket of executed runbooks, drills and reports."
     )
+    evidence_lock_days: int = Field(
+        400,
+        ge=0,
+        description="Days for which evidence can't be deleted, where the bucket has object lock; 0: none is locked.",
+    )
+    evidence_lock_mode: Literal["governance", "compliance"] = Field(
+        "governance",
+        description="Who may lift that lock: governance, an account with the right to; compliance, nobody before its day, not even the owner of the store.",
+    )
 
     bucket_insights: str = Field(
         "leitstand-insights", description="Bucket of the facts' columnar copies, which can be made again."

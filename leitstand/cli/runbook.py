@@ -1,11 +1,20 @@
 """leitstand runbook: the notebooks for emergencies, run with parameters and archived."""
 
 import json
-import sys
 from dataclasses import asdict
 from typing import Any
 
 import click
+
+from leitstand.cli._runbooks import (
+    is_id,
+    parsed,
+    run_line,
+    show_result,
+    show_run,
+    show_text,
+    typed_target,
+)
 
 
 @click.group("runbook")
@@ -76,10 +85,8 @@ def run(
     from leitstand.telemetry.logs import configure_logging
 
     configure_logging("cli", "WARNING")
-    values = _parsed(parameters)
-    real = str(values.get("dry_run", "")).lower() == "false"
-    if real and not confirmed and sys.stdin.isatty():
-        confirmed = click.prompt("Type the name of the target to go on", err=True)
+    values = parsed(parameters)
+    confirmed = typed_target(values, confirmed)
     with database() as engine:
         result = run_runbook(
             engine,
@@ -90,15 +97,95 @@ def run(
             requested_by=at_the_terminal(),
             progress=told(),
         )
-    if as_json:
-        click.echo(json.dumps(result.to_dict()))
-    else:
-        click.echo(
-            f"{'done' if result.ok else 'FAILED'}  {result.seconds:.1f} s\nevidence  {result.notebook}\n          {result.html}"
-        )
-        for note in filter(None, (result.error, result.waiting)):
-            click.echo(note, err=True)
+    show_result(result, as_json=as_json)
     context.exit(0 if result.ok else 1)
+
+
+@group.command("resume")
+@click.argument("run_id")
+@click.option("--yes", "confirmed", default="", metavar="NAME", help="As for `run`.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@click.pass_context
+def resume(context: click.Context, run_id: str, confirmed: str, as_json: bool) -> None:
+    """Go on with a run that was interrupted or failed, with its parameters; the target's name is typed again."""
+    from leitstand.cli._identity import at_the_terminal
+    from leitstand.cli._options import database
+    from leitstand.cli._progress import told
+    from leitstand.runbooks.resuming import find_earlier, resume_runbook
+    from leitstand.settings import get_settings
+    from leitstand.telemetry.logs import configure_logging
+
+    configure_logging("cli", "WARNING")
+    settings = get_settings()
+    with database() as engine:
+        earlier = find_earlier(engine, settings, run_id)
+        confirmed = typed_target(earlier.parameters, confirmed)
+        who = at_the_terminal()
+        result = resume_runbook(
+            engine, settings, earlier.run_id, confirmed=confirmed, requested_by=who, progress=told()
+        )
+    show_result(result, as_json=as_json)
+    context.exit(0 if result.ok else 1)
+
+
+@group.command("runs")
+@click.option("--name", default="", help="Only runs of this runbook.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def runs_command(name: str, limit: int, as_json: bool) -> None:
+    """The runs of runbooks, newest first, with who ran and who signed them."""
+    from leitstand.cli._options import database
+    from leitstand.db.engine import transaction
+    from leitstand.runbooks.runs import list_runs
+
+    with database() as engine, transaction(engine) as session:
+        found = list_runs(session, name=name, limit=limit)
+    if as_json:
+        click.echo(json.dumps({"runs": [run.to_dict() for run in found]}))
+        return
+    for run in found:
+        click.echo(run_line(run))
+
+
+@group.command("show")
+@click.argument("what", metavar="NAME|RUN_ID")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def show(what: str, as_json: bool) -> None:
+    """The text and the parameters of a runbook, or one run: its steps, checks, figures, evidence and signatures."""
+    from leitstand.errors import NotFound
+    from leitstand.runbooks.library import RUNBOOKS, find
+    from leitstand.settings import get_settings
+
+    try:
+        notebook = find(get_settings(), RUNBOOKS, what)
+    except NotFound:
+        if not is_id(what):
+            raise
+        show_run(what, as_json=as_json)
+        return
+    show_text(notebook, as_json=as_json)
+
+
+@group.command("sign")
+@click.argument("run_id")
+@click.option("--note", required=True, help="What you looked at, and what is left to do.")
+@click.option("--alone", is_flag=True, help="You ran it and there is nobody else: the signature says so.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def sign_command(run_id: str, note: str, alone: bool, as_json: bool) -> None:
+    """Sign a run off, after its evidence was read: by somebody else than who ran it."""
+    from leitstand.cli._identity import at_the_terminal
+    from leitstand.cli._options import database
+    from leitstand.db.engine import transaction
+    from leitstand.runbooks.signing import sign
+    from leitstand.settings import get_settings
+
+    with database() as engine, transaction(engine) as session:
+        link = sign(session, get_settings(), run_id, signer=at_the_terminal(), note=note, alone=alone)
+    if as_json:
+        click.echo(json.dumps(link.to_dict()))
+        return
+    eyes = "by somebody else" if link.content["four_eyes"] else "by who ran it, with nobody else there"
+    click.echo(f"signed by {link.content['signer']}, {eyes}\nlink {link.sequence}  {link.sha256}")
 
 
 @group.command("adopt")
@@ -141,13 +228,3 @@ def audit_command(context: click.Context, as_json: bool) -> None:
         waiting = f"; {found.waiting} runs of this machine wait to be linked" if found.waiting else ""
         click.echo(f"{found.links} links, {len(found.problems)} problems{waiting}")
     context.exit(0 if found.ok else 1)
-
-
-def _parsed(parameters: tuple[str, ...]) -> dict[str, object]:
-    parsed: dict[str, object] = {}
-    for parameter in parameters:
-        name, equals, value = parameter.partition("=")
-        if not equals:
-            raise click.BadParameter(f"{parameter!r} is not NAME=VALUE")
-        parsed[name.strip()] = value
-    return parsed

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from leitstand.errors import Conflict, Unavailable
 
@@ -55,6 +56,17 @@ def check_held(connection: Connection, name: str) -> None:
         raise Unavailable(
             f"The lock of this {name} was lost with its connection to the database.", hint="Run it again."
         )
+
+
+def is_held(session: Session, name: str) -> bool:
+    """Whether anybody holds the lock `name` of this database now."""
+    held = """
+        SELECT EXISTS (
+            SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = :class AND objid = :key
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        )
+    """
+    return bool(session.scalar(text(held), {**_arguments(name), "key": _arguments(name)["key"] & 0xFFFFFFFF}))
 
 
 def _arguments(name: str) -> dict[str, int]:

@@ -4,12 +4,14 @@ import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from leitstand.errors import IntegrityFailed, NotFound
 from leitstand.runbooks import documents, pending, records
 from leitstand.runbooks.chain import RUN, Link, append
+from leitstand.runbooks.locking import evidence_lock, in_words
 from leitstand.runbooks.pending import Pending
 from leitstand.runbooks.redaction import Redactor
 from leitstand.runbooks.render import to_html
@@ -82,11 +84,13 @@ def store(waiting: Pending, record: dict[str, Any], settings: Settings) -> dict[
         ("html", f"{prefix}{name}.html", waiting.read(pending.HTML), HTML_TYPE),
         ("record", f"{prefix}{RECORD_FILE}", waiting.read(pending.RECORD), JSON_TYPE),
     )
-    storage, content = ObjectStorage(settings), dict[str, Any]()
+    storage = ObjectStorage(settings)
+    lock = evidence_lock(storage, settings)
+    content: dict[str, Any] = {"lock": in_words(lock, settings)}
     for part, key, body, kind in files:
         digest = hashlib.sha256(body).hexdigest()
         if not _is_stored(storage, settings.bucket_evidence, key, digest):
-            storage.put_bytes(settings.bucket_evidence, key, body, kind)
+            storage.put_bytes(settings.bucket_evidence, key, body, kind, lock=lock)
         content |= {part: f"s3://{settings.bucket_evidence}/{key}", f"{part}_sha256": digest}
     return content
 
@@ -105,13 +109,25 @@ def link_up(session: Session, settings: Settings, waiting: Pending, content: dic
         IntegrityFailed: the chain of the store does not follow that of the database.
         Unavailable, Conflict, PreconditionFailed: as the store says.
     """
-    link, taken_up = append(session, settings, kind=RUN, run_id=waiting.note.run_id, content=content)
-    for one in taken_up:
-        if one.kind == RUN:
-            records.keep(session, _stored_record(settings, one), one)
+    link = append_link(session, settings, kind=RUN, run_id=waiting.note.run_id, content=content)
     record = waiting.record
     if record is not None:
         records.keep(session, record, link)
+    return link
+
+
+def append_link(
+    session: Session, settings: Settings, *, kind: str, run_id: UUID, content: dict[str, Any]
+) -> Link:
+    """Append a link; runs that the store alone knew get their rows back. The caller commits.
+
+    Raises:
+        As `chain.append` says.
+    """
+    link, taken_up = append(session, settings, kind=kind, run_id=run_id, content=content)
+    for one in taken_up:
+        if one.kind == RUN:
+            records.keep(session, _stored_record(settings, one), one)
     return link
 
 

@@ -107,9 +107,11 @@ def _number_that_fits(link: Link, count: int) -> int:
 
 def _rows(session: Session, found: list[Link], storage: "_Stored") -> Iterator[Problem]:
     """Each link of a run against the row of the run, and the rows against the links."""
+    by_hash = {link.sha256: link.run_id for link in found}
     rows = {row.id: row for row in session.scalars(select(Drill).where(Drill.chain_sha256 != ""))}
     for link in found:
         if link.kind != RUN:
+            yield from _signature(link, by_hash)
             continue
         row = rows.pop(link.run_id, None)
         if row is None:
@@ -124,6 +126,11 @@ def _rows(session: Session, found: list[Link], storage: "_Stored") -> Iterator[P
             yield _problem(CHANGED, link, "its row tells another result than its record")
     for row in rows.values():
         yield Problem(INSERTED, 0, str(row.id), "its row has no link in the chain")
+
+
+def _signature(link: Link, by_hash: dict[str, UUID]) -> Iterator[Problem]:
+    if by_hash.get(link.content["run_sha256"]) != link.run_id:
+        yield _problem(CHANGED, link, "the run that it signs is not in the chain")
 
 
 def _says(row: Drill) -> tuple[object, ...]:

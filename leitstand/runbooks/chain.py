@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.db.models import EvidenceLink
 from leitstand.errors import Conflict, IntegrityFailed, NotFound
+from leitstand.runbooks.locking import evidence_lock
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from leitstand.telemetry.logs import get_logger
@@ -136,7 +137,14 @@ def append(
     link = _made(last, kind, run_id, content)
     body = json.dumps(link.to_dict(), indent=1).encode()
     try:
-        storage.put_bytes(settings.bucket_evidence, key_of(link.sequence), body, JSON_TYPE, only_new=True)
+        storage.put_bytes(
+            settings.bucket_evidence,
+            key_of(link.sequence),
+            body,
+            JSON_TYPE,
+            only_new=True,
+            lock=evidence_lock(storage, settings),
+        )
     except Conflict:
         # Another chain's, or our own, whose receipt was cut off.
         if _stored(storage, settings.bucket_evidence, link.sequence) != link:

@@ -1,5 +1,7 @@
 """Run a restore drill or a runbook: one at a time, in its own folder, its evidence archived, also when it fails."""
 
+from uuid import UUID
+
 from sqlalchemy import Engine
 
 from leitstand.backups.work import Progress
@@ -57,6 +59,7 @@ def run_runbook(
     *,
     confirmed: str = "",
     requested_by: str = "",
+    run_id: UUID | None = None,
     progress: Progress | None = None,
 ) -> DrillResult:
     """Execute a runbook with parameters and archive it; without a database too, and then the evidence waits on this machine.
@@ -65,6 +68,7 @@ def run_runbook(
         confirmed: what was typed as the name of the target. A runbook that writes to what is running compares it;
             it is no parameter, so that none can be started from a kept list of parameters.
         requested_by: who runs it, for the record.
+        run_id: id of the run, where it was given already.
 
     Raises:
         NotFound: there is no such runbook.
@@ -75,6 +79,8 @@ def run_runbook(
     values = checked(documents.read(notebook.path), parameters)
     if RUN_ID in parameters:
         raise InvalidInput(f"{RUN_ID} is given by the run itself.")
-    note = note_of(notebook, category=RUNBOOK, parameters=dict(values), requested_by=requested_by)
+    note = note_of(
+        notebook, category=RUNBOOK, parameters=dict(values), requested_by=requested_by, run_id=run_id
+    )
     run = Run(engine, settings, notebook, note, progress=progress or (lambda _: None), confirmed=confirmed)
     return run.go()

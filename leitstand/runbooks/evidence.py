@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from leitstand.runbooks.journal import Once, journal_in
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -55,6 +57,19 @@ class Evidence:
         finally:
             self.steps[name] = round(time.monotonic() - began, 3)
             self.save()
+
+    @contextmanager
+    def once(self, step: str) -> Iterator[Once]:
+        """A step that leaves durable facts, and knows on resuming what it left before; see `runbooks/journal.py`.
+
+        The facts are recorded when the block ends without an error. `done` tells that an earlier try came to that: the
+        step then looks whether it still is so, and does only what is missing.
+        """
+        journal = journal_in(self.path.parent)
+        once = Once(journal.earlier(step))
+        yield once
+        if once.facts or not once.done:
+            journal.add(step, **once.facts)
 
     def save(self) -> None:
         """Write everything to the file."""

@@ -4,6 +4,7 @@ Papermill itself takes unknown names with a warning and any type; so both are re
 """
 
 import ast
+from collections.abc import Mapping
 from typing import Any
 
 from leitstand.errors import InvalidInput
@@ -63,6 +64,11 @@ def checked(notebook: Any, given: dict[str, object]) -> dict[str, Value]:
             hint=f"Known: {', '.join(known) or 'none'}.",
         )
     return {name: _converted(name, value, known[name]) for name, value in given.items()}
+
+
+def for_real(values: Mapping[str, object]) -> bool:
+    """Whether a run with these parameters writes: they name the plan of a dry run, or say that it is none."""
+    return bool(values.get("plan_sha256")) or str(values.get("dry_run", "")).lower() == "false"
 
 
 def _converted(name: str, value: object, default: Value) -> Value:

@@ -124,7 +124,7 @@ def begin(settings: Settings, note: Note) -> Pending:
     """Make the folder of a run that begins, durably."""
     folder = pending_folder(settings) / str(note.run_id)
     folder.mkdir(parents=True, mode=0o700)
-    _sync(folder.parent)
+    sync_folder(folder.parent)
     _durable(folder / NOTE, json.dumps(note.to_dict(), indent=1).encode())
     return Pending(folder)
 
@@ -146,10 +146,11 @@ def find_pending(settings: Settings, run_id: UUID) -> Pending | None:
 
 def _durable(path: Path, content: bytes) -> None:
     write_private(path, content)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -12,7 +12,8 @@ from leitstand.runbooks.chain import Link
 from leitstand.runbooks.pending import RUNBOOK, Note
 from leitstand.telemetry.logs import get_logger
 
-PASSED, FAILED, RUNNING, INTERRUPTED = "passed", "failed", "running", "interrupted"
+WAITING, RUNNING = "waiting", "running"
+PASSED, FAILED, INTERRUPTED = "passed", "failed", "interrupted"
 KILLED = "The process that ran it ended before it was complete."
 
 log = get_logger("drills")
@@ -24,6 +25,8 @@ def begin(session: Session, note: Note) -> Drill:
     if row is None:
         row = Drill(id=note.run_id, kind=note.name, started_at=note.began, status=RUNNING)
         session.add(row)
+    if row.status == WAITING:
+        row.status, row.started_at = RUNNING, note.began
     row.category, row.requested_by, row.parameters = note.category, note.requested_by, note.parameters
     row.lineage, row.resumed_from = note.lineage, note.resumed_from
     row.backup_id = note.backup_id if note.backup_id and session.get(Backup, note.backup_id) else None
@@ -48,6 +51,7 @@ def keep(session: Session, record: dict[str, Any], link: Link) -> Drill:
     row.figures = {
         **figures,
         "steps": record["steps"],
+        **({"journal": record["journal"]} if record.get("journal") else {}),
         "checks": record["checks"],
         "html_sha256": link.content["html_sha256"],
     }

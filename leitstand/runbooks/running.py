@@ -22,6 +22,7 @@ from leitstand.runbooks import archiving, documents, pending, records, scratch
 from leitstand.runbooks.delivering import NO_DATABASE, Delivered, adopt_all, deliver
 from leitstand.runbooks.executor import Executed, execute
 from leitstand.runbooks.holding import Held, one_at_a_time
+from leitstand.runbooks.journal import Journal, journal_of, point_to
 from leitstand.runbooks.library import Notebook
 from leitstand.runbooks.parameters import declared
 from leitstand.runbooks.pending import DRILL, Note, Pending
@@ -38,9 +39,16 @@ RUN_ID = "run_id"
 log = get_logger("drills")
 
 
-def note_of(notebook: Notebook, *, category: str, parameters: dict[str, Any], requested_by: str) -> Note:
-    """The note of a run that begins now."""
-    run_id, began = new_id(), datetime.now(UTC)
+def note_of(
+    notebook: Notebook,
+    *,
+    category: str,
+    parameters: dict[str, Any],
+    requested_by: str,
+    run_id: UUID | None = None,
+) -> Note:
+    """The note of a run that begins now; `run_id` where it was given already."""
+    run_id, began = run_id or new_id(), datetime.now(UTC)
     return Note(
         run_id=run_id,
         name=notebook.name,
@@ -74,14 +82,24 @@ class Run:
         self.waiting: Pending | None = None
 
     @property
+    def journal(self) -> Journal:
+        return journal_of(self.settings, self.note.lineage, self.note.run_id)
+
+    @property
     def is_drill(self) -> bool:
         return self.note.category == DRILL
 
-    def go(self, prepare: Callable[[], Backup] | None = None) -> DrillResult:
+    def go(
+        self,
+        prepare: Callable[[], Backup] | None = None,
+        *,
+        check: Callable[[], None] | None = None,
+    ) -> DrillResult:
         """Run it.
 
         Args:
             prepare: gives the backup that a drill is about.
+            check: refuses under the lock, before anything begins.
 
         Raises:
             Conflict: another drill or runbook is running.
@@ -89,6 +107,8 @@ class Run:
         """
         with one_at_a_time(self.engine, self.settings, need_database=self.is_drill) as held:
             self._make_ready(held)
+            if check:
+                check()
             if prepare:
                 self.note = replace(self.note, backup_id=prepare().id)
             folder = scratch.make_folder(self.settings, str(self.note.run_id))
@@ -118,6 +138,7 @@ class Run:
 
     def _begin(self, folder: Path, held: Held) -> None:
         self.waiting = pending.begin(self.settings, self.note)
+        point_to(folder, self.journal)
         if self.confirmed:
             (folder / CONFIRMED).write_text(self.confirmed)
         if held.database:
@@ -169,6 +190,8 @@ class Run:
             raise AssertionError("a run finishes that never began")
         self.waiting.keep(record, notebook=parts.notebook, html=parts.html)
         delivered = deliver(self.engine, self.settings, self.waiting)
+        if not record["error"]:
+            self.journal.remove()
         result = self._result(record, delivered)
         log.info("run ended", drill=str(self.note.run_id), ok=result.ok, error=result.error)
         return result
@@ -189,6 +212,7 @@ class Run:
             "error": "; ".join(filter(None, [*printed, *failed, why])),
             "confirmed": bool(self.confirmed),
             "secrets": secrets,
+            "journal": self.journal.entries(),
             **found,
         }
         cleaned: dict[str, Any] = Redactor(self.settings, self.earlier).cleaned(record)
@@ -244,11 +268,3 @@ def _found(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {"checks": [], "figures": {}, "steps": {}}
     return found
-
-
-def run_id_of(text: str) -> UUID | None:
-    """The id that a text is; None where it is none."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -14,6 +14,7 @@ from leitstand.db.engine import make_engine, transaction
 from leitstand.db.models import Backup
 from leitstand.errors import InvalidInput
 from leitstand.runbooks import holding, scratch
+from leitstand.runbooks.journal import Journal, journal_in
 from leitstand.settings import Settings, get_settings
 from leitstand.telemetry.logs import configure_logging
 
@@ -46,6 +47,11 @@ class TakenUp:
             return (self.folder / CONFIRMED).read_text().strip()
         except FileNotFoundError:
             return ""
+
+    @property
+    def journal(self) -> Journal:
+        """What this run, and those that it resumes, have done."""
+        return journal_in(self.folder)
 
     def database_answers(self) -> bool:
         """Whether the database takes a connection now."""

@@ -1,5 +1,6 @@
 """Buckets and objects: every object's SHA-256 in its metadata, retries with jitter, range resume, multipart."""
 
+import base64
 import hashlib
 import os
 import secrets
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from leitstand.errors import NotFound
 from leitstand.settings import Settings
 from leitstand.storage.reader import ResumingReader
-from leitstand.storage.retries import attempt
-from leitstand.storage.types import ObjectHead, ObjectInfo, Stored
+from leitstand.storage.retries import attempt, code_of, is_transient
+from leitstand.storage.types import ObjectHead, ObjectInfo, ObjectLock, Stored
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -25,6 +26,7 @@ MULTIPART_FROM = 16 * CHUNK
 BINARY = "application/octet-stream"
 CONNECT_SECONDS = 5
 READ_SECONDS = 60
+NO_LOCK_CODES = frozenset({"ObjectLockConfigurationNotFoundError", "NotImplemented", "MethodNotAllowed"})
 
 
 class ObjectStorage:
@@ -64,22 +66,23 @@ class ObjectStorage:
         )
 
     def ensure_buckets(self) -> None:
-        """Make the buckets of this environment where they are missing; media and evidence keep every version."""
-        settings = self.settings
-        for bucket, versioned in (
-            (settings.bucket_media, True),
-            (settings.bucket_backups, False),
-            (settings.bucket_evidence, True),
-            (settings.bucket_insights, False),
-        ):
-            self.ensure_bucket(bucket, versioned=versioned)
+        """Make the buckets of this environment where they are missing.
 
-    def ensure_bucket(self, bucket: str, *, versioned: bool) -> None:
-        """Make one bucket unless it is there."""
+        Media and evidence keep every version; objects of the bucket of evidence can be locked, where the store can.
+        """
+        settings = self.settings
+        self.ensure_bucket(settings.bucket_media, versioned=True)
+        self.ensure_bucket(settings.bucket_backups, versioned=False)
+        self.ensure_bucket(settings.bucket_evidence, versioned=True, lockable=True)
+        self.ensure_bucket(settings.bucket_insights, versioned=False)
+
+    def ensure_bucket(self, bucket: str, *, versioned: bool, lockable: bool = False) -> None:
+        """Make one bucket unless it is there; what is there is not made lockable, for no store does that."""
         try:
             attempt(lambda: self.client.head_bucket(Bucket=bucket), f"s3://{bucket}")
         except NotFound:
-            attempt(lambda: self._create_bucket(bucket), f"s3://{bucket}")
+            create = self._create_lockable if lockable else self._create_bucket
+            attempt(lambda: create(bucket), f"s3://{bucket}")
         if versioned:
             attempt(
                 lambda: self.client.put_bucket_versioning(
@@ -94,6 +97,38 @@ class ObjectStorage:
         except self.client.exceptions.BucketAlreadyOwnedByYou:
             return
 
+    def _create_lockable(self, bucket: str) -> None:
+        """With object lock, or without where the store says that it has none."""
+        from botocore.exceptions import ClientError
+
+        try:
+            self.client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+        except self.client.exceptions.BucketAlreadyOwnedByYou:
+            return
+        except ClientError as error:
+            if is_transient(error):
+                raise
+            self._create_bucket(bucket)
+
+    def locks_objects(self, bucket: str) -> bool:
+        """Whether objects of the bucket can be locked.
+
+        Raises:
+            NotFound: there is no such bucket.
+        """
+        from botocore.exceptions import ClientError
+
+        def ask() -> bool:
+            try:
+                answer = self.client.get_object_lock_configuration(Bucket=bucket)
+            except ClientError as error:
+                if code_of(error) in NO_LOCK_CODES:
+                    return False
+                raise
+            return answer["ObjectLockConfiguration"].get("ObjectLockEnabled") == "Enabled"
+
+        return attempt(ask, f"s3://{bucket}")
+
     # --- writing ---
 
     def put_bytes(
@@ -105,13 +140,21 @@ class ObjectStorage:
         *,
         metadata: Mapping[str, str] | None = None,
         only_new: bool = False,
+        lock: ObjectLock | None = None,
     ) -> Stored:
         """Store `data` (in memory, so small); with `only_new` an object that is there already is a Conflict.
 
         Stores that do not know If-None-Match ignore it: callers that depend on it look before they put.
+
+        Args:
+            lock: keeps this version from deletion; only in a bucket whose objects can be locked.
         """
         digest = hashlib.sha256(data).hexdigest()
         extra: dict[str, Any] = {"IfNoneMatch": "*"} if only_new else {}
+        if lock is not None:
+            # S3 takes a lock only together with a checksum that it knows.
+            md5 = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
+            extra |= {"ObjectLockMode": lock.mode, "ObjectLockRetainUntilDate": lock.until, "ContentMD5": md5}
         answer = attempt(
             lambda: self.client.put_object(
                 Bucket=bucket,

@@ -167,12 +167,19 @@ class _Probe:
 
     def object_lock(self) -> str:
         """Whether objects of the bucket can be locked; asked, not tried, because a lock could not be taken back."""
+        return self._lock_of(self.bucket)
+
+    def evidence_lock(self) -> str:
+        """The same for the bucket of evidence, whose records are locked where that is possible."""
+        return self._lock_of(self.storage.settings.bucket_evidence)
+
+    def _lock_of(self, bucket: str) -> str:
         from botocore.exceptions import ClientError
 
         from leitstand.storage.retries import code_of
 
         try:
-            answer = self.storage.client.get_object_lock_configuration(Bucket=self.bucket)
+            answer = self.storage.client.get_object_lock_configuration(Bucket=bucket)
         except ClientError as error:
             if code_of(error) != "ObjectLockConfigurationNotFoundError":
                 raise
@@ -222,7 +229,7 @@ def probe(storage: "ObjectStorage", bucket: str) -> ProbeResult:
         tries.anonymous,
         tries.lifecycle,
     )
-    optional = (tries.conditional_put, tries.checksums, tries.object_lock)
+    optional = (tries.conditional_put, tries.checksums, tries.object_lock, tries.evidence_lock)
     findings = [_try(work, needed=True) for work in needed] + [_try(work, needed=False) for work in optional]
     return ProbeResult(storage.settings.s3_url, bucket, (*findings, _try(tries.delete, needed=True)))
 

@@ -27,6 +27,17 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class ObjectLock:
+    """How an object is kept from deletion: GOVERNANCE or COMPLIANCE, and until when."""
+
+    mode: str
+    until: datetime
+
+    def __str__(self) -> str:
+        return f"{self.mode} until {self.until:%Y-%m-%d %H:%M} UTC"
+
+
+@dataclass(frozen=True)
 class ObjectInfo:
     """One line of a listing; `version` is empty unless versions were listed, `deleted` tells a marked deletion."""
 

@@ -1,0 +1,115 @@
+"""Runs of runbooks and drills as people look at them: how each stands, who signed it, and whether it can go on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Text, cast, select
+from sqlalchemy.orm import Session
+
+from leitstand.db.exclusive import is_held
+from leitstand.db.models import Drill, EvidenceLink
+from leitstand.errors import NotFound
+from leitstand.runbooks.chain import SIGNATURE, Link, link_of_run
+from leitstand.runbooks.holding import LOCK
+from leitstand.runbooks.pending import RUNBOOK
+from leitstand.runbooks.records import FAILED, INTERRUPTED, RUNNING, ended_status
+from leitstand.runbooks.results import public
+
+RESUMABLE = (INTERRUPTED, FAILED)
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One run.
+
+    Args:
+        status: as it is now: a run whose process is gone is interrupted, though nobody has written that down yet.
+        link: of its evidence; None while there is none.
+        signatures: links, oldest first.
+        resumed_by: the run that goes on with it.
+    """
+
+    row: Drill
+    status: str
+    link: Link | None
+    signatures: list[Link]
+    resumed_by: UUID | None
+
+    @property
+    def resumable(self) -> bool:
+        return self.row.category == RUNBOOK and self.status in RESUMABLE and self.resumed_by is None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The `--json` document."""
+        return {
+            **public(self.row),
+            "status": self.status,
+            "resumable": self.resumable,
+            "resumed_by": str(self.resumed_by) if self.resumed_by else None,
+            "link": self.link.to_dict() if self.link else None,
+            "signatures": [{**link.content, "sha256": link.sha256} for link in self.signatures],
+        }
+
+
+def find_run(session: Session, run_id: UUID | str) -> Drill:
+    """One run by its id, or by a beginning of the id that only one has.
+
+    Raises:
+        NotFound: there is none.
+    """
+    wanted = str(run_id).lower()
+    found: Sequence[Drill] = []
+    if wanted and all(character in "0123456789abcdef-" for character in wanted):
+        found = session.scalars(select(Drill).where(cast(Drill.id, Text).startswith(wanted)).limit(2)).all()
+    if len(found) != 1:
+        raise NotFound(
+            f"{'More than one' if found else 'No'} run has the id {wanted!r}.",
+            hint="`leitstand runbook runs` shows them.",
+        )
+    return found[0]
+
+
+def view(session: Session, run_id: UUID | str) -> RunView:
+    """One run.
+
+    Raises:
+        NotFound: there is none.
+    """
+    return _views(session, [find_run(session, run_id)])[0]
+
+
+def list_runs(session: Session, *, name: str = "", limit: int = 20) -> list[RunView]:
+    """Runs of runbooks, newest first; with `name` those of one."""
+    query = select(Drill).where(Drill.category == RUNBOOK)
+    if name:
+        query = query.where(Drill.kind == name)
+    rows = session.scalars(query.order_by(Drill.started_at.desc(), Drill.id.desc()).limit(limit))
+    return _views(session, list(rows))
+
+
+def _views(session: Session, rows: list[Drill]) -> list[RunView]:
+    ids = [row.id for row in rows]
+    at_work = is_held(session, LOCK)
+    query = select(Drill.resumed_from, Drill.id).where(Drill.resumed_from.in_(ids)).order_by(Drill.started_at)
+    resumed = dict(session.execute(query).tuples().all())
+    signed = _signatures(session, ids)
+    return [
+        RunView(
+            row,
+            ended_status(row.category) if row.status == RUNNING and not at_work else row.status,
+            link_of_run(session, row.id),
+            signed.get(row.id, []),
+            resumed.get(row.id),
+        )
+        for row in rows
+    ]
+
+
+def _signatures(session: Session, ids: list[UUID]) -> dict[UUID, list[Link]]:
+    wanted = select(EvidenceLink).where(EvidenceLink.run_id.in_(ids), EvidenceLink.kind == SIGNATURE)
+    found: dict[UUID, list[Link]] = {}
+    for row in session.scalars(wanted.order_by(EvidenceLink.sequence)):
+        found.setdefault(row.run_id, []).append(Link.of_row(row))
+    return found

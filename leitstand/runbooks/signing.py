@@ -1,0 +1,86 @@
+"""Sign a run off: who looked at its evidence, when, and what they say about it, as a link of the chain."""
+
+import json
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from leitstand.errors import Conflict, InvalidInput
+from leitstand.runbooks.archiving import append_link
+from leitstand.runbooks.chain import JSON_TYPE, SIGNATURE, Link
+from leitstand.runbooks.locking import evidence_lock
+from leitstand.runbooks.redaction import Redactor
+from leitstand.runbooks.runs import view
+from leitstand.settings import Settings
+from leitstand.storage.objects import ObjectStorage
+
+LONGEST_NOTE = 2_000
+
+
+def sign(
+    session: Session,
+    settings: Settings,
+    run_id: UUID | str,
+    *,
+    signer: str,
+    note: str,
+    alone: bool = False,
+) -> Link:
+    """Sign a run; the caller commits. The signature lies in the catalogue, in the chain and beside the evidence.
+
+    Args:
+        signer: who signs.
+        note: what they say: that all is well, or what is left to do.
+        alone: there is nobody else who could, so the one who ran it signs; the signature says so for good.
+
+    Raises:
+        NotFound: there is no such run.
+        InvalidInput: nobody signs, or without a word.
+        Conflict: it has no archived evidence, the same person signed it already, or ran it and is not alone.
+        Unavailable, PreconditionFailed, IntegrityFailed: as the store and the chain say; nothing was signed.
+    """
+    text = Redactor(settings).cleaned(note.strip())
+    if not signer or not text or len(text) > LONGEST_NOTE:
+        raise InvalidInput(
+            f"A signature needs a signer and a note of 1 to {LONGEST_NOTE:,} characters.",
+            hint="Say what you looked at and what is left to do.",
+        )
+    run = view(session, run_id)
+    if run.link is None:
+        raise Conflict(
+            f"Run {run.row.id} is {run.status} and has no archived evidence to sign.",
+            hint="Wait until it has ended, resume it, or take up what waits: `leitstand runbook adopt`.",
+        )
+    if any(link.content["signer"] == signer for link in run.signatures):
+        raise Conflict(f"{signer} has signed run {run.row.id} already.")
+    same = signer == run.row.requested_by
+    if same and not alone:
+        raise Conflict(
+            f"{signer} ran this; somebody else signs it.",
+            hint="Where there is nobody else, say so: --alone, which the signature keeps.",
+        )
+    content = {
+        "signer": signer,
+        "signed_at": datetime.now(UTC).isoformat(),
+        "note": text,
+        "ran_by": run.row.requested_by or "the schedule",
+        "four_eyes": not same,
+        "run_sha256": run.link.sha256,
+    }
+    link = append_link(session, settings, kind=SIGNATURE, run_id=run.row.id, content=content)
+    _store_beside(settings, run.link, link)
+    return link
+
+
+def _store_beside(settings: Settings, run: Link, link: Link) -> None:
+    """The same document beside the evidence, where whoever opens that looks first."""
+    storage = ObjectStorage(settings)
+    folder = run.content["notebook"].removeprefix(f"s3://{settings.bucket_evidence}/").rpartition("/")[0]
+    storage.put_bytes(
+        settings.bucket_evidence,
+        f"{folder}/signature-{link.sequence:010d}.json",
+        json.dumps(link.to_dict(), indent=1).encode(),
+        JSON_TYPE,
+        lock=evidence_lock(storage, settings),
+    )
