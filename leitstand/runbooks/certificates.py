@@ -184,8 +184,8 @@ class CertificateTrouble(Confirmed):
             )
             return self.evidence.table(first)
         self.evidence.check("Caddy's admin API answers", True, self.admin.address)
-        if self.name in caddy_admin.hosts(self.config):
-            self.evidence.check("Caddy answers to this name", True, self.name)
+        if subject := self._subject():
+            self.evidence.check("Caddy answers to this name", True, subject)
         else:
             self._needed("Caddy answers to this name", "no route of its configuration names it")
         return self.evidence.table(first)
@@ -229,7 +229,7 @@ class CertificateTrouble(Confirmed):
             if self.renew and self.stored:
                 self._set_aside(self.stored[0].parent)
             if self._steps():
-                self.admin.obtain(self.name)
+                self.admin.obtain(self._subject())
         return facts({"done": "Caddy was told; whether it got a certificate shows below"})
 
     def check(self) -> "pd.DataFrame":
@@ -270,6 +270,11 @@ class CertificateTrouble(Confirmed):
     def _find(self, what: str, wrong: bool, says: str) -> None:
         if wrong and not self.findings.get(what):
             self.findings[what] = says
+
+    def _subject(self) -> str:
+        """What Caddy manages for this name: the name itself or one with a star; empty where it is neither."""
+        known = caddy_admin.hosts(self.config or {})
+        return next((one for one in (self.name, f"*.{self.name.partition('.')[2]}") if one in known), "")
 
     def _needed(self, name: str, why: str) -> None:
         """In a dry run something to know; a real run can't go on without."""
