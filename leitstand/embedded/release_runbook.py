@@ -25,7 +25,7 @@ from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, take_up
 if TYPE_CHECKING:
     import pandas as pd
 
-LINES_SHOWN, LINE_SHOWN = 12, 300
+LINES_SHOWN, LINE_SHOWN = 8, 300
 WRONG_STATES = ("failing", "restarting", "starting", "stopped")
 
 
@@ -131,7 +131,7 @@ class FailedRelease(Confirmed):
         says = (
             "assumed: the database does not answer, and this is the newest of"
             if self.assumed
-            else "where the database is:"
+            else "where the database is"
         )
         known = schema_history.history(self.wanted.folder)
         table = [
@@ -296,7 +296,8 @@ class FailedRelease(Confirmed):
             lines = self.environment.log_of(name).read_text(errors="replace").splitlines()
         except OSError:
             return []
-        return [line[:LINE_SHOWN] for line in lines[-LINES_SHOWN:]]
+        said = [line.strip()[:LINE_SHOWN] for line in lines if any(one.isalnum() for one in line)]
+        return said[-LINES_SHOWN:]
 
 
 def _variables() -> dict[str, str]:
