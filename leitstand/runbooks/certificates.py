@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LOAD, ASIDE, RENEW = "load again", "set aside", "renew"
 HTTP, HTTPS = 80, 443
 ERRORS_SHOWN = 8
+SHOWN = ["certificate", "names", "issuer", "from", "until", "good"]
 PATIENCE_SECONDS = 90.0
 POLL_SECONDS = 0.5
 SKEW_SECONDS = 300
@@ -149,7 +150,7 @@ class CertificateTrouble(Confirmed):
             self.stored = self._newer(path, stored)
         self._judge()
         self.evidence.figures["before"] = self.served.to_dict() if self.served else {}
-        return rows(table, ["certificate", "names", "issuer", "from", "until", "good"])
+        return rows(table, SHOWN)
 
     def log(self) -> "pd.DataFrame":
         """Why Caddy could not get a certificate, in its own words."""
@@ -344,7 +345,7 @@ class CertificateTrouble(Confirmed):
 
     def _row(self, where: str, one: tls.Certificate | None) -> dict[str, str]:
         if one is None:
-            return {"certificate": where, "good": "NO: can't be read"}
+            return {**dict.fromkeys(SHOWN, ""), "certificate": where, "good": "NO: can't be read"}
         good = "yes" if self._good(one) else "NO"
         return {
             "certificate": where,
