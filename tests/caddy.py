@@ -65,6 +65,10 @@ class Caddy:
             self.process.kill()
             self.process.wait()
 
+    def ended(self) -> bool:
+        """Whether it does not run."""
+        return self.process is None or self.process.poll() is not None
+
 
 @dataclass
 class Site:

@@ -227,9 +227,15 @@ def begin_new_timeline(settings: Settings, folder: Path) -> None:
 
     A cluster that was moved aside and comes back needs one: a restored one has begun a newer timeline meanwhile, and
     whoever restores follows the newest.
+
+    Raises:
+        NotFound: there is no backup.
     """
     access = folder.with_name(f"{folder.name}.access")
-    _configure(folder, restore_command(settings, access), access, None, timeline="current")
+    # The archive is asked which timelines there are, so that none is taken twice.
+    newest = choose(ObjectStorage(settings), settings.bucket_backups)
+    command = engine_of(newest).restore_command(settings, access, newest)
+    _configure(folder, command, access, None, timeline="current")
     give_away(folder)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from leitstand.backups.archived_log import missing_log
 from leitstand.backups.catalogue import newest_complete
+from leitstand.backups.engines.interface import FULL
 from leitstand.backups.operations import run_backup
 from leitstand.backups.work import Progress
 from leitstand.db.engine import transaction
@@ -55,7 +56,7 @@ def watch_log(engine: Engine, settings: Settings, *, progress: Progress | None =
         return LogWatched()
     log.error("the archived log has a gap", segment=gap, backup=str(newest.id))
     try:
-        taken = str(run_backup(engine, settings, "postgres", progress=progress).id)
+        taken = str(run_backup(engine, settings, "postgres", level=FULL, progress=progress).id)
     except Conflict:
         taken = ""
     return LogWatched(gap, str(newest.id), taken)

@@ -147,7 +147,11 @@ class Compromise(Confirmed):
             {"kept": name, "bytes": "NOT KEPT", "sha256": why} for name, why in self.kept.missing.items()
         ]
         return rows(
-            [*table, {"kept": self.kept.place, "bytes": "", "sha256": ""}], ["kept", "bytes", "sha256"]
+            [
+                *table,
+                {"kept": f"{self.kept.place}manifest.json", "bytes": "MANIFEST", "sha256": self.kept.sha256},
+            ],
+            ["kept", "bytes", "sha256"],
         )
 
     def newcomers(self) -> "pd.DataFrame":
@@ -272,9 +276,15 @@ class Compromise(Confirmed):
         if not self.for_real or not self._rotates():
             return facts(NOT_DONE if not self.for_real else {"rotated": "nothing: rotate=false"})
         told: list[str] = []
-        agreed = rotation.plan(self.environment, leaked=True)
-        with self.evidence.step("rotation"):
-            done = rotation.carry_out(self.environment, agreed, actor=self.actor, progress=told.append)
+        with self.evidence.once("rotation") as once:
+            if once.earlier:
+                return facts(
+                    {"rotated": f"by the run that this one resumes: {', '.join(once.earlier['names'])}"}
+                )
+            agreed = rotation.plan(self.environment, leaked=True)
+            with self.evidence.step("rotation"):
+                done = rotation.carry_out(self.environment, agreed, actor=self.actor, progress=told.append)
+            once.facts["names"] = agreed.names
         self.proofs = done.proofs
         self.settings = programs.settings_of(self.environment)
         self.engine.dispose()

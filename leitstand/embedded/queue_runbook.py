@@ -122,7 +122,7 @@ class StuckQueue(Confirmed):
             }
             for one in found[:SHOWN]
         ]
-        return rows(table, ["job", "name", "runs for", "attempt", "holds up", "so"])
+        return _jobs(table, ["job", "name", "runs for", "attempt", "holds up", "so"])
 
     def failed(self) -> "pd.DataFrame":
         """The newest failed jobs, with why their last attempt failed."""
@@ -131,7 +131,7 @@ class StuckQueue(Confirmed):
         table = [
             {"job": one.id, "name": one.name, "attempts": one.attempts, "why": one.reason} for one in found
         ]
-        return rows(table, ["job", "name", "attempts", "why"])
+        return _jobs(table, ["job", "name", "attempts", "why"])
 
     def ingestion(self) -> "pd.DataFrame":
         """The inbox, imports that stopped, and the copies of the facts."""
@@ -303,6 +303,11 @@ class StuckQueue(Confirmed):
 
 # What a job must not be for an action; what an interrupted run has done already is passed over.
 WRONG = {CANCEL: {"succeeded"}, RELEASE: {"cancelled"}, RETRY: {"cancelled"}}
+
+
+def _jobs(table: list[dict[str, Any]], columns: list[str]) -> "pd.DataFrame":
+    """Jobs as a table; that there are none is said."""
+    return rows(table or [{**dict.fromkeys(columns, ""), "job": "none"}], columns)
 
 
 def numbers_of(text: str, words: dict[str, list[int]]) -> list[int]:

@@ -25,7 +25,7 @@ from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, take_up
 if TYPE_CHECKING:
     import pandas as pd
 
-LINES_SHOWN, LINE_SHOWN = 12, 300
+LINES_SHOWN, LINE_SHOWN = 8, 300
 WRONG_STATES = ("failing", "restarting", "starting", "stopped")
 
 
@@ -59,7 +59,11 @@ class FailedRelease(Confirmed):
         self.given["checkout"] = str(self.wanted.folder)
         self.running = releases.running(self.environment)
         self.newer = releases.release(Path(given["failed"])) if given["failed"] else self.running
+        # A run that is repeated after the stop no longer sees what ran.
+        self.given["failed"] = str(self.newer.folder) if self.newer else ""
+        self.variables = releases.variables_of(self.environment)
         self.revision: str | None = None
+        self.assumed = False
 
     @classmethod
     def begin(
@@ -122,11 +126,18 @@ class FailedRelease(Confirmed):
     def schema(self) -> "pd.DataFrame":
         """Where the database's schema stands, and what each migration did that the wanted release does not know."""
         self.revision = self._revision()
+        if self.revision is None and self.newer:
+            self.revision, self.assumed = schema_history.history(self.newer.folder)[-1].revision, True
+        says = (
+            "assumed: the database does not answer, and this is the newest of"
+            if self.assumed
+            else "where the database is"
+        )
         known = schema_history.history(self.wanted.folder)
         table = [
             {
-                "migration": self.revision or "unknown: the database does not answer",
-                "does": "the database is at",
+                "migration": self.revision or "unknown",
+                "does": f"{says} {self.newer if self.assumed else ''}".strip(),
             },
             {"migration": known[-1].revision, "does": f"the newest that {self.wanted.folder.name} knows"},
         ]
@@ -182,7 +193,9 @@ class FailedRelease(Confirmed):
             self.work.engine.dispose()
             stop.down(self.environment, told)
             try:
-                told.lines += releases.start(self.wanted, self.environment, _variables()).splitlines()
+                told.lines += releases.start(
+                    self.wanted, self.environment, _variables() | self.variables
+                ).splitlines()
                 started, why = True, f"{self.wanted}"
             except LeitstandError as error:
                 started, why = False, f"{error.message} {error.hint}"
@@ -203,7 +216,8 @@ class FailedRelease(Confirmed):
         for one in smoke(self.environment):
             self.evidence.check(one.name, one.ok, one.detail)
         after = self._revision()
-        self.evidence.check("the schema is as it was", after == self.revision, after or "unknown")
+        if not self.assumed:
+            self.evidence.check("the schema is not brought back", self._not_before(after), after or "unknown")
         return self.evidence.table(first)
 
     def next_steps(self) -> "pd.DataFrame":
@@ -227,6 +241,12 @@ class FailedRelease(Confirmed):
         except SQLAlchemyError:
             return None
 
+    def _not_before(self, after: str | None) -> bool:
+        """A release that is newer than the schema migrates it forward when it starts."""
+        if self._unknown():
+            return after == self.revision
+        return after in {self.revision, schema_history.history(self.wanted.folder)[-1].revision}
+
     def _unknown(self) -> list[schema_history.Migration]:
         """The migrations in the database that the wanted release does not have, as the failed one tells them."""
         known = schema_history.history(self.wanted.folder)
@@ -244,7 +264,7 @@ class FailedRelease(Confirmed):
         if self.revision is None:
             return (
                 False,
-                "the database does not answer, so its schema is not known: start PostgreSQL first (./run up), or see its log",
+                "the database does not answer, and nobody knows which release ran: give -p failed=FOLDER",
             )
         unknown = self._unknown()
         if not unknown:
@@ -276,10 +296,11 @@ class FailedRelease(Confirmed):
             lines = self.environment.log_of(name).read_text(errors="replace").splitlines()
         except OSError:
             return []
-        return [line[:LINE_SHOWN] for line in lines[-LINES_SHOWN:]]
+        said = [line.strip()[:LINE_SHOWN] for line in lines if any(one.isalnum() for one in line)]
+        return said[-LINES_SHOWN:]
 
 
 def _variables() -> dict[str, str]:
-    """This process's environment without the notebook's own and another environment's settings."""
+    """This process's environment without the notebook's own, whose settings are all written out."""
     own = ("LEITSTAND_", "JUPYTER", "IPYTHON", "PYDEVD_", "PREFECT_")
     return {name: value for name, value in os.environ.items() if not name.startswith(own)}

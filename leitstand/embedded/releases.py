@@ -8,14 +8,20 @@ from pathlib import Path
 
 from leitstand.embedded import processes
 from leitstand.embedded.environment import Environment
-from leitstand.embedded.supervisor import NAME
+from leitstand.embedded.supervisor import NAME, PYTHON, SOCKET
 from leitstand.errors import LeitstandError, NotFound, Unavailable
 from leitstand.runbooks.installed import commit_of
+from leitstand.services import MARK
 
 START_SECONDS = 900
 SAID_SHOWN = 1_500
 VERSION = re.compile(r"""^__version__ = ["']([^"']+)["']""", re.MULTILINE)
 ACCEPTED = "accepted_schema"
+PREFIX = "LEITSTAND_"
+# A notebook asks programs for colours, which are noise in a table.
+COLOURED = {"FORCE_COLOR", "CLICOLOR_FORCE", "CLICOLOR"}
+# What a start sets for the processes of that very release.
+ITS_OWN = {MARK, PYTHON, SOCKET, "LEITSTAND_REPOSITORY"}
 UNKNOWN = "unknown"
 
 
@@ -42,8 +48,8 @@ class Release:
 
     def accepts_newer_schema(self) -> bool:
         """Whether this release starts on a schema that somebody has accepted for it."""
-        source = self.folder / "leitstand" / "embedded" / "start.py"
-        return ACCEPTED in source.read_text()
+        source = self.folder / "leitstand" / "embedded" / "releases.py"
+        return source.exists() and f'ACCEPTED = "{ACCEPTED}"' in source.read_text()
 
 
 def release(folder: Path) -> Release:
@@ -80,19 +86,44 @@ def running(environment: Environment) -> Release | None:
         return None
 
 
+def variables_of(environment: Environment) -> dict[str, str]:
+    """The settings that were given as variables when what runs was started; empty where nothing runs. They may be secret."""
+    import psutil
+
+    known = {one.name: one for one in processes.known(environment.pids_dir) if one.alive()}
+    try:
+        found = psutil.Process(known[NAME].pid).environ() if NAME in known else {}
+    except psutil.Error:
+        return {}
+    return {name: value for name, value in found.items() if name.startswith(PREFIX) and name not in ITS_OWN}
+
+
 def start(found: Release, environment: Environment, variables: dict[str, str]) -> str:
     """Start a release on the environment's data folder, and wait until every service is ready; gives what it said.
+
+    A start that took too long on a busy machine goes on; the second try waits for what the first has started.
 
     Raises:
         Unavailable: it does not come up.
     """
+    plain = {name: value for name, value in variables.items() if name not in COLOURED}
+    own = {**plain, **environment.variables(), "PYTHONPATH": str(found.folder), "NO_COLOR": "1"}
+    first = _up(found, own)
+    done = first if first.returncode == 0 else _up(found, own)
+    if done.returncode:
+        raise Unavailable(
+            f"{found} does not come up: {done.stderr[-SAID_SHOWN:].strip()}", hint="See ./run logs NAME."
+        )
+    return done.stderr
+
+
+def _up(found: Release, variables: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     argv = [str(found.python), "-P", "-m", "leitstand", "up", "--detach"]
-    own = {**variables, **environment.variables(), "PYTHONPATH": str(found.folder)}
     try:
-        done = subprocess.run(
+        return subprocess.run(
             argv,
             cwd=found.folder,
-            env=own,
+            env=variables,
             capture_output=True,
             text=True,
             timeout=START_SECONDS,
@@ -102,8 +133,3 @@ def start(found: Release, environment: Environment, variables: dict[str, str]) -
         raise Unavailable(
             f"{found} does not come up in {START_SECONDS} s.", hint="See ./run status."
         ) from error
-    if done.returncode:
-        raise Unavailable(
-            f"{found} does not come up: {done.stderr[-SAID_SHOWN:].strip()}", hint="See ./run logs NAME."
-        )
-    return done.stderr

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leitstand.backups import fingerprint, keys
+from leitstand.backups import fingerprint
+from leitstand.backups.engines.chain import chain_of
+from leitstand.backups.engines.registry import engine_of
 from leitstand.backups.operations import run_backup
 from leitstand.backups.restore import (
     begin_new_timeline,
@@ -240,7 +242,7 @@ class PointInTimeRestore(Confirmed):
             return
         finished = str(self.manifest["finished_at"])[:19]
         self.evidence.check("a backup that fits", True, f"{self.manifest['id']}, finished {finished}")
-        opens = keys.is_recipient(keys.identities(self.settings), self.manifest["recipients"])
+        opens = engine_of(self.manifest).opens(self.settings, self.manifest)
         self.evidence.check(
             "a key of this machine opens it", opens, f"{len(self.manifest['recipients'])} recipients"
         )
@@ -252,11 +254,12 @@ class PointInTimeRestore(Confirmed):
             return "as far as it goes"
         if self.to_time > datetime.now(UTC):
             raise InvalidInput("The instant lies in the future.")
-        refuse_removed_log(self.storage, self.settings.bucket_backups, self.manifest, self.to_time)
+        refuse_removed_log(self.storage, self.manifest, self.to_time)
         return restore_history.reached(self.settings, self.storage, self.manifest, self.to_time)
 
     def _check_space(self) -> str:
-        space = check_space(self.settings.data_dir if self.into in WHERE else Path(self.into), self.manifest)
+        chain = chain_of(self.storage, self.settings.bucket_backups, self.manifest)
+        space = check_space(self.settings.data_dir if self.into in WHERE else Path(self.into), chain)
         return f"{space['free'] / 1e9:.1f} GB free, {space['needed'] / 1e9:.1f} GB needed"
 
     def _check_switch(self) -> None:

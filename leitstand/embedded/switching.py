@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leitstand.embedded import programs, restarting
+from leitstand.embedded import restarting
 from leitstand.embedded.environment import Environment
 from leitstand.embedded.programs import BY_NAME
 from leitstand.embedded.stop import wait_stopped, waves
 from leitstand.embedded.supervisor import GONE_STATES, Supervisor
 from leitstand.errors import Conflict, PreconditionFailed
-from leitstand.services import OBJECTS, POSTGRES
+from leitstand.services import MARK, OBJECTS, POSTGRES
 
 if TYPE_CHECKING:
     from leitstand.backups.work import Progress
@@ -94,7 +94,7 @@ def running(environment: Environment) -> list[str]:
     Raises:
         PreconditionFailed: no supervisor runs, or this process is one of its services.
     """
-    if os.environ.get(programs.MARK) == str(environment.data_dir):
+    if os.environ.get(MARK) == str(environment.data_dir):
         raise PreconditionFailed(
             "This run was started by a service that it would stop.",
             hint="Start it in a terminal: `leitstand runbook run`.",

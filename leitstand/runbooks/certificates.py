@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LOAD, ASIDE, RENEW = "load again", "set aside", "renew"
 HTTP, HTTPS = 80, 443
 ERRORS_SHOWN = 8
+SHOWN = ["certificate", "names", "issuer", "from", "until", "good"]
 PATIENCE_SECONDS = 90.0
 POLL_SECONDS = 0.5
 SKEW_SECONDS = 300
@@ -149,7 +150,7 @@ class CertificateTrouble(Confirmed):
             self.stored = self._newer(path, stored)
         self._judge()
         self.evidence.figures["before"] = self.served.to_dict() if self.served else {}
-        return rows(table, ["certificate", "names", "issuer", "from", "until", "good"])
+        return rows(table, SHOWN)
 
     def log(self) -> "pd.DataFrame":
         """Why Caddy could not get a certificate, in its own words."""
@@ -184,8 +185,8 @@ class CertificateTrouble(Confirmed):
             )
             return self.evidence.table(first)
         self.evidence.check("Caddy's admin API answers", True, self.admin.address)
-        if self.name in caddy_admin.hosts(self.config):
-            self.evidence.check("Caddy answers to this name", True, self.name)
+        if subject := self._subject():
+            self.evidence.check("Caddy answers to this name", True, subject)
         else:
             self._needed("Caddy answers to this name", "no route of its configuration names it")
         return self.evidence.table(first)
@@ -229,7 +230,7 @@ class CertificateTrouble(Confirmed):
             if self.renew and self.stored:
                 self._set_aside(self.stored[0].parent)
             if self._steps():
-                self.admin.obtain(self.name)
+                self.admin.obtain(self._subject())
         return facts({"done": "Caddy was told; whether it got a certificate shows below"})
 
     def check(self) -> "pd.DataFrame":
@@ -270,6 +271,11 @@ class CertificateTrouble(Confirmed):
     def _find(self, what: str, wrong: bool, says: str) -> None:
         if wrong and not self.findings.get(what):
             self.findings[what] = says
+
+    def _subject(self) -> str:
+        """What Caddy manages for this name: the name itself or one with a star; empty where it is neither."""
+        known = caddy_admin.hosts(self.config or {})
+        return next((one for one in (self.name, f"*.{self.name.partition('.')[2]}") if one in known), "")
 
     def _needed(self, name: str, why: str) -> None:
         """In a dry run something to know; a real run can't go on without."""
@@ -339,7 +345,7 @@ class CertificateTrouble(Confirmed):
 
     def _row(self, where: str, one: tls.Certificate | None) -> dict[str, str]:
         if one is None:
-            return {"certificate": where, "good": "NO: can't be read"}
+            return {**dict.fromkeys(SHOWN, ""), "certificate": where, "good": "NO: can't be read"}
         good = "yes" if self._good(one) else "NO"
         return {
             "certificate": where,

@@ -102,7 +102,7 @@ def _writer(settings: Settings, name: str) -> tuple[Callable[[str, bytes], objec
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.write_bytes(content)
 
-        return locally, str(folder)
+        return locally, f"{folder}/"
     return lambda title, content: storage.put_bytes(
         bucket, prefix + title, content
     ), f"s3://{bucket}/{prefix}"

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import text
 
+from leitstand.backups.archived_log import missing_log
+from leitstand.backups.engines.interface import FULL
 from leitstand.backups.entries import usable_entries
 from leitstand.backups.operations import run_backup
-from leitstand.backups.verification import missing_log
 from leitstand.db.engine import make_engine
 from leitstand.errors import LeitstandError
 from leitstand.runbooks import archive_queue, backends
@@ -144,7 +145,7 @@ class StorageDown(Confirmed):
             return self.last_check()
         engine = make_engine(self.settings, statement_timeout_ms=0)
         with self.evidence.step("backup"):
-            backup = run_backup(engine, self.settings, "postgres")
+            backup = run_backup(engine, self.settings, "postgres", level=FULL)
         engine.dispose()
         self.evidence.figures["backup_id"] = str(backup.id)
         left = missing_log(self.storage, self.settings.bucket_backups, backup.manifest)

@@ -177,8 +177,8 @@ def test_an_import_that_nobody_goes_on_with_is_named(source: Source, tmp_path: A
 
 
 def test_a_job_that_ended_is_not_cancelled(source: Source) -> None:
-    number = put(source, "events.fill_facts")
-    with transaction(source.engine) as session:
+    with transaction(source.engine) as session:  # no worker sees it before the end of the transaction
+        number = enqueue(session, "events.fill_facts")
         assert mending.cancel_job(session, number) == "cancelled"
     with pytest.raises(Conflict, match="cancelled already"), transaction(source.engine) as session:
         mending.cancel_job(session, number)

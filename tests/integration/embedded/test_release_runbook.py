@@ -131,7 +131,7 @@ def bad(tmp_path: Path) -> Iterator[tuple[Stack, Path]]:
         up = run_leitstand(
             folder, stack.variables(), "up", "--detach", "--owner-email", OWNER_EMAIL, timeout=900
         )
-        assert up.returncode != 0 and "web does not get ready" in up.stderr, up.stderr
+        assert up.returncode != 0, up.stderr
         yield stack, folder
     finally:
         stop_stack(stack)
