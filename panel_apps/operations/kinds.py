@@ -36,10 +36,12 @@ def chain_facts(evidence: Evidence, zone: str) -> str:
         audit, words = badge("waiting"), "Not audited yet; it is every night."
     else:
         audit = badge("failed" if chain.broken else "passed")
-        found = f"{number(chain.broken)} broken links" if chain.broken else "every link is whole"
-        words = f"{moment(chain.audited_at, zone)}: {found}; {number(chain.unaudited)} links since."
+        found = (
+            f"{number(chain.broken)} broken {_links(chain.broken)}" if chain.broken else "every link is whole"
+        )
+        words = f"{moment(chain.audited_at, zone)}: {found}; {number(chain.unaudited)} {_links(chain.unaudited)} since."
     facts = {
-        "Length": f"{number(chain.length)} links",
+        "Length": f"{number(chain.length)} {_links(chain.length)}",
         "Newest link": f'<code title="{escape(chain.last_sha256)}">{escape(chain.last_sha256[:HASH_SHOWN])}…</code> {escape(chain.last_kind)}, {moment(chain.last_at, zone)}',
         "Last audit": f'{audit} {words} <a href="/operations/checks/evidence-chain">Earlier audits</a>'
         if chain.audited_at
@@ -50,6 +52,10 @@ def chain_facts(evidence: Evidence, zone: str) -> str:
         + "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts.items())
         + "</dl>"
     )
+
+
+def _links(count: int) -> str:
+    return "link" if count == 1 else "links"
 
 
 def _row(
