@@ -10,6 +10,7 @@ from leitstand.backups.catalogue import last_proven, list_drills
 from leitstand.backups.conditions import conditions
 from leitstand.catalogue import operations
 from leitstand.db.engine import get_engine
+from leitstand.health.evidence import chain_of_evidence, last_passed
 from leitstand.health.overview import overview
 from leitstand.identity.access import require
 from leitstand.jobs.listing import list_jobs, queue_figures
@@ -37,6 +38,8 @@ def summary(session: Db, principal: CurrentPrincipal) -> dict[str, Any]:
     checks = operations.list_check_runs(session, principal=principal)
     return {
         "last_proven_at": proven,
+        "proven": last_passed(session, principal=principal),
+        "chain": chain_of_evidence(session, principal=principal).to_dict(),
         "conditions": [condition.to_dict() for condition in conditions(session, get_settings())],
         "queue": queue_figures(session),
         "jobs": [job.to_dict() for job in list_jobs(session, limit=20)],

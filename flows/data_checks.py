@@ -30,6 +30,16 @@ def check_copies_of() -> dict[str, Any]:
     return result.to_dict()
 
 
+@task(name="audit-chain", retries=1, retry_delay_seconds=60, retry_condition_fn=worth_retrying)
+def audit_chain() -> dict[str, Any]:
+    """Compare the archived evidence of drills and runbooks with its chain."""
+    from leitstand.runbooks.chain_check import check_chain
+
+    result = check_chain(get_engine(), get_settings())
+    say(f"{result.results[0]['unexpected']} links of the chain of evidence are broken")
+    return result.to_dict()
+
+
 @flow(name="data-checks")
 def check_data(suites: str = "all") -> Any:
     """Run data checks on the live database; a check that fails fails the flow and is named.
@@ -41,6 +51,8 @@ def check_data(suites: str = "all") -> Any:
     def work() -> dict[str, Any]:
         result, copies = run_checks_of(suites), check_copies_of()
         outcomes = [*result["results"], *copies["results"]]
+        if suites == "all":
+            outcomes += audit_chain()["results"]
         named = ", ".join(check["name"] for check in outcomes if not check["success"])
         if named:
             raise IntegrityFailed(f"Data checks failed: {named}.")

@@ -1,11 +1,14 @@
-"""What proves that operation is sound: targets, and drills and executions of flows over time."""
+"""What proves that operation is sound: targets, drills and executions of flows over time, and the chain of evidence."""
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from leitstand.db.models import Drill, FlowExecution
+from leitstand.db.models import CheckRun, Drill, FlowExecution
 from leitstand.identity.access import Principal, require
 
 # The promises for PostgreSQL of docs/guide/operations: how much may be lost, how long a restore may take, and how
@@ -15,6 +18,54 @@ RTO_TARGET = timedelta(minutes=30)
 PROOF_TARGET = timedelta(hours=26)
 PROVING = "postgres-"
 MOST_DRILLS, MOST_EXECUTIONS = 1000, 100
+# The suite under which an audit of the chain of evidence is kept.
+CHAIN_SUITE = "evidence-chain"
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What is promised of one kind of restore: how much may be lost, how long it may take (None: neither is), how old its proof may be."""
+
+    rpo: timedelta | None
+    rto: timedelta | None
+    proof: timedelta
+
+
+# By kind of drill, in the order in which they are shown. Proof: the schedule, and some time to notice.
+PROMISES: Mapping[str, Promise] = {
+    "postgres-latest": Promise(RPO_TARGET, RTO_TARGET, PROOF_TARGET),
+    "postgres-random-time": Promise(RPO_TARGET, RTO_TARGET, timedelta(days=8)),
+    "objects-sample": Promise(timedelta(hours=1), None, timedelta(days=8)),
+    "secrets-decrypt": Promise(timedelta(days=1), None, timedelta(days=100)),
+    "full-environment": Promise(None, timedelta(hours=2), timedelta(days=35)),
+}
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The chain of evidence as the database has it, and what its last audit found.
+
+    Args:
+        length: links; `unaudited` of them came after the last audit.
+        last_at, last_kind, last_sha256: of the newest link.
+        audited_at: when the archived evidence was last compared with it; None when it never was.
+        broken: what that audit found wrong.
+    """
+
+    length: int
+    last_at: datetime | None
+    last_kind: str
+    last_sha256: str
+    audited_at: datetime | None
+    unaudited: int
+    broken: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values; times as ISO 8601."""
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in asdict(self).items()
+        }
 
 
 def proves_postgres(drill: Drill) -> bool:
@@ -55,3 +106,39 @@ def executions_by_status(session: Session, *, principal: Principal, since: datet
     require(principal, "operations:read")
     counted = select(FlowExecution.status, func.count()).where(FlowExecution.started_at >= since)
     return dict(session.execute(counted.group_by(FlowExecution.status)).tuples().all())
+
+
+def last_passed(session: Session, *, principal: Principal) -> dict[str, datetime]:
+    """When each kind of drill last proved a restore.
+
+    Raises:
+        Forbidden: without `operations:read`.
+    """
+    require(principal, "operations:read")
+    passed = select(Drill.kind, func.max(Drill.finished_at)).where(Drill.status == "passed")
+    found = session.execute(passed.group_by(Drill.kind)).tuples()
+    return {kind: at for kind, at in found if at is not None}
+
+
+def chain_of_evidence(session: Session, *, principal: Principal) -> Chain:
+    """The chain of the evidence of drills and runbooks, without reading the evidence.
+
+    Raises:
+        Forbidden: without `operations:read`.
+    """
+    require(principal, "operations:read")
+    linked = Drill.chain_sha256 != ""
+    audit = session.scalars(
+        select(CheckRun).where(CheckRun.suite == CHAIN_SUITE).order_by(CheckRun.at.desc()).limit(1)
+    ).first()
+    newest = session.execute(
+        select(Drill.finished_at, Drill.kind, Drill.chain_sha256)
+        .where(linked)
+        .order_by(Drill.finished_at.desc(), Drill.id.desc())
+        .limit(1)
+    ).first()
+    at, kind, sha256 = newest or (None, "", "")
+    later = func.count().filter(Drill.finished_at > audit.at) if audit else func.count()
+    length, unaudited = session.execute(select(func.count(), later).where(linked)).one()
+    broken = sum(check["unexpected"] for check in audit.result.get("results", [])) if audit else 0
+    return Chain(length, at, kind, sha256, audit.at if audit else None, unaudited, broken)

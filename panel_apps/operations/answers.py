@@ -6,9 +6,17 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy.orm import Session
 
 from leitstand.backups.catalogue import last_proven, list_backups, newest_complete
-from leitstand.catalogue.operations import BACKUP_KINDS, list_check_runs
-from leitstand.db.models import Backup, CheckRun, Drill, FlowExecution
-from leitstand.health.evidence import drills_since, executions_by_status, executions_since
+from leitstand.catalogue.operations import BACKUP_KINDS
+from leitstand.checks.history import PastRun, latest
+from leitstand.db.models import Backup, Drill, FlowExecution
+from leitstand.health.evidence import (
+    Chain,
+    chain_of_evidence,
+    drills_since,
+    executions_by_status,
+    executions_since,
+    last_passed,
+)
 from leitstand.identity.access import Principal
 
 SHOWN = 25
@@ -26,6 +34,8 @@ class Evidence:
         by_status: how many executions of the period there were.
         checks: the newest 25 runs of data checks, newest first.
         proven: when a restore was last proven; None when that never happened.
+        passed: when each kind of drill last proved one.
+        chain: of the evidence.
         as_of: when all this was read.
     """
 
@@ -34,8 +44,10 @@ class Evidence:
     drills: list[Drill]
     executions: list[FlowExecution]
     by_status: dict[str, int]
-    checks: list[CheckRun]
+    checks: list[PastRun]
     proven: datetime | None
+    passed: dict[str, datetime]
+    chain: Chain
     as_of: datetime
 
 
@@ -54,7 +66,9 @@ def ask(session: Session, *, principal: Principal, period: timedelta) -> Evidenc
         drills=drills_since(session, principal=principal, since=since),
         executions=executions_since(session, principal=principal, since=since),
         by_status=executions_by_status(session, principal=principal, since=since),
-        checks=list_check_runs(session, principal=principal, limit=SHOWN),
+        checks=latest(session, limit=SHOWN),
         proven=last_proven(session),
+        passed=last_passed(session, principal=principal),
+        chain=chain_of_evidence(session, principal=principal),
         as_of=now,
     )

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from html import escape
 
-from leitstand.db.models import Backup, CheckRun, Drill, FlowExecution
-from leitstand.health.evidence import PROOF_TARGET, RPO_TARGET, RTO_TARGET, proves_postgres
+from leitstand.checks.history import PastRun
+from leitstand.db.models import Backup, Drill, FlowExecution
+from leitstand.health.evidence import PROOF_TARGET, RPO_TARGET, RTO_TARGET, Chain, proves_postgres
 from leitstand.health.overview import DEGRADED, UP, ServiceState
 from panel_apps.operations.answers import Evidence
 from panel_apps.parts import Tile, badge, nothing, table
@@ -29,6 +30,7 @@ def tiles(evidence: Evidence, zone: str) -> list[Tile]:
         *(_backup_tile(evidence, kind) for kind in KINDS),
         _drill_tile("Recovery point (RPO)", rpo, RPO_TARGET.total_seconds()),
         _drill_tile("Recovery time (RTO)", rto, RTO_TARGET.total_seconds()),
+        _chain_tile(evidence.chain),
     ]
 
 
@@ -122,13 +124,13 @@ def executions_table(executions: Sequence[FlowExecution], by_status: dict[str, i
     )
 
 
-def checks_table(checks: Sequence[CheckRun], zone: str) -> str:
+def checks_table(checks: Sequence[PastRun], zone: str) -> str:
     """The runs of data checks, newest first."""
     if not checks:
         return nothing("No data check has run yet. They run every night, and by: leitstand checks run")
     rows = [
         [
-            f'{escape(one.suite)}<span class="muted">on {escape(one.target)}</span>',
+            f'<a href="/operations/checks">{escape(one.suite)}</a><span class="muted">on {escape(one.target)}</span>',
             badge("passed" if one.success else "failed"),
             f"{number(one.failed)} of {number(one.evaluated)}",
             str(moment(one.at, zone)),
@@ -170,6 +172,21 @@ def _drill_tile(title: str, seconds: float | None, target: float) -> Tile:
     look = "" if seconds is None else "good" if seconds <= target else "bad"
     note = f"target {duration(target)}"
     return Tile(title, duration(seconds), note, "", "Of the newest drill that restored.", look)
+
+
+def _chain_tile(chain: Chain) -> Tile:
+    title, definition = (
+        "Chain of evidence",
+        "Links between the archived evidence of drills and runbooks, each with the hash of the one before.",
+    )
+    if not chain.length:
+        return Tile(title, "None", "no drill has been archived yet", "", definition)
+    if chain.broken:
+        return Tile(
+            title, f"{number(chain.broken)} broken", f"of {number(chain.length)} links", "", definition, "bad"
+        )
+    note = "links; whole at its last audit" if chain.audited_at else "links; not audited yet"
+    return Tile(title, number(chain.length), note, "", definition, "good" if chain.audited_at else "")
 
 
 def _service_badge(state: str) -> str:

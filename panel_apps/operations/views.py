@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from leitstand.health.evidence import RPO_TARGET, RTO_TARGET, proves_postgres
 from leitstand.health.overview import ServiceState
 from panel_apps.charts import BLUE, TEAL, Series, TargetChart, link
-from panel_apps.operations import parts
+from panel_apps.operations import kinds, parts
 from panel_apps.operations.store import OperationsStore, Snapshot
 from panel_apps.parts import FAILED, tiles_html
 from panel_apps.view import View
@@ -22,7 +22,7 @@ class OperationsView(View):
 
     APP = "operations"
     PANES = (
-        "figures", "services", "rpo_words", "rto_words", "backups", "drills", "executions", "checks",
+        "figures", "services", "kinds", "chain", "rpo_words", "rto_words", "backups", "drills", "executions", "checks",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -47,6 +47,8 @@ class OperationsView(View):
         self.annotate(snapshot.notes)
         self.put("figures", tiles_html(parts.tiles(evidence, zone)))
         self._show_drills(snapshot)
+        self.put("kinds", kinds.table_of(evidence, int(snapshot.period) * DAY, zone))
+        self.put("chain", kinds.chain_facts(evidence, zone))
         self.put("backups", parts.backups_table(evidence.backups, zone))
         self.put("drills", parts.drills_table(evidence.drills, zone))
         self.put("executions", parts.executions_table(evidence.executions, evidence.by_status, zone))

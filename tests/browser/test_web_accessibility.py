@@ -19,6 +19,10 @@ from tests.browser.conftest import Site, sign_in
 from web.routes.flows import example
 
 LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenverwaltung with a name that does not end"
+FAILING = {
+    "name": "person-has-address", "suite": "people", "table": "person", "says": LONG, "success": False, "unexpected": 2,
+    "examples": [{"id": "x" * 80}], "error": "", "skipped": "",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -51,6 +55,14 @@ def pages(session: Session, site: Site) -> list[str]:
             drill,
             backup,
             CheckRun(suite="events", target="live", success=True, evaluated=1, failed=0, result={}),
+            CheckRun(
+                suite="people",
+                target="live",
+                success=False,
+                evaluated=1,
+                failed=1,
+                result={"results": [FAILING], "run_id": "x", "documents": "s3://x/y", "seconds": 2},
+            ),
         ]
     )
     given = intake.read_ndjson(f'{{"kind": "{LONG}"}}\n{LONG * 3}'.encode())
@@ -65,6 +77,9 @@ def pages(session: Session, site: Site) -> list[str]:
         "/companions/new",
         "/search?q=do",
         f"/operations/drills/{drill.id}",
+        "/operations/checks",
+        "/operations/checks/people",
+        "/operations/checks/audit",
         "/operations/backups",
         "/operations/backups/retention",
         f"/operations/backups/{backup.id}",

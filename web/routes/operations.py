@@ -11,6 +11,7 @@ from leitstand.backups.conditions import conditions
 from leitstand.catalogue import operations
 from leitstand.checks import history as check_history
 from leitstand.errors import Conflict
+from leitstand.health.evidence import chain_of_evidence
 from leitstand.identity.access import Principal, require
 from leitstand.jobs.listing import list_jobs, queue_figures
 from leitstand.settings import get_settings
@@ -113,6 +114,7 @@ def _page(request: Request, session: Db, principal: Principal, *, error: Conflic
         area="operations",
         code=error.status if error else 200,
         error=error,
+        chain=chain_of_evidence(session, principal=principal),
         proven={"at": proven, "good": proven is not None and datetime.now(UTC) - proven < PROVEN_WITHIN},
         backups=list_backups(session, limit=SHOWN, removed=False),
         conditions=conditions(session, get_settings()),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from click.testing import CliRunner
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
@@ -18,6 +19,7 @@ from leitstand.checks.files import load
 from leitstand.checks.history import latest, of_suites
 from leitstand.checks.run import check_live, run_checks
 from leitstand.cli.checks import group
+from leitstand.db import migrate
 from leitstand.db.models import CheckRun, Workspace
 from leitstand.errors import IntegrityFailed, Unavailable
 from leitstand.events.archive.moving import archive
@@ -119,6 +121,25 @@ def test_days_and_runs_with_archived_events_are_left_to_the_archive_s_own_check(
     assert [it["day"] for it in found["runs-equal-events"]["examples"]] == ["2026-03-01"]
     assert "events archive check" in found["runs-equal-events"]["says"]
     assert check_archive(engine).violated == ["archived-runs-equal-events"]
+
+
+@pytest.mark.slow
+def test_what_a_database_of_an_older_revision_lacks_is_skipped_and_said(
+    engine: Engine, settings: Settings
+) -> None:
+    config = migrate._config()
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0007_views")
+    chosen = ["runs", "actors", "archived-months", "prune-runs", "backups", "people"]
+    result = run_checks(settings.database_url, target="an old backup", suites=chosen)
+    assert (result.success, result.failed, result.revision) == (True, 0, "0007_views")
+    skipped = {check["suite"] for check in result.results if check["skipped"]}
+    assert {"runs-equal-events", "actors-equal-events", "archive-has-rows"} <= {*result.skipped}
+    assert skipped == {"runs", "actors", "archived-months", "prune-runs"}
+    assert result.evaluated == len(result.results) - len(result.skipped) >= 15
+    said = next(check["skipped"] for check in result.results if check["name"] == "runs-equal-events")
+    assert "0007_views" in said and "archived_days" in said
 
 
 @pytest.mark.slow

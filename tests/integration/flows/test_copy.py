@@ -54,10 +54,10 @@ def test_the_checks_flow_fails_when_a_copy_differs(session: Session, monkeypatch
 
     monkeypatch.setattr(data_checks, "run_checks_of", hold)
     monkeypatch.setattr(data_checks, "check_copies_of", data_checks.check_copies_of.fn)
-    data_checks.check_data.fn()
+    data_checks.check_data.fn("ingestion")
     session.execute(text("ALTER TABLE actor_bucket DISABLE TRIGGER note_update"))
     session.execute(text("UPDATE actor_bucket SET events = 2"))
     session.execute(text("ALTER TABLE actor_bucket ENABLE TRIGGER note_update"))
     session.commit()
     with pytest.raises(IntegrityFailed, match="copy-equals-facts"):
-        data_checks.check_data.fn()
+        data_checks.check_data.fn("ingestion")

@@ -134,4 +134,4 @@ def test_a_check_that_does_not_hold_fails_the_flow_and_is_named(
     result = CheckResult(False, 1, 1, [check], "c", "live", 0.1)
     monkeypatch.setattr(data_checks, "run_checks_of", lambda _: result.to_dict())
     with pytest.raises(IntegrityFailed, match="runs-equal-events"):
-        data_checks.check_data.fn()
+        data_checks.check_data.fn("ingestion")

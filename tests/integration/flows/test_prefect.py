@@ -153,9 +153,9 @@ def test_a_flow_started_by_hand_carries_the_request_of_who_started_it(
     result = CliRunner().invoke(group, ["run", "data-checks", "--wait", "--json"])
     document = json.loads(result.stdout)
     assert (result.exit_code, document["state"]) == (0, "Completed")
-    # Of facts with events, and of copies with facts.
+    # Of every table, of copies with facts, and of evidence with its chain.
     with transaction(get_engine()) as session:
-        assert {run.suite for run in latest(session)} == {"all", "fact-copy"}
+        assert {run.suite for run in latest(session)} == {"all", "fact-copy", "evidence-chain"}
     assert [row.status for row in executions("data-checks", trigger="manual")] == ["complete"]
     lines = [json.loads(line) for line in prefect.log("worker").splitlines() if line.startswith("{")]
     ours = [line["event"] for line in lines if line.get("request_id") == document["request_id"]]

@@ -6,9 +6,14 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from leitstand.backups.conditions import conditions
+from leitstand.db.engine import get_engine
 from leitstand.db.models import Backup, CheckRun, Drill, FlowExecution, Membership, Workspace
 from leitstand.errors import Forbidden
 from leitstand.health.overview import ServiceState
+from leitstand.runbooks.chain_check import check_chain
+from leitstand.settings import Settings
+from leitstand.storage.objects import ObjectStorage
 from panel_apps.access import Visitor
 from panel_apps.operations import parts
 from panel_apps.operations.store import OperationsStore
@@ -98,6 +103,49 @@ def test_tiles_judge_by_the_targets(operator: Visitor, evidence: None, session: 
     assert 'class="good"' not in html
     # three judged figures, and two kinds without any backup
     assert html.count('class="bad"') == 5
+
+
+def test_every_kind_of_drill_stands_beside_its_promise(
+    operator: Visitor, evidence: None, session: Session
+) -> None:
+    at = NOW - timedelta(days=9)
+    session.add(
+        Drill(
+            kind="objects-sample", status="passed", started_at=at, finished_at=at, rpo_seconds=5400.0, rto_seconds=2.0
+        )
+    )  # fmt: skip
+    session.commit()
+    view = OperationsView()
+    view.show(OperationsStore(operator).load())
+    rows = shown(view)["kinds"].split("</tr>")
+    latest, objects = (
+        next(it for it in rows if kind in it) for kind in ("postgres-latest", "objects-sample")
+    )
+    assert "9 of 10" in latest and latest.count('class="good"') == 3 and 'class="bad"' not in latest
+    assert "10 drills, from 30 s to 39 s, promised 2 min, 1 failed" in latest
+    assert latest.count("<circle") == 18 and latest.count('class="failed"') == 2
+    # Proven nine days ago, and more would have been lost than is promised.
+    assert objects.count('class="bad"') == 2
+    assert "Never" in next(it for it in rows if "full-environment" in it)
+
+
+def test_the_chain_says_its_length_its_newest_link_and_its_last_audit(
+    operator: Visitor, evidence: None, session: Session, settings: Settings
+) -> None:
+    view, store = OperationsView(), OperationsStore(operator)
+    view.show(store.load())
+    assert "the first drill begins the chain" in shown(view)["chain"]
+    session.execute(update(Drill).values(chain_sha256=SHA))
+    session.commit()
+    view.show(store.load())
+    assert "10 links" in shown(view)["chain"] and "Not audited yet" in shown(view)["chain"]
+    ObjectStorage(settings).ensure_buckets()
+    found = check_chain(get_engine(), settings)
+    assert (found.success, found.results[0]["unexpected"]) == (False, 10)
+    view.show(store.load())
+    assert "10 broken links; 0 links since" in shown(view)["chain"]
+    assert "10 broken" in shown(view)["figures"]
+    assert "checks-failing" in [it.name for it in conditions(session, settings)]
 
 
 def test_the_charts_have_a_point_for_every_drill(operator: Visitor, evidence: None) -> None:
