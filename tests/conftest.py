@@ -6,7 +6,11 @@ in a database of its own cloned from the template (`database`).
 """
 
 import os
+from collections.abc import Iterator
+from functools import lru_cache
 
+import pytest
+from argon2 import PasswordHasher
 from hypothesis import settings
 
 os.environ.setdefault("LEITSTAND_ENVIRONMENT", "test")
@@ -14,3 +18,25 @@ os.environ.setdefault("LEITSTAND_ENVIRONMENT", "test")
 settings.register_profile("leitstand", deadline=None)
 settings.load_profile("leitstand")
 pytest_plugins = ["tests.services", "tests.stack"]
+
+# What these fixtures start (a cluster or services of their own) takes longer than a quick answer may.
+HEAVY = {"source", "rotating", "prefect", "spark_cluster"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that uses a heavy fixture is slow, whether or not somebody has thought of the mark."""
+    for item in items:
+        if HEAVY & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """A hash costs a quarter of a second by design, which was most of the time of a test with people in it."""
+    from leitstand.identity import passwords
+
+    cheap = lru_cache(maxsize=1)(lambda: PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", cheap)
+        yield

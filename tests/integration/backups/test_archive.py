@@ -15,8 +15,6 @@ from leitstand.backups.verification import archived_segments, missing_log
 from leitstand.settings import Settings
 from tests.source import Source
 
-pytestmark = pytest.mark.slow
-
 CONTENT = os.urandom(100_000)
 
 
