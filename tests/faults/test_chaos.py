@@ -88,7 +88,7 @@ class Chaos:
 
     # --- the load ---
 
-    def start_writer(self) -> "subprocess.Popen[bytes]":
+    def start_writer(self) -> None:
         self.source.execute(
             "CREATE TABLE IF NOT EXISTS chaos (number bigint PRIMARY KEY, payload text NOT NULL)"
         )
@@ -96,9 +96,14 @@ class Chaos:
         self.source.execute("ALTER SYSTEM SET archive_timeout = '10s'")
         self.source.execute("SELECT pg_reload_conf()")
         conninfo = self.source.cluster.conninfo("leitstand", "leitstand")
-        return subprocess.Popen(
+        self.writer = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.chaos_writer", conninfo, str(self.log)], cwd=REPOSITORY
         )
+
+    def stop_writer(self) -> None:
+        """A restore to the latest would else run after a log that grows."""
+        self.writer.kill()
+        self.writer.wait()
 
     def acknowledged(self) -> list[tuple[int, float, float]]:
         """Number, sent and acknowledged; a last line that was cut off by a kill has no end."""
@@ -261,10 +266,9 @@ def _is_archiver(process: psutil.Process, *, command: bool) -> bool:
 def chaos(source: Source, tmp_path: Path) -> Iterator[Chaos]:
     seed = int(os.environ.get("LEITSTAND_CHAOS_SEED") or random.SystemRandom().randrange(10**6))
     running = Chaos(source, tmp_path, seed)
-    writer = running.start_writer()
+    running.start_writer()
     yield running
-    writer.kill()
-    writer.wait()
+    running.stop_writer()
 
 
 @pytest.mark.parametrize(
@@ -289,6 +293,7 @@ def test_killed_at_random_moments_under_load(
             chaos.recover()
             say(f"{number + 1} kills, {len(chaos.acknowledged())} rows acknowledged")
     chaos.recover()
+    chaos.stop_writer()
     judged = judge(chaos)
     say(
         f"{dict(chaos.kills)}, {chaos.outlived} ended before their kill; {judged} rows acknowledged, none lost;"
