@@ -7,9 +7,12 @@ in a database of its own cloned from the template (`database`).
 
 import os
 from collections import defaultdict
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import settings
 
 os.environ.setdefault("LEITSTAND_ENVIRONMENT", "test")
@@ -18,12 +21,31 @@ settings.register_profile("leitstand", deadline=None)
 settings.load_profile("leitstand")
 pytest_plugins = ["tests.services", "tests.stack"]
 
+# What these fixtures start (a cluster or services of their own) takes longer than a quick answer may.
+HEAVY = {"source", "rotating", "prefect", "spark_cluster"}
 SLOW_SECONDS, OTHER_SECONDS = 15.0, 0.5
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest: one that begins last keeps a single worker busy when all else has ended."""
+    """Mark what a heavy fixture makes slow, and begin with the files that take longest.
+
+    A long file that begins last keeps a single worker busy when all else has ended.
+    """
     expected: defaultdict[Path, float] = defaultdict(float)
     for item in items:
+        if HEAVY & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
         expected[item.path] += SLOW_SECONDS if item.get_closest_marker("slow") else OTHER_SECONDS
     items.sort(key=lambda item: (-expected[item.path], item.path))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """A hash costs a quarter of a second by design, which was most of the time of a test with people in it."""
+    from leitstand.identity import passwords
+
+    cheap = lru_cache(maxsize=1)(lambda: PasswordHasher(time_cost=1, memory_cost=64, parallelism=1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", cheap)
+        yield

@@ -9,7 +9,7 @@ from leitstand.checks import history
 from leitstand.checks.result import LIVE, CheckResult
 from leitstand.db.engine import transaction
 from leitstand.health.evidence import CHAIN_SUITE
-from leitstand.runbooks.archiving import broken_links
+from leitstand.runbooks.audit import audit
 from leitstand.settings import Settings
 from leitstand.telemetry.logs import get_logger
 
@@ -27,7 +27,7 @@ def check_chain(engine: Engine, settings: Settings) -> CheckResult:
     """
     begun = time.monotonic()
     with transaction(engine) as session:
-        broken = broken_links(session, settings)
+        broken = [str(problem) for problem in audit(session, settings).problems]
     seconds = round(time.monotonic() - begun, 3)
     result = CheckResult(not broken, 1, int(bool(broken)), [_line(broken)], CHAIN_SUITE, LIVE, seconds)
     history.keep_rows(engine, result)

@@ -36,8 +36,8 @@ from tests.source import Source
 
 pytestmark = [pytest.mark.slow, pytest.mark.fault(20)]
 VICTIMS = ("backup", "archiver", "server", "restore", "prune")
-# A run that is not killed takes about so long: moments are spread over all of it, and a little beyond.
-LONGEST = {"backup": 4.0, "restore": 4.0, "prune": 2.5}
+# Moments are spread over all of a run and a little beyond: so much longer than a whole backup just took.
+BEYOND = {"backup": 1.2, "restore": 1.2, "prune": 0.6}
 # Retention keeps all of fourteen days, so what it shall remove is made older than that.
 AGED = timedelta(days=60)
 YOUNG_ONES = 3
@@ -80,6 +80,7 @@ class Chaos:
     kills: Counter[str] = field(default_factory=Counter)
     outlived: int = 0
     restored: int = 0
+    backup_seconds: float = 0
 
     def __post_init__(self) -> None:
         self.chance = random.Random(self.seed)
@@ -88,7 +89,7 @@ class Chaos:
 
     # --- the load ---
 
-    def start_writer(self) -> "subprocess.Popen[bytes]":
+    def start_writer(self) -> None:
         self.source.execute(
             "CREATE TABLE IF NOT EXISTS chaos (number bigint PRIMARY KEY, payload text NOT NULL)"
         )
@@ -96,9 +97,14 @@ class Chaos:
         self.source.execute("ALTER SYSTEM SET archive_timeout = '10s'")
         self.source.execute("SELECT pg_reload_conf()")
         conninfo = self.source.cluster.conninfo("leitstand", "leitstand")
-        return subprocess.Popen(
+        self.writer = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.chaos_writer", conninfo, str(self.log)], cwd=REPOSITORY
         )
+
+    def stop_writer(self) -> None:
+        """A restore to the latest would else run after a log that grows."""
+        self.writer.kill()
+        self.writer.wait()
 
     def acknowledged(self) -> list[tuple[int, float, float]]:
         """Number, sent and acknowledged; a last line that was cut off by a kill has no end."""
@@ -140,7 +146,7 @@ class Chaos:
         if name == "prune":
             self.age_the_oldest()
         process = self._start(name)
-        time.sleep(self.chance.uniform(0, LONGEST[name]))
+        time.sleep(self.chance.uniform(0, BEYOND[name] * self.backup_seconds))
         self.outlived += process.poll() is not None
         process.kill()
         process.communicate(timeout=WAIT_SECONDS)
@@ -176,7 +182,7 @@ class Chaos:
     def _kill_server(self) -> None:
         """Sometimes in the middle of a backup, which then fails; the next one has to succeed."""
         backup = self._start("backup") if self.chance.random() < 0.5 else None
-        time.sleep(self.chance.uniform(0, 2))
+        time.sleep(self.chance.uniform(0, BEYOND["backup"] * self.backup_seconds))
         family = self._server_processes()
         os.kill(self._postmaster(), signal.SIGKILL)
         psutil.wait_procs(family, timeout=WAIT_SECONDS)
@@ -213,9 +219,15 @@ class Chaos:
 
     # --- the recovery ---
 
+    def back_up(self) -> None:
+        """One that nobody kills, and how long it takes on this machine now."""
+        began = time.monotonic()
+        run_backup(self.source.engine, self.source.settings, "postgres")
+        self.backup_seconds = time.monotonic() - began
+
     def recover(self) -> None:
         """The next run of each succeeds, whatever was killed before."""
-        run_backup(self.source.engine, self.source.settings, "postgres")
+        self.back_up()
         self.age_the_oldest()
         with transaction(self.source.engine) as session:
             plan = propose(session, self.source.settings).plan.sha256
@@ -261,10 +273,9 @@ def _is_archiver(process: psutil.Process, *, command: bool) -> bool:
 def chaos(source: Source, tmp_path: Path) -> Iterator[Chaos]:
     seed = int(os.environ.get("LEITSTAND_CHAOS_SEED") or random.SystemRandom().randrange(10**6))
     running = Chaos(source, tmp_path, seed)
-    writer = running.start_writer()
+    running.start_writer()
     yield running
-    writer.kill()
-    writer.wait()
+    running.stop_writer()
 
 
 @pytest.mark.parametrize(
@@ -282,13 +293,14 @@ def test_killed_at_random_moments_under_load(
             print(f"\nchaos: {line}", end="", flush=True)
 
     say(f"seed {chaos.seed}, {kills} kills")
-    run_backup(chaos.source.engine, chaos.source.settings, "postgres")
+    chaos.back_up()
     for number, victim in enumerate(chaos.victims(kills)):
         chaos.strike(victim)
         if number % 10 == 9:
             chaos.recover()
             say(f"{number + 1} kills, {len(chaos.acknowledged())} rows acknowledged")
     chaos.recover()
+    chaos.stop_writer()
     judged = judge(chaos)
     say(
         f"{dict(chaos.kills)}, {chaos.outlived} ended before their kill; {judged} rows acknowledged, none lost;"

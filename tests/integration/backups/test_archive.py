@@ -15,8 +15,6 @@ from leitstand.backups.server_commands import archive_command, restore_command
 from leitstand.settings import Settings
 from tests.source import Source
 
-pytestmark = pytest.mark.slow
-
 CONTENT = os.urandom(100_000)
 
 

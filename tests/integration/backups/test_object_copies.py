@@ -26,8 +26,6 @@ from tests.integration.backups.test_object_restore import ALL, contents, purge, 
 from tests.services import free_base_port
 from tests.source import Source
 
-pytestmark = pytest.mark.slow
-
 COUNT = 24
 
 

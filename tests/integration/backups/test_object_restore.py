@@ -14,8 +14,6 @@ from leitstand.db.models import Backup
 from leitstand.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
 from tests.source import Source
 
-pytestmark = pytest.mark.slow
-
 ALL = Selection(everything=True)
 CONTENTS = {"documents/a": b"alpha", "documents/b": b"beta", "documents/c%/d": b"gamma", "other/e": b""}
 

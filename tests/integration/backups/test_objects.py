@@ -20,8 +20,6 @@ from leitstand.identity.workspaces import ensure_workspace
 from tests.integration.events.archiving import LATER, OLD, made
 from tests.source import Source
 
-pytestmark = pytest.mark.slow
-
 CONTENTS = {
     "documents/a": b"alpha",
     "documents/b": os.urandom(20_000_000),

@@ -20,8 +20,6 @@ from leitstand.services import POSTGRES
 from tests.services import free_base_port
 from tests.source import PASSWORD, Source
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.fixture(scope="module")
 def backup(source: Source) -> Backup:

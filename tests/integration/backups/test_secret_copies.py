@@ -17,8 +17,6 @@ from leitstand.errors import Conflict, IntegrityFailed, NotFound, PreconditionFa
 from leitstand.settings import REPOSITORY, Settings
 from tests.source import PASSWORD, Source
 
-pytestmark = pytest.mark.slow
-
 VALUE, LATER = "mail-password-of-a-file-5521", "another-mail-password-7788"
 FILE = "secrets/leitstand_smtp_password"
 

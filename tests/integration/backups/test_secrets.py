@@ -12,8 +12,6 @@ from leitstand.backups.secret_files import unpacked
 from leitstand.db.models import Backup
 from tests.source import PASSWORD, Source
 
-pytestmark = pytest.mark.slow
-
 VALUE = "a-value-of-a-secret-file-5521"
 
 

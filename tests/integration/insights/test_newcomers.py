@@ -71,6 +71,7 @@ def test_only_the_companions_of_a_tag(session: Session, scope: Scope) -> None:
     assert newcomers.newcomers(session, replace(scope, among=())) == Newcomers(0, 0)
 
 
+@pytest.mark.slow
 def test_they_equal_the_truth(session: Session, truth: Truth, workspace_id: Any) -> None:  # noqa: F811
     scope = resolve(session, workspace_id=workspace_id)
     whole = newcomers.newcomers(session, scope)

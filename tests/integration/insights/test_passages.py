@@ -144,6 +144,7 @@ def make_flow() -> Callable[[], Any]:
     )
 
 
+@pytest.mark.slow
 def test_they_equal_the_truth(session: Session, truth: Truth, workspace_id: UUID) -> None:  # noqa: F811
     """Every run has one way less than steps; and each step's runs are those that the truth counts."""
     scope = resolve(session, workspace_id=workspace_id)
