@@ -53,7 +53,9 @@ class Bare:
         """Unpack, combine where there are several, and verify."""
         took, folders = Took(), [self._empty(f"unpacked-{name}") for name in names]
         for name, folder in zip(names, folders, strict=True):
-            took += run(["tar", "--zstd", "-xf", str(self.folder / name / TAR), "-C", str(folder)])
+            took += run(
+                ["tar", "--zstd", "--no-same-owner", "-xf", str(self.folder / name / TAR), "-C", str(folder)]
+            )
         shutil.rmtree(target, ignore_errors=True)
         if len(folders) > 1:
             took += run(

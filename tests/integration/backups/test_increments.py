@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from leitstand.backups import actions, entries
+from leitstand.backups import actions, entries, pins
 from leitstand.backups.operations import public, run_backup
 from leitstand.backups.pruning import propose, prune
 from leitstand.backups.reconciling import reconcile
@@ -43,6 +43,8 @@ def test_an_increment_that_stays_keeps_its_parent_and_they_go_in_order(
         assert {"night-0", "night-1"} <= slugs(cluster)
     finally:
         cluster.stop("immediate")
+    for mark in source.storage.list(source.settings.bucket_backups, pins.PINS):
+        source.storage.delete(source.settings.bucket_backups, mark.key)  # a day later
     with transaction(source.engine) as session:
         principal = system_principal(source.one("SELECT id FROM workspace LIMIT 1"), "test")  # type: ignore[arg-type]
         actions.keep(session, source.settings, old.id, kept=False, principal=principal)
