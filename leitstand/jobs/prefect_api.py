@@ -171,13 +171,13 @@ class PrefectApi:
 
         After a day without Prefect every instant of that day waits to be run, each in a process of its own.
         """
-        cancelled = 0
-        while stale := self._superseded(now):
+        cancelled: set[str] = set()
+        while stale := [one for one in self._superseded(now) if one not in cancelled]:
             state = {"type": "CANCELLED", "message": "A later instant of this schedule is due already."}
             for identity in stale:
                 self._ask("POST", f"/flow_runs/{identity}/set_state", {"state": state, "force": True})
-            cancelled += len(stale)
-        return cancelled
+            cancelled.update(stale)
+        return len(cancelled)
 
     def _superseded(self, now: datetime) -> list[str]:
         question = {

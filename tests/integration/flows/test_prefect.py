@@ -267,9 +267,11 @@ def test_the_worker_ends_when_it_is_told_to(prefect: PrefectServices) -> None:
 @pytest.mark.fault(30)
 def test_what_waited_while_prefect_was_down_is_done_once(prefect: PrefectServices, api: PrefectApi) -> None:
     """The instants that its scheduler has made are set back by a day, as if nobody had been there to run them."""
-    prefect.kill("worker", signal.SIGTERM)
     waiting = "FROM flow_run JOIN deployment ON deployment.id = deployment_id WHERE deployment.name = 'ingest-inbox'"
     with psycopg.connect(prefect.cluster.conninfo(prefect.database), autocommit=True) as connection:
+        made = f"SELECT count(*) {waiting} AND flow_run.state_type = 'SCHEDULED' AND auto_scheduled"
+        wait_until(lambda: connection.execute(made).fetchone()[0] > 5)  # type: ignore[index]
+        prefect.kill("worker", signal.SIGTERM)
         connection.execute(
             "UPDATE flow_run SET expected_start_time = expected_start_time - interval '1 day',"
             " next_scheduled_start_time = next_scheduled_start_time - interval '1 day'"
