@@ -19,6 +19,8 @@ from tests.source import Source, made_source
 
 DISK_BYTES = 480_000_000
 NAME = "disk-full"
+# By default PostgreSQL keeps five segments for the next ones to be written into.
+SMALL_LOG = "max_wal_size = 64MB\nmin_wal_size = 32MB\n"
 EARLIER = time.time() - 3600
 LEFT, LOG, ASIDE = "scratch/verify-of-yesterday", "logs/web.log.1", "postgres.before-20260101T000000Z"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -38,12 +40,10 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def source(disk: Path, services: dict[str, object]) -> Iterator[Source]:
     """A source on the small disk; a slot that nobody reads keeps its log."""
-    with made_source(
-        disk, int(str(services["port"])) + OBJECTS.offset, more="max_wal_size = 64MB\n"
-    ) as source:
+    with made_source(disk, int(str(services["port"])) + OBJECTS.offset, more=SMALL_LOG) as source:
         make_reserve(disk)
         source.execute("SELECT pg_create_physical_replication_slot('orphan', true)")
-        for _ in range(4):
+        for _ in range(6):
             source.execute("CREATE TABLE filled AS SELECT 1; DROP TABLE filled; SELECT pg_switch_wal()")
         yield source
 

@@ -46,6 +46,8 @@ GIVEN = {
 }
 # What takes its path under <data_dir> from whoever calls it.
 GIVEN_FOLDERS = {
+    "leitstand/runbooks/disk_full.py": {"path": "one that may go", "reserve.NAME": "`reserve`"},
+    "leitstand/runbooks/space.py": {"path": "the same"},
     "leitstand/backups/secret_backups.py": {"name": "a file of `secrets` or `keys`"},
     "leitstand/backups/secret_files.py": {"f'{PREFIX}{name}'": "a file of `secrets`"},
     "leitstand/backups/secret_restore.py": {"name": "of `secrets` or `keys`", "change.name": "the same"},
@@ -150,7 +152,9 @@ def test_every_copied_bucket_keeps_its_versions(monkeypatch: pytest.MonkeyPatch,
     settings = Settings(data_dir=tmp_path)
     made: dict[str, bool] = {}
     monkeypatch.setattr(
-        ObjectStorage, "ensure_bucket", lambda _, bucket, *, versioned: made.update({bucket: versioned})
+        ObjectStorage,
+        "ensure_bucket",
+        lambda _, bucket, *, versioned, **_more: made.update({bucket: versioned}),
     )
     ObjectStorage(settings).ensure_buckets()
     assert all(made[place.bucket(settings)] for place in COPIED)
