@@ -14,6 +14,7 @@ from api import (
     me,
     operations,
     reports,
+    runbooks,
     tokens,
     trash,
     views,
@@ -35,6 +36,7 @@ MODULES = (
     reports,
     operations,
     backups,
+    runbooks,
     audit,
 )
 # What is sent here is JSON; files go to the object store.

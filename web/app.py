@@ -21,6 +21,7 @@ from web.routes import (
     profile,
     refusals,
     reports,
+    runbooks,
     search,
     sign_in,
     trash,
@@ -42,6 +43,7 @@ MODULES = (
     operations,
     audit,
     backups,
+    runbooks,
     profile,
     areas,
 )

@@ -15,7 +15,8 @@ PERMISSIONS: dict[str, str] = {
     "operations:read": "see services, backups and drills",
     "backup:run": "run and verify backups",
     "backup:prune": "remove backups that retention no longer keeps",
-    "drill:run": "run restore drills and runbooks",
+    "drill:run": "run restore drills",
+    "runbook:run": "run, resume and sign runbooks",
     "member:manage": "manage members and roles",
     "workspace:manage": "change the workspace's settings",
     "billing:manage": "manage plan and billing",
@@ -38,6 +39,7 @@ ROLES: dict[str, frozenset[str]] = {
             "backup:run",
             "backup:prune",
             "drill:run",
+            "runbook:run",
         }
     ),
     "member": _MEMBER,

@@ -48,6 +48,19 @@ def text_of(notebook: Notebook) -> str:
     return "\n\n".join(cell.source.strip() for cell in cells if cell.cell_type == "markdown")
 
 
+def html_of(text: str) -> str:
+    """Markdown as HTML that holds no markup but its own: what looks like HTML in it is shown, not taken."""
+    from markdown_it import MarkdownIt
+
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = markdown.parse(text)
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
+    html: str = markdown.renderer.render(tokens, markdown.options, {})
+    return html
+
+
 def when_to_use(text: str) -> str:
     """The paragraph that says when a runbook is for; empty where there is none."""
     found = WHEN.search(text)
