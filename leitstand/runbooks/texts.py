@@ -62,9 +62,16 @@ def html_of(text: str) -> str:
 
 
 def when_to_use(text: str) -> str:
-    """The paragraph that says when a runbook is for; empty where there is none."""
+    """The paragraph that says when a runbook is for, else its first one."""
     found = WHEN.search(text)
-    return " ".join(found[1].split()) if found else ""
+    paragraphs = (part for part in without_title(text).split("\n\n") if part and not part.startswith("#"))
+    return " ".join((found[1] if found else next(paragraphs, "")).split())
+
+
+def without_title(text: str) -> str:
+    """The text below its title."""
+    title, _, rest = text.partition("\n")
+    return rest.strip() if title.startswith("# ") else text
 
 
 def parameters_of(notebook: Notebook) -> list[Parameter]:

@@ -140,7 +140,7 @@ def _book(
         area="operations",
         code=error.status if error else 200,
         book=book,
-        text=texts.html_of(texts.text_of(book)),
+        text=texts.html_of(texts.without_title(texts.text_of(book))),
         parameters=texts.parameters_of(book),
         gate=texts.GATE,
         given=given or {},

@@ -31,7 +31,7 @@ def test_a_runbook_is_read_and_asks_for_its_parameters(visitor: Visitor, current
     listed = visitor.get("/operations/runbooks").text
     assert "rb900" in listed and "When the bench wobbles." in listed and "No run yet" in listed
     page = visitor.get(ADDRESS).text
-    assert "<h2>A bench</h2>" in page and "&lt;script&gt;" in page and "<script>alert" not in page
+    assert "<h1>rb900 A bench</h1>" in page and "&lt;script&gt;" in page and "<script>alert" not in page
     assert 'name="p-greeting" value="hello"' in page and "what it says" in page
     assert 'name="p-run_id"' not in page and 'name="typed"' in page
     assert visitor.get("/operations/runbooks/no-such").status_code == 404
