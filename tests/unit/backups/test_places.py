@@ -150,7 +150,9 @@ def test_every_copied_bucket_keeps_its_versions(monkeypatch: pytest.MonkeyPatch,
     settings = Settings(data_dir=tmp_path)
     made: dict[str, bool] = {}
     monkeypatch.setattr(
-        ObjectStorage, "ensure_bucket", lambda _, bucket, *, versioned: made.update({bucket: versioned})
+        ObjectStorage,
+        "ensure_bucket",
+        lambda _, bucket, *, versioned, **_more: made.update({bucket: versioned}),
     )
     ObjectStorage(settings).ensure_buckets()
     assert all(made[place.bucket(settings)] for place in COPIED)
