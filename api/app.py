@@ -15,6 +15,7 @@ from api import (
     me,
     operations,
     reports,
+    runbooks,
     tokens,
     trash,
     views,
@@ -37,6 +38,7 @@ MODULES = (
     operations,
     backups,
     checks,
+    runbooks,
     audit,
 )
 # What is sent here is JSON; files go to the object store.

@@ -210,6 +210,36 @@ class DrillIn(Request):
     name: str = "postgres-latest"
 
 
+class RunbookOut(Answer):
+    number: str
+    name: str
+    title: str
+    when: str = Field(description="When it is for.")
+    text: str = Field(description="All that it says, as Markdown.")
+    parameters: list[dict[str, Any]] = Field(description="name, type, default and help of each.")
+
+
+class RunbookIn(Request):
+    """Parameters that differ from the defaults; `typed` is the name of the target, for a run that is no dry run."""
+
+    parameters: dict[str, str | int | float | bool] = {}
+    typed: str = Field("", max_length=500)
+
+
+class ResumeIn(Request):
+    """The name of the target, typed again where the run was no dry run."""
+
+    typed: str = Field("", max_length=500)
+
+
+class SignIn(Request):
+    note: str = Field(max_length=2_000)
+
+
+class RunIdOut(Answer):
+    run_id: UUID
+
+
 class JobOut(Answer):
     """The number of a job in the queue."""
 

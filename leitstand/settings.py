@@ -219,6 +219,14 @@ class Settings(BaseSettings):
         description="File of the offline recovery key (age) while it is plugged in, for the drill secrets-decrypt; empty: a key of this machine is used.",
     )
 
+    notebook_cell_seconds: int = Field(
+        4 * 3600,
+        ge=1,
+        description="Longest time of one cell of a drill, runbook or report; then it is ended.",
+    )
+    notebook_run_seconds: int = Field(
+        12 * 3600, ge=1, description="Longest time of a whole drill, runbook or report; then it is ended."
+    )
     notebooks_dir: Path = Field(
         REPOSITORY / "notebooks", description="Folder of runbooks, restore drills and reports."
     )

@@ -13,8 +13,9 @@ from leitstand.backups.work import Progress
 from leitstand.db.engine import make_engine
 from leitstand.runbooks import documents
 from leitstand.runbooks.drills import run_runbook
+from leitstand.runbooks.executor import setting_variables
 from leitstand.runbooks.results import DrillResult
-from leitstand.settings import Settings
+from leitstand.settings import Settings, get_settings
 from leitstand.storage.objects import ObjectStorage
 
 BEGIN = """
@@ -24,6 +25,13 @@ from leitstand.runbooks.taking_up import EVIDENCE, take_up
 work = take_up(run_id)
 evidence = Evidence(work.folder / EVIDENCE)
 """
+TEXT = "# A bench\n\n**When.** When the bench\nwobbles.\n\nNot for <script>alert(1)</script>."
+PARAMETERS = """
+run_id = "sandbox"
+greeting = "hello"  # what it says
+dry_run = True
+plan_sha256 = ""
+""".strip()
 END = "evidence.check('it was looked at', True, greeting)\nwork.release()"
 NAME = "bench"
 
@@ -41,8 +49,7 @@ class Bench:
 
     def write(self, *sources: str) -> None:
         """The notebook: its parameters, the beginning of every runbook, these cells, and the end."""
-        parameters = 'run_id = "sandbox"\ngreeting = "hello"\ndry_run = True'
-        cells = [new_markdown_cell("# A bench\n\nFor tests."), _tagged(parameters)]  # type: ignore[no-untyped-call]
+        cells = [new_markdown_cell(TEXT), _tagged(PARAMETERS)]  # type: ignore[no-untyped-call]
         for number, source in enumerate((BEGIN, *sources, END)):
             cells += [new_markdown_cell(f"## Step {number}"), new_code_cell(source.strip())]  # type: ignore[no-untyped-call]
         folder = self.settings.notebooks_dir / "runbooks"
@@ -85,3 +92,13 @@ def bench(engine: Engine, settings: Settings, tmp_path: Path) -> Iterator[Bench]
         update={**buckets, "data_dir": tmp_path / "data", "notebooks_dir": tmp_path / "notebooks"}
     )
     yield Bench(own, engine)
+
+
+@pytest.fixture
+def current(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """The bench as the environment of this process: what `get_settings()` gives."""
+    for name, value in setting_variables(bench.settings).items():
+        monkeypatch.setenv(name, value)
+    get_settings.cache_clear()
+    yield bench
+    get_settings.cache_clear()

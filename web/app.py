@@ -22,6 +22,7 @@ from web.routes import (
     profile,
     refusals,
     reports,
+    runbooks,
     search,
     sign_in,
     trash,
@@ -44,6 +45,7 @@ MODULES = (
     audit,
     backups,
     checks,
+    runbooks,
     profile,
     areas,
 )

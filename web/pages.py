@@ -41,6 +41,8 @@ NOTICES: dict[str, tuple[str, str]] = {
     "report-started": ("Started: the list below shows how it goes.", ""),
     "subscribed": ("Subscribed: it comes by mail from the next one on.", ""),
     "unsubscribed": ("Unsubscribed.", ""),
+    "run-started": ("Started: it is followed here.", ""),
+    "signed": ("Signed: the signature is in the chain of evidence.", ""),
     "job-started": ("Started: the queue worker does it now. Load the page again to see how it goes.", ""),
 }
 

@@ -82,7 +82,7 @@ def show_text(notebook: "Notebook", *, as_json: bool) -> None:
         click.echo(text)
     click.echo("\nParameters")
     for field in fields:
-        click.echo(f"  {field.name:<20} {field.type:<6} {field.default!r:<14} {field.help}")
+        click.echo(f"  {field.name:<20} {field.type:<12} {field.default!r:<14} {field.help}")
     click.echo(f"\nStart it:  leitstand runbook run {notebook.name} -p NAME=VALUE")
 
 

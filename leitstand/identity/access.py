@@ -15,8 +15,9 @@ PERMISSIONS: dict[str, str] = {
     "operations:read": "see services, backups and drills",
     "backup:run": "run and verify backups",
     "backup:prune": "remove backups that retention no longer keeps",
-    "drill:run": "run restore drills and runbooks",
     "check:run": "run data checks",
+    "drill:run": "run restore drills",
+    "runbook:run": "run, resume and sign runbooks",
     "member:manage": "manage members and roles",
     "workspace:manage": "change the workspace's settings",
     "billing:manage": "manage plan and billing",
@@ -40,6 +41,7 @@ ROLES: dict[str, frozenset[str]] = {
             "backup:prune",
             "drill:run",
             "check:run",
+            "runbook:run",
         }
     ),
     "member": _MEMBER,

@@ -19,7 +19,7 @@ from leitstand.runbooks import chain
 from leitstand.runbooks.archiving import RECORD_FILE
 from leitstand.runbooks.chain import RUN, Link
 from leitstand.runbooks.library import DRILLS, RUNBOOKS
-from leitstand.runbooks.pending import pending
+from leitstand.runbooks.pending import notes
 from leitstand.runbooks.records import FAILED, PASSED
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
@@ -73,7 +73,7 @@ def audit(session: Session, settings: Settings) -> Audit:
     Raises:
         Unavailable, PreconditionFailed: the store does not answer.
     """
-    found, waiting = chain.links(session), [one.note for one in pending(settings)]
+    found, waiting = chain.links(session), notes(settings)
     storage = _Stored(settings)
     problems = [
         *_order(found),
@@ -170,13 +170,10 @@ class _Stored:
                 if part in link.content:
                     yield from self._part(link, part)
         for number, (versions, deleted) in sorted(documents.items()):
-            kind, says = (
-                (MISSING, "it was deleted in the store and") if deleted else (MISSING, "the store has it,")
-            )
             if number not in known:
-                yield Problem(
-                    kind, number, self._run_of(number), f"{says} the database has not ({versions} versions)"
-                )
+                says = "it was deleted in the store, and" if deleted else "the store has it, and"
+                told = f"{says} the database does not ({versions} versions)"
+                yield Problem(MISSING, number, self._run_of(number), told)
 
     def _document(self, link: Link, seen: tuple[int, bool] | None) -> Iterator[Problem]:
         if seen is None or seen[1]:

@@ -90,6 +90,7 @@ def adopt(engine: Engine, settings: Settings, *, progress: Progress | None = Non
 def adopt_all(engine: Engine, settings: Settings, *, progress: Progress | None = None) -> list[TakenUpRun]:
     """The same for who holds the lock already: nobody else writes these folders."""
     taken = []
+    pending.remove_rests(settings)
     for waiting in pending.pending(settings):
         note = waiting.note
         why = deliver(engine, settings, waiting).waiting if waiting.record else _ended(engine, waiting)

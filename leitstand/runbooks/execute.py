@@ -12,6 +12,7 @@ from typing import Any
 
 ENGINE = "leitstand"
 START_SECONDS = 120
+SHOWN = 4_000
 
 
 def main() -> int:
@@ -53,21 +54,36 @@ def _say(line: dict[str, Any]) -> None:
     print(json.dumps(line), flush=True)  # noqa: T201 - the protocol
 
 
+def _shown(cell: Any) -> str:
+    """What a cell showed, as text."""
+    texts = []
+    for output in cell.get("outputs", []):
+        plain = output.get("data", {}).get("text/plain", "")
+        texts.append(output.get("text", "") or plain or output.get("evalue", ""))
+    return "\n".join(filter(None, texts))[-SHOWN:]
+
+
 def _register_engine() -> None:
     from papermill.engines import NBClientEngine, papermill_engines
 
     class Telling(NBClientEngine):  # type: ignore[misc]
-        """Papermill's own engine, telling when a cell starts."""
+        """Papermill's own engine, telling when a cell starts and what it showed."""
 
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> Any:
-            started = nb_man.cell_start
+            started, ended = nb_man.cell_start, nb_man.cell_complete
+            code = [number for number, cell in enumerate(nb_man.nb.cells) if cell.cell_type == "code"]
 
             def cell_start(cell: Any, cell_index: int | None = None, **more: Any) -> Any:
-                _say({"cell": cell_index})
+                number = sum(one <= (cell_index or 0) for one in code)
+                _say({"cell": cell_index, "number": number, "count": len(code)})
                 return started(cell, cell_index, **more)
 
-            nb_man.cell_start = cell_start
+            def cell_complete(cell: Any, cell_index: int | None = None, **more: Any) -> Any:
+                _say({"output": _shown(cell)})
+                return ended(cell, cell_index, **more)
+
+            nb_man.cell_start, nb_man.cell_complete = cell_start, cell_complete
             return super().execute_managed_notebook(nb_man, kernel_name, **options)
 
     papermill_engines.register(ENGINE, Telling)

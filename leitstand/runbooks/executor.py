@@ -4,28 +4,22 @@ import json
 import os
 import subprocess
 import sys
-import threading
-import time
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, Queue
-from typing import IO, Any
+from typing import Any
 
 from pydantic import SecretStr
 
 from leitstand.backups import keys
 from leitstand.backups.work import Progress
-from leitstand.errors import PreconditionFailed
 from leitstand.runbooks import documents
+from leitstand.runbooks.following import Following, Limits, Reached
 from leitstand.runbooks.library import Notebook
 from leitstand.runbooks.parameters import checked
 from leitstand.settings import REPOSITORY, Settings
 
 KERNEL = "leitstand"
-CELL_SECONDS = 4 * 3600
-TOLD_EVERY = 5.0
-ENDING_SECONDS = 10
 SAID_SHOWN = 600
 ALIASES = {"database_url_override": "LEITSTAND_DATABASE_URL"}
 
@@ -50,30 +44,39 @@ def execute(
     folder: Path,
     *,
     progress: Progress | None = None,
-    cell_seconds: int = CELL_SECONDS,
+    on_cell: Callable[[Reached], None] | None = None,
+    cell_seconds: int = 0,
 ) -> Executed:
     """Run a notebook with checked parameters; never raises for what happens inside it.
 
     Args:
         folder: where the executed copy, the kernel's files and the logs go.
-        cell_seconds: the longest that one cell may take.
+        on_cell: told at the beginning of each code cell.
+        cell_seconds: the longest that one cell may take; 0: as the setting says.
 
     Raises:
         InvalidInput: unknown or wrong parameters; nothing was run.
     """
     source = documents.read(notebook.path)
     values = checked(source, parameters)
+    limits = Limits(cell_seconds or settings.notebook_cell_seconds, settings.notebook_run_seconds)
     output = folder / f"{notebook.file_name}.ipynb"
     request = {
         "input": str(notebook.path),
         "output": str(output),
         "parameters": values,
         "kernel": KERNEL,
-        "cell_seconds": cell_seconds,
+        "cell_seconds": limits.cell,
         "folder": str(folder),
     }
     error = _run(
-        settings, request, folder, _titles(source, injected=bool(values)), progress or (lambda _: None)
+        settings,
+        request,
+        folder,
+        _titles(source, injected=bool(values)),
+        limits,
+        progress=progress or (lambda _: None),
+        on_cell=on_cell or (lambda _: None),
     )
     if not output.exists():
         return Executed(source, error or "Papermill wrote nothing.")
@@ -82,7 +85,14 @@ def execute(
 
 
 def _run(
-    settings: Settings, request: dict[str, Any], folder: Path, titles: list[str], progress: Progress
+    settings: Settings,
+    request: dict[str, Any],
+    folder: Path,
+    titles: list[str],
+    limits: Limits,
+    *,
+    progress: Progress,
+    on_cell: Callable[[Reached], None],
 ) -> str:
     argv = [sys.executable, "-m", "leitstand.runbooks.execute"]
     with (folder / "execute.log").open("w+") as log:
@@ -95,65 +105,17 @@ def _run(
             text=True,
             cwd=folder,
         )
+        following = Following(process, titles, limits, progress=progress, on_cell=on_cell)
         try:
-            error = _follow(process, json.dumps(request), titles, progress)
+            error = following.follow(json.dumps(request))
         finally:
-            _end(process)
+            following.end()
         log.seek(0)
         return (
             error
             if error is not None
             else f"The notebook's process ended with {process.returncode}: {log.read()[-SAID_SHOWN:].strip()}"
         )
-
-
-def _follow(
-    process: "subprocess.Popen[str]", request: str, titles: list[str], progress: Progress
-) -> str | None:
-    """Tell which step is running; gives what Papermill said at its end, None when it never came to that."""
-    if process.stdin is None or process.stdout is None:
-        raise PreconditionFailed("The notebook's process has no input or output.")
-    process.stdin.write(request + "\n")
-    process.stdin.flush()
-    lines: Queue[str] = Queue()
-    threading.Thread(target=_read_lines, args=(process.stdout, lines), daemon=True).start()
-    began, current = time.monotonic(), "starting the kernel"
-    progress(current)
-    while True:
-        try:
-            line = lines.get(timeout=TOLD_EVERY)
-        except Empty:
-            progress(f"{current}: still at it, {time.monotonic() - began:.0f} s")
-            continue
-        if not line:
-            return None
-        told = json.loads(line) if line.startswith("{") else {}
-        if told.get("done"):
-            return str(told["error"])
-        title = titles[told.get("cell", 0) % len(titles)]
-        if title and title != current:
-            current, began = title, time.monotonic()
-            progress(current)
-
-
-def _read_lines(stream: IO[str], lines: "Queue[str]") -> None:
-    """Every line, then an empty one; a stream that was closed on purpose ends as well."""
-    with suppress(ValueError):
-        for line in stream:
-            lines.put(line)
-    lines.put("")
-
-
-def _end(process: "subprocess.Popen[str]") -> None:
-    """Its input ends, and it with it; one that does not is killed."""
-    for stream in (process.stdin, process.stdout):
-        if stream:
-            stream.close()
-    try:
-        process.wait(ENDING_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _titles(notebook: Any, *, injected: bool) -> list[str]:

@@ -16,3 +16,50 @@ def drill(*, name: str) -> None:
         raise IntegrityFailed(
             f"The drill {name} failed.", hint="Its notebook, archived with the drill, shows at which step."
         )
+
+
+@job("operations.runbook", attempts=1, lock="operations")
+def runbook(
+    *,
+    run_id: str,
+    name: str,
+    parameters: dict[str, object],
+    typed: str,
+    requested_by: str,
+    resumed_from: str = "",
+) -> None:
+    """Run a runbook that a person started, once: taken again after a kill it does nothing, for a person resumes it."""
+    from uuid import UUID
+
+    from leitstand.db.engine import get_engine, transaction
+    from leitstand.errors import IntegrityFailed
+    from leitstand.runbooks import actions, drills, records, resuming
+    from leitstand.settings import get_settings
+
+    engine, settings, own = get_engine(), get_settings(), UUID(run_id)
+    with transaction(engine) as session:
+        if not actions.may_begin(session, own):
+            return
+    try:
+        if resumed_from:
+            result = resuming.resume_runbook(
+                engine, settings, resumed_from, confirmed=typed, requested_by=requested_by, new_id=own
+            )
+        else:
+            result = drills.run_runbook(
+                engine,
+                settings,
+                name,
+                parameters,
+                confirmed=typed,
+                requested_by=requested_by,
+                run_id=own,
+            )
+    except Exception as error:
+        with transaction(engine) as session:
+            records.refuse(session, own, reason=getattr(error, "message", type(error).__name__))
+        raise
+    if not result.ok:
+        raise IntegrityFailed(
+            f"The runbook {name} failed.", hint="Its page shows at which step; there it can be resumed."
+        )

@@ -27,6 +27,12 @@ class Notebook:
     path: Path
 
     @property
+    def short_title(self) -> str:
+        """The title without the word for what it is."""
+        text = self.title.removeprefix("Runbook: ")
+        return text[:1].upper() + text[1:]
+
+    @property
     def file_name(self) -> str:
         return self.path.stem
 

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -130,11 +131,25 @@ def begin(settings: Settings, note: Note) -> Pending:
 
 
 def pending(settings: Settings) -> Iterator[Pending]:
-    """Every run that waits, oldest first; a folder without a note is the rest of one that the catalogue has."""
+    """Every run that waits, oldest first."""
     for folder in sorted(pending_folder(settings).glob("*")):
         if (folder / NOTE).is_file():
             yield Pending(folder)
-        else:
+
+
+def notes(settings: Settings) -> list[Note]:
+    """The notes of those runs, for who does not hold the lock: one that is taken up meanwhile is left out."""
+    found = []
+    for waiting in pending(settings):
+        with suppress(FileNotFoundError):
+            found.append(waiting.note)
+    return found
+
+
+def remove_rests(settings: Settings) -> None:
+    """Folders without a note are the rest of runs that the catalogue has; only called by who holds the lock."""
+    for folder in pending_folder(settings).glob("*"):
+        if not (folder / NOTE).is_file():
             shutil.rmtree(folder, ignore_errors=True)
 
 

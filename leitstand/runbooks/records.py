@@ -75,6 +75,20 @@ def proven_backups(session: Session, run_id: UUID) -> list[Backup]:
     return newly
 
 
+def refuse(session: Session, run_id: UUID, *, reason: str) -> None:
+    """A run that waited and could not begin."""
+    row = session.get(Drill, run_id)
+    if row is not None and row.status == WAITING:
+        row.status, row.error, row.finished_at = FAILED, reason, datetime.now(UTC)
+
+
+def tell(session: Session, run_id: UUID, progress: dict[str, Any]) -> None:
+    """Where a run is, for who follows it; a run without a row is followed at its terminal alone."""
+    row = session.get(Drill, run_id)
+    if row is not None:
+        row.figures = {**row.figures, "progress": progress}
+
+
 def end_left_running(session: Session) -> None:
     """Whoever holds the lock knows: a run that is still called running was killed."""
     for row in session.scalars(select(Drill).where(Drill.status == RUNNING)):

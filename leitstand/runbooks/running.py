@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from leitstand.errors import LeitstandError
 from leitstand.runbooks import archiving, documents, pending, records, reserve, scratch
 from leitstand.runbooks.delivering import NO_DATABASE, Delivered, adopt_all, deliver
 from leitstand.runbooks.executor import Executed, execute
+from leitstand.runbooks.following import Reached
 from leitstand.runbooks.holding import Held, one_at_a_time
 from leitstand.runbooks.journal import Journal, journal_of, point_to
 from leitstand.runbooks.library import Notebook
@@ -35,6 +37,8 @@ from leitstand.storage.objects import ObjectStorage
 from leitstand.telemetry.logs import get_logger
 
 RUN_ID = "run_id"
+# Characters of output that who follows a run sees at once.
+FOLLOWED = 8_000
 
 log = get_logger("drills")
 
@@ -80,6 +84,7 @@ class Run:
         self.progress, self.confirmed, self.earlier = progress, confirmed, settings
         self.in_files = secret_files.held_in_files(settings)
         self.waiting: Pending | None = None
+        self.shown = ""
 
     @property
     def journal(self) -> Journal:
@@ -175,13 +180,29 @@ class Run:
         given = {RUN_ID: str(self.note.run_id), "backup_id": str(self.note.backup_id or "")}
         values |= {name: value for name, value in given.items() if name in names and value}
         try:
-            return execute(self.settings, self.notebook, values, folder, progress=self.progress)
+            return execute(
+                self.settings,
+                self.notebook,
+                values,
+                folder,
+                progress=self.progress,
+                on_cell=self._tell,
+            )
         finally:
             self.settings = secret_files.reread(self.settings, self.in_files)
             if self.settings is not self.earlier:
                 self.engine = make_engine(
                     self.settings, statement_timeout_ms=0, application="leitstand-drill"
                 )
+
+    def _tell(self, reached: Reached) -> None:
+        """Keep where it is and what it showed in the row, for the page; the run does not wait for it."""
+        shown = f"{self.shown}\n{reached.output}".strip()[-FOLLOWED:]
+        self.shown = shown
+        progress = {**asdict(reached), "output": shown, "at": datetime.now(UTC).isoformat()}
+        cleaned = Redactor(self.settings, self.earlier).cleaned(progress)
+        with suppress(SQLAlchemyError), transaction(self.engine) as session:
+            records.tell(session, self.note.run_id, cleaned)
 
     def _finish(self, executed: Executed, found: dict[str, Any], held: Held) -> DrillResult:
         """Keep what was found on this machine, then archive it: nothing is lost whatever happens between."""

@@ -14,7 +14,7 @@ from leitstand.errors import NotFound
 from leitstand.runbooks.chain import SIGNATURE, Link, link_of_run
 from leitstand.runbooks.holding import LOCK
 from leitstand.runbooks.pending import RUNBOOK
-from leitstand.runbooks.records import FAILED, INTERRUPTED, RUNNING, ended_status
+from leitstand.runbooks.records import FAILED, INTERRUPTED, RUNNING, WAITING, ended_status
 from leitstand.runbooks.results import public
 
 RESUMABLE = (INTERRUPTED, FAILED)
@@ -36,6 +36,10 @@ class RunView:
     link: Link | None
     signatures: list[Link]
     resumed_by: UUID | None
+
+    @property
+    def under_way(self) -> bool:
+        return self.status in (WAITING, RUNNING)
 
     @property
     def resumable(self) -> bool:

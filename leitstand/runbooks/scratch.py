@@ -150,9 +150,18 @@ def processes_in(folder: Path) -> list[psutil.Process]:
     for process in psutil.process_iter(["cmdline"]):
         words = process.info["cmdline"] or []
         ours = "ipykernel_launcher" in words or (words and Path(words[0]).name in PROGRAMS)
-        if ours and process.pid != os.getpid() and any(_names(word, folder) for word in words):
+        here = any(_names(word, folder) for word in words) or _works_in(process, folder)
+        if ours and process.pid != os.getpid() and here:
             found.append(process)
     return found
+
+
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    """A kernel's command line names a file of /tmp alone; what it has of the folder is that it was started there."""
+    try:
+        return process.cwd() == str(folder)
+    except psutil.Error:
+        return False
 
 
 def _names(word: str, folder: Path) -> bool:

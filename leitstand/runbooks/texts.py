@@ -48,10 +48,30 @@ def text_of(notebook: Notebook) -> str:
     return "\n\n".join(cell.source.strip() for cell in cells if cell.cell_type == "markdown")
 
 
+def html_of(text: str) -> str:
+    """Markdown as HTML that holds no markup but its own: what looks like HTML in it is shown, not taken."""
+    from markdown_it import MarkdownIt
+
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = markdown.parse(text)
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
+    html: str = markdown.renderer.render(tokens, markdown.options, {})
+    return html
+
+
 def when_to_use(text: str) -> str:
-    """The paragraph that says when a runbook is for; empty where there is none."""
+    """The paragraph that says when a runbook is for, else its first one."""
     found = WHEN.search(text)
-    return " ".join(found[1].split()) if found else ""
+    paragraphs = (part for part in without_title(text).split("\n\n") if part and not part.startswith("#"))
+    return " ".join((found[1] if found else next(paragraphs, "")).split())
+
+
+def without_title(text: str) -> str:
+    """The text below its title."""
+    title, _, rest = text.partition("\n")
+    return rest.strip() if title.startswith("# ") else text
 
 
 def parameters_of(notebook: Notebook) -> list[Parameter]:

@@ -1,6 +1,7 @@
 """Every page: no violation that axe finds, light and dark; nothing wider than the narrowest screen."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -11,7 +12,7 @@ from leitstand.catalogue import companions, favorites, trash
 from leitstand.catalogue.areas import AREAS
 from leitstand.companions import versions
 from leitstand.companions.flow import parse_flow
-from leitstand.db.models import Backup, CheckRun, Drill
+from leitstand.db.models import Backup, CheckRun, Drill, EvidenceLink
 from leitstand.events import intake
 from leitstand.identity import tokens
 from leitstand.identity.access import PERMISSIONS, ROLES, Principal
@@ -65,6 +66,42 @@ def pages(session: Session, site: Site) -> list[str]:
             ),
         ]
     )
+    finished = Drill(
+        kind="objects-lost",
+        category="runbook",
+        status="failed",
+        error=LONG,
+        requested_by=LONG,
+        parameters={"prefix": LONG, "dry_run": True},
+        figures={"checks": [{"name": LONG, "verdict": "passed", "detail": LONG * 3}]},
+    )
+    followed = Drill(
+        kind="objects-lost",
+        category="runbook",
+        status="waiting",
+        figures={"progress": {"number": 2, "count": 5, "heading": LONG, "output": LONG * 9}},
+    )
+    session.add_all([finished, followed])
+    session.flush()
+    for number, kind in ((1, "run"), (2, "signature")):
+        content = {
+            "signer": LONG,
+            "note": LONG * 2,
+            "four_eyes": True,
+            "ran_by": LONG,
+            "run_sha256": "1" * 64,
+        }
+        session.add(
+            EvidenceLink(
+                sequence=number,
+                kind=kind,
+                run_id=finished.id,
+                at=datetime.now(UTC),
+                content=content,
+                previous_sha256=str(number - 1) * 64,
+                sha256=str(number) * 64,
+            )
+        )
     given = intake.read_ndjson(f'{{"kind": "{LONG}"}}\n{LONG * 3}'.encode())
     intake.take_in(session, principal=owner, events=given)
     tokens.create(session, principal=owner, name=LONG, permissions=PERMISSIONS)
@@ -80,6 +117,10 @@ def pages(session: Session, site: Site) -> list[str]:
         "/operations/checks",
         "/operations/checks/people",
         "/operations/checks/audit",
+        "/operations/runbooks",
+        "/operations/runbooks/objects-lost",
+        f"/operations/runbooks/runs/{finished.id}",
+        f"/operations/runbooks/runs/{followed.id}",
         "/operations/backups",
         "/operations/backups/retention",
         f"/operations/backups/{backup.id}",

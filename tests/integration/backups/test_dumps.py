@@ -108,7 +108,7 @@ def test_neither_a_dump_nor_a_migration_runs_during_the_other(source: Source) ->
         source.execute("UPDATE alembic_version SET version_num = '0009_backup_retention'")
         try:
             with pytest.raises(Conflict, match="migration or dump"):
-                migrate.upgrade(source.engine)
+                migrate.upgrade(source.engine, patience=0)
         finally:
             source.execute(f"UPDATE alembic_version SET version_num = '{migrate.head()}'")
     assert run_backup(source.engine, source.settings, "dump").status == "complete"

@@ -1,6 +1,7 @@
 """Secrets in notebooks: found wherever they stand and in whatever form, and gone from what is archived."""
 
 import base64
+import html
 import json
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,11 @@ def identity(settings: Settings) -> str:
         lambda value: json.dumps({"v": value}),
         lambda value: base64.b64encode(value.encode()).decode(),
         repr,
+        html.escape,
+        lambda value: value.encode().hex(),
+        lambda value: base64.urlsafe_b64encode(f"x:{value} and more".encode()).decode(),
+        lambda value: base64.encodebytes(f"{'a line of text ' * 9}{value}, the end".encode()).decode(),
+        lambda value: f"\x1b[31m{value[:4]}\x1b[0m{value[4:]}",
     ],
 )
 @pytest.mark.parametrize("value", [VALUE, IN_FILE])
@@ -126,3 +132,30 @@ def test_each_earlier_signing_key_and_the_fingerprints_key_are_found(settings: S
         assert Redactor(kept).findings(printed(f"signed with {value}"))
     key = fingerprint_key(settings).decode()
     assert Redactor(settings).findings(printed(key))
+
+
+@pytest.mark.parametrize("names", [("stdout", "stdout", "stdout"), ("stdout", "stderr", "stdout")])
+def test_a_value_printed_in_pieces_is_found_and_goes(settings: Settings, names: tuple[str, str, str]) -> None:
+    pieces = (
+        [IN_FILE[:7], "-", IN_FILE[7:]] if names[1] == "stderr" else [IN_FILE[:5], IN_FILE[5:9], IN_FILE[9:]]
+    )
+    outputs = [new_output("stream", name=name, text=text) for name, text in zip(names, pieces, strict=True)]  # type: ignore[no-untyped-call]
+    notebook = new_notebook(cells=[new_code_cell("show()", outputs=outputs)])  # type: ignore[no-untyped-call]
+    assert [finding.cell for finding in Redactor(settings).findings(notebook)] == [0]
+    clean = Redactor(settings).redacted(notebook)
+    texts = {output.name: output.text for output in clean.cells[0].outputs}
+    assert texts["stdout"] == "[redacted]" and len(clean.cells[0].outputs) == len(set(names))
+    assert Redactor(settings).findings(clean) == []
+
+
+def test_names_and_lines_that_hold_it_together_are_cleaned(settings: Settings) -> None:
+    cleaned = Redactor(settings).cleaned({IN_FILE: [IN_FILE[:5], IN_FILE[5:]], "kept": ["a", "b", 1]})
+    assert cleaned == {"[redacted]": ["[redacted]"], "kept": ["a", "b", 1]}
+
+
+def test_an_image_stays_as_it_is(settings: Settings) -> None:
+    picture = base64.b64encode(bytes(range(256)) * 40).decode()
+    cell = new_code_cell("show()", outputs=[new_output("display_data", data={"image/png": picture})])  # type: ignore[no-untyped-call]
+    notebook = new_notebook(cells=[cell])  # type: ignore[no-untyped-call]
+    assert Redactor(settings).findings(notebook) == []
+    assert Redactor(settings).redacted(notebook) == notebook
