@@ -14,11 +14,11 @@ from psycopg.errors import AdminShutdown
 from sqlalchemy import text
 
 from leitstand.backups import keys, wal
+from leitstand.backups.archived_log import missing_log, segments_since
 from leitstand.backups.catalogue import list_backups
 from leitstand.backups.operations import run_backup, verify_backup
 from leitstand.backups.restore import refuse_removed_log, restore_postgres
 from leitstand.backups.server_commands import archive_command
-from leitstand.backups.verification import archived_segments, missing_log
 from leitstand.backups.watching import watch_log
 from leitstand.db.engine import transaction
 from leitstand.db.models import Backup
@@ -163,7 +163,7 @@ def _lose_a_segment(source: Source) -> str:
     for _ in range(3):
         source.execute("SELECT pg_logical_emit_message(false, 'test', 'x')")
         source.archive_now()
-    lost = archived_segments(source.storage, bucket, identifier, int(backup.manifest["timeline"]))[-2]
+    lost = segments_since(source.storage, backup.manifest)[-2].name
     source.storage.delete(bucket, wal.key(identifier, lost))
     return lost
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from leitstand.backups.archived_log import ENDLESS, _leads_on
+from leitstand.backups.log_contents import ENDLESS, _leads_on
 
 
 @pytest.mark.parametrize(
