@@ -171,6 +171,7 @@ def test_without_its_key_nothing_is_restored_and_the_way_out_is_told(
         rig.__class__.back_up(_with(rig, short))
 
 
+@pytest.mark.long
 def test_another_key_begins_another_repository_and_the_old_backups_stay_readable(
     pgbackrest_rig: PgBackRestRig, full: Backup, tmp_path: Path
 ) -> None:

@@ -89,14 +89,9 @@ def test_a_random_instant_killed(backed_up: Source, running: Running, step: str)
     assert_cleared_by_the_next(backed_up)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("running", [WHOLE], indirect=True)
-@pytest.mark.parametrize(
-    "step",
-    [
-        "The objects",
-        *(pytest.param(one, marks=pytest.mark.long) for one in ("The database", "Smoke test", "Clean-up")),
-    ],
-)
+@pytest.mark.parametrize("step", ["The database", "The objects", "Smoke test", "Clean-up"])
 def test_the_whole_killed_at_a_step(backed_up: Source, running: Running, step: str) -> None:
     running.wait_for_step(step)
     killed(running)

@@ -259,6 +259,7 @@ class EngineContract:
         assert name in {one.name for one in archived_files(rig.storage, manifest)}
         assert missing_log(rig.storage, rig.bucket, manifest) == ""
 
+    @pytest.mark.long
     @pytest.mark.parametrize("moment", ["in the middle", "before its manifest"])
     def test_a_killed_one_is_none_and_the_next_clears_away(
         self, rig: Rig, chain: dict[str, Any], moment: str
@@ -284,6 +285,7 @@ class EngineContract:
         assert rig.one("SELECT count(*) FROM pg_replication_slots") == 0
         assert verify_backup(rig.catalogue, rig.settings, mended.id).manifest["verification"]["ok"]
 
+    @pytest.mark.long
     def test_damage_is_found_and_named(self, rig: Rig, chain: dict[str, Any], tmp_path: Path) -> None:
         """The increment's own object first, then the parent's: the error names whose it is."""
         last = chain["backup-2"]

@@ -140,6 +140,7 @@ def test_a_job_of_a_killed_worker_is_released_and_run_once(
     assert (events.count("started"), events.count("succeeded")) == (2, 1)
 
 
+@pytest.mark.long
 def test_jobs_that_hang_are_cancelled_and_the_others_run(
     source: Source, store: StallingProxy, supervisor: Supervisor
 ) -> None:

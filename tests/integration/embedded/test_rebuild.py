@@ -62,6 +62,7 @@ def result(lived_in: Source) -> DrillResult:
     return run_drill(lived_in.engine, lived_in.settings, NAME, progress=print)
 
 
+@pytest.mark.long
 def test_everything_comes_back(lived_in: Source, result: DrillResult) -> None:
     assert result.ok, result.error
     verdicts = {check["name"]: check["verdict"] for check in result.checks}
@@ -77,6 +78,7 @@ def test_everything_comes_back(lived_in: Source, result: DrillResult) -> None:
             assert backup and backup.verified_at, f"{kind} is proven"
 
 
+@pytest.mark.long
 def test_nothing_is_left_and_the_original_is_as_it_was(lived_in: Source, result: DrillResult) -> None:
     root = scratch.scratch_root(lived_in.settings)
     assert list(root.iterdir()) == [] and scratch.supervised_in(root) == []
