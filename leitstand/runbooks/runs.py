@@ -1,6 +1,7 @@
 """Runs of runbooks and drills as people look at them: how each stands, who signed it, and whether it can go on."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from leitstand.db.exclusive import is_held
 from leitstand.db.models import Drill, EvidenceLink
 from leitstand.errors import NotFound
-from leitstand.runbooks.chain import SIGNATURE, Link, link_of_run
+from leitstand.runbooks.chain import RUN, SIGNATURE, Link
 from leitstand.runbooks.holding import LOCK
 from leitstand.runbooks.pending import RUNBOOK
 from leitstand.runbooks.records import FAILED, INTERRUPTED, RUNNING, WAITING, ended_status
@@ -98,22 +99,23 @@ def _views(session: Session, rows: list[Drill]) -> list[RunView]:
     at_work = is_held(session, LOCK)
     query = select(Drill.resumed_from, Drill.id).where(Drill.resumed_from.in_(ids)).order_by(Drill.started_at)
     resumed = dict(session.execute(query).tuples().all())
-    signed = _signatures(session, ids)
+    links = _links(session, ids)
     return [
         RunView(
             row,
             ended_status(row.category) if row.status == RUNNING and not at_work else row.status,
-            link_of_run(session, row.id),
-            signed.get(row.id, []),
+            next((link for link in links[row.id] if link.kind == RUN), None),
+            [link for link in links[row.id] if link.kind == SIGNATURE],
             resumed.get(row.id),
         )
         for row in rows
     ]
 
 
-def _signatures(session: Session, ids: list[UUID]) -> dict[UUID, list[Link]]:
-    wanted = select(EvidenceLink).where(EvidenceLink.run_id.in_(ids), EvidenceLink.kind == SIGNATURE)
-    found: dict[UUID, list[Link]] = {}
-    for row in session.scalars(wanted.order_by(EvidenceLink.sequence)):
-        found.setdefault(row.run_id, []).append(Link.of_row(row))
+def _links(session: Session, ids: list[UUID]) -> Mapping[UUID, list[Link]]:
+    """The links of each run, oldest first."""
+    wanted = select(EvidenceLink).where(EvidenceLink.run_id.in_(ids)).order_by(EvidenceLink.sequence)
+    found: defaultdict[UUID, list[Link]] = defaultdict(list)
+    for row in session.scalars(wanted):
+        found[row.run_id].append(Link.of_row(row))
     return found

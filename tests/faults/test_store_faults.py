@@ -142,12 +142,7 @@ def test_log_that_was_dropped_has_a_full_backup_taken_at_once(source: Source) ->
         verify_backup(source.engine, source.settings, cut_off.id)
     assert gap in source.conditions()["backup-damaged"]
     with pytest.raises(PreconditionFailed, match=f"lacks {gap}"):
-        refuse_removed_log(
-            source.storage,
-            source.settings.bucket_backups,
-            cut_off.manifest,
-            datetime.now(UTC) + timedelta(hours=1),
-        )
+        refuse_removed_log(source.storage, cut_off.manifest, datetime.now(UTC) + timedelta(hours=1))
     found = watch_log(source.engine, source.settings)
     with transaction(source.engine) as session:
         taken = session.get_one(Backup, found.taken)
