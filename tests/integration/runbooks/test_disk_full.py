@@ -17,7 +17,7 @@ from leitstand.services import OBJECTS
 from tests.operating import OPERATOR, dry_run, page, real_run, taken_up, verdicts
 from tests.source import Source, made_source
 
-DISK_BYTES = 480_000_000
+DISK_BYTES, BLOCK_BYTES = 480_000_000, 4096
 NAME = "disk-full"
 # By default PostgreSQL keeps five segments for the next ones to be written into.
 SMALL_LOG = "max_wal_size = 64MB\nmin_wal_size = 32MB\n"
@@ -62,22 +62,21 @@ def fill(disk: Path) -> None:
     (disk / LOG).write_bytes(b"x" * 5_000_000)
     (disk / ASIDE / "PG_VERSION").write_text("18")
     descriptor = os.open(disk / LEFT / "base", os.O_WRONLY | os.O_CREAT)
-    try:
-        while True:
-            os.posix_fallocate(
-                descriptor, os.fstat(descriptor).st_size, max(shutil.disk_usage(disk).free, 4096)
-            )
-    except OSError:
-        pass
-    finally:
-        os.close(descriptor)
+    # A piece that does not fit any more, because the server writes as well, takes nothing at all: then a smaller one.
+    piece = DISK_BYTES
+    while piece >= BLOCK_BYTES:
+        try:
+            os.posix_fallocate(descriptor, os.fstat(descriptor).st_size, piece)
+        except OSError:
+            piece //= 2
+    os.close(descriptor)
     for path in (disk / LEFT / "base", disk / LEFT, disk / LOG):
         os.utime(path, (EARLIER, EARLIER))
 
 
 def test_a_full_disk_is_explained_and_freed(source: Source, disk: Path) -> None:
     fill(disk)
-    assert shutil.disk_usage(disk).free < 4096
+    assert shutil.disk_usage(disk).free <= BLOCK_BYTES
     with pytest.raises(psycopg.errors.DiskFull):
         source.execute("CREATE TABLE too_much AS SELECT repeat('x', 1000) FROM generate_series(1, 20000)")
 
