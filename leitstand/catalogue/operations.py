@@ -78,7 +78,7 @@ def start_drill(session: Session, *, principal: Principal, name: str) -> int:
         Conflict: it is waiting or running.
     """
     require(principal, "drill:run")
-    return _start(session, principal, "operations.drill", "name", name, DRILLS)
+    return _start(session, principal, "operations.drill", "name", name, DRILLS, requested_by=principal.actor)
 
 
 def start_checks(session: Session, *, principal: Principal, suite: str, known: Sequence[str]) -> int:
@@ -98,7 +98,13 @@ def start_checks(session: Session, *, principal: Principal, suite: str, known: S
 
 
 def _start(
-    session: Session, principal: Principal, job: str, argument: str, value: str, allowed: tuple[str, ...]
+    session: Session,
+    principal: Principal,
+    job: str,
+    argument: str,
+    value: str,
+    allowed: tuple[str, ...],
+    **more: str,
 ) -> int:
     if value not in allowed:
         raise InvalidInput(f"There is no {argument} {value!r}.", hint=f"It is one of: {', '.join(allowed)}.")
@@ -106,7 +112,7 @@ def _start(
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{job}:{value}", 0))))
     if session.scalar(UNDER_WAY, {"name": job, "argument": argument, "value": value}):
         raise Conflict(f"{value} is waiting or running already.", hint="Wait until it has ended.")
-    number = enqueue(session, job, **{argument: value})
+    number = enqueue(session, job, **{argument: value}, **more)
     after = {argument: value, "job": number}
     audit.record(
         session,

@@ -16,6 +16,7 @@ def group() -> None:
 @click.pass_context
 def run(context: click.Context, name: str, as_json: bool) -> None:
     """Restore the newest backup into a scratch server, check it, measure RPO and RTO; exit 1 when it proves nothing."""
+    from leitstand.cli._identity import at_the_terminal
     from leitstand.cli._options import database
     from leitstand.cli._progress import told
     from leitstand.runbooks.drills import run_drill
@@ -24,7 +25,7 @@ def run(context: click.Context, name: str, as_json: bool) -> None:
 
     configure_logging("cli", "WARNING")
     with database() as engine:
-        result = run_drill(engine, get_settings(), name, progress=told())
+        result = run_drill(engine, get_settings(), name, requested_by=at_the_terminal(), progress=told())
     if as_json:
         click.echo(json.dumps(result.to_dict()))
     else:

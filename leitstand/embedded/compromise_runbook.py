@@ -9,7 +9,7 @@ from leitstand.backups.actions import keep
 from leitstand.backups.catalogue import COMPLETE
 from leitstand.db.engine import make_engine, transaction
 from leitstand.db.models import Backup, Workspace
-from leitstand.embedded import probes, programs, rotation
+from leitstand.embedded import probes, programs, rotation, switching
 from leitstand.embedded.environment import REPOSITORY, locate
 from leitstand.embedded.stop import wait_stopped
 from leitstand.embedded.supervisor import Supervisor
@@ -242,6 +242,8 @@ class Compromise(Confirmed):
         """Keep the backups, then shut everybody out, in one transaction. Repeating it is safe."""
         if not self.for_real:
             return facts(NOT_DONE)
+        if self._rotates():
+            switching.refuse_inside(self.environment)
         told = [f"{self._keep(one)}" for one in self._backups()]
         with self.evidence.step("freeze"), transaction(self.engine) as session:
             if self.only:

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from leitstand.db.engine import transaction
 from leitstand.db.models import FactChange, FactCopy, Workspace
+from leitstand.embedded import switching
 from leitstand.embedded.environment import locate
 from leitstand.embedded.restarting import start_again
 from leitstand.embedded.supervisor import Supervisor
@@ -190,6 +191,8 @@ class StuckQueue(Confirmed):
         """Do it, job by job; what is done already is passed over."""
         if not self.for_real:
             return facts(NOT_DONE)
+        if self.given["restart_worker"]:
+            switching.refuse_inside(self.environment)
         told: list[str] = []
         with self.evidence.step("mending"):
             self._each(CANCEL, mending.cancel_job, told)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from leitstand.db import migrate, schema_history
-from leitstand.embedded import releases, stop
+from leitstand.embedded import releases, stop, switching
 from leitstand.embedded.environment import REPOSITORY, locate
 from leitstand.embedded.smoke import smoke
 from leitstand.embedded.state import status
@@ -186,6 +186,7 @@ class FailedRelease(Confirmed):
         """Stop what runs and start the wanted release. Repeating it starts again."""
         if not self.for_real:
             return facts(NOT_DONE)
+        switching.refuse_inside(self.environment)
         told = Told()
         with self.evidence.step("rollback"):
             if self._unknown() and self.revision:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from leitstand.backups import secret_copies, secret_files
 from leitstand.backups.secret_backups import changed_since, inventory, newest_backup, recipients
-from leitstand.embedded import rotation, rotation_journal, rotation_proof, rotation_record
+from leitstand.embedded import rotation, rotation_journal, rotation_proof, rotation_record, switching
 from leitstand.embedded.credentials import NAMES
 from leitstand.embedded.environment import Environment, locate
 from leitstand.errors import PreconditionFailed
@@ -154,6 +154,7 @@ class RotateEverything(Confirmed):
         """Replace everything of the plan. Cut short at any moment, the same runbook again finishes it."""
         if not self.for_real:
             return facts(NOT_DONE)
+        switching.refuse_inside(self.environment)
         plan, told = self._plan(), list[str]()
         rotation_record.back_up(self.environment)
         rotation.check_ready(self.environment, plan)

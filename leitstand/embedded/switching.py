@@ -88,17 +88,26 @@ def _beside(live: Path, word: str, key: str) -> Path:
     return live.with_name(f"{live.name}.{word}-{key}")
 
 
-def running(environment: Environment) -> list[str]:
-    """Services that run or are tried again, but the object store, which a restore needs.
+def refuse_inside(environment: Environment) -> None:
+    """Refuse to stop services from inside of one of them: the run would end in the middle.
 
     Raises:
-        PreconditionFailed: no supervisor runs, or this process is one of its services.
+        PreconditionFailed: this process was started by a service of the environment.
     """
     if os.environ.get(MARK) == str(environment.data_dir):
         raise PreconditionFailed(
             "This run was started by a service that it would stop.",
             hint="Start it in a terminal: `leitstand runbook run`.",
         )
+
+
+def running(environment: Environment) -> list[str]:
+    """Services that run or are tried again, but the object store, which a restore needs.
+
+    Raises:
+        PreconditionFailed: no supervisor runs, or this process is one of its services.
+    """
+    refuse_inside(environment)
     states = Supervisor(environment).states()
     if states is None:
         raise PreconditionFailed(

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from leitstand.db.models import CheckRun, Drill, FlowExecution
+from leitstand.db.models import CheckRun, Drill, EvidenceLink, FlowExecution
 from leitstand.identity.access import Principal, require
 
 # The promises for PostgreSQL of docs/guide/operations: how much may be lost, how long a restore may take, and how
@@ -17,6 +17,10 @@ RPO_TARGET = timedelta(minutes=2)
 RTO_TARGET = timedelta(minutes=30)
 PROOF_TARGET = timedelta(hours=26)
 PROVING = "postgres-"
+# The category of a drill; runs of runbooks lie in the same table.
+DRILL = "drill"
+# The kind of a link that signs a run; every other stands for a run itself.
+SIGNATURE = "signature"
 MOST_DRILLS, MOST_EXECUTIONS = 1000, 100
 # The suite under which an audit of the chain of evidence is kept.
 CHAIN_SUITE = "evidence-chain"
@@ -80,9 +84,8 @@ def drills_since(session: Session, *, principal: Principal, since: datetime) -> 
         Forbidden: without `operations:read`.
     """
     require(principal, "operations:read")
-    newest = (
-        select(Drill).where(Drill.started_at >= since).order_by(Drill.started_at.desc()).limit(MOST_DRILLS)
-    )
+    begun = select(Drill).where(Drill.category == DRILL, Drill.started_at >= since)
+    newest = begun.order_by(Drill.started_at.desc()).limit(MOST_DRILLS)
     return list(reversed(session.scalars(newest).all()))
 
 
@@ -115,7 +118,9 @@ def last_passed(session: Session, *, principal: Principal) -> dict[str, datetime
         Forbidden: without `operations:read`.
     """
     require(principal, "operations:read")
-    passed = select(Drill.kind, func.max(Drill.finished_at)).where(Drill.status == "passed")
+    passed = select(Drill.kind, func.max(Drill.finished_at)).where(
+        Drill.category == DRILL, Drill.status == "passed"
+    )
     found = session.execute(passed.group_by(Drill.kind)).tuples()
     return {kind: at for kind, at in found if at is not None}
 
@@ -127,18 +132,18 @@ def chain_of_evidence(session: Session, *, principal: Principal) -> Chain:
         Forbidden: without `operations:read`.
     """
     require(principal, "operations:read")
-    linked = Drill.chain_sha256 != ""
     audit = session.scalars(
         select(CheckRun).where(CheckRun.suite == CHAIN_SUITE).order_by(CheckRun.at.desc()).limit(1)
     ).first()
     newest = session.execute(
-        select(Drill.finished_at, Drill.kind, Drill.chain_sha256)
-        .where(linked)
-        .order_by(Drill.finished_at.desc(), Drill.id.desc())
+        select(EvidenceLink.at, func.coalesce(Drill.kind, ""), EvidenceLink.kind, EvidenceLink.sha256)
+        .outerjoin(Drill, Drill.id == EvidenceLink.run_id)
+        .order_by(EvidenceLink.sequence.desc())
         .limit(1)
     ).first()
-    at, kind, sha256 = newest or (None, "", "")
-    later = func.count().filter(Drill.finished_at > audit.at) if audit else func.count()
-    length, unaudited = session.execute(select(func.count(), later).where(linked)).one()
+    at, run, what, sha256 = newest or (None, "", "", "")
+    kind = f"{what} of {run or 'a run'}" if what == SIGNATURE else run
+    later = func.count().filter(EvidenceLink.at > audit.at) if audit else func.count()
+    length, unaudited = session.execute(select(func.count(), later).select_from(EvidenceLink)).one()
     broken = sum(check["unexpected"] for check in audit.result.get("results", [])) if audit else 0
     return Chain(length, at, kind, sha256, audit.at if audit else None, unaudited, broken)

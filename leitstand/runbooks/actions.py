@@ -17,9 +17,9 @@ from leitstand.runbooks.chain import Link
 from leitstand.runbooks.library import RUNBOOKS, find
 from leitstand.runbooks.parameters import checked, for_real
 from leitstand.runbooks.pending import RUNBOOK
-from leitstand.runbooks.records import RUNNING, WAITING
+from leitstand.runbooks.records import WAITING
 from leitstand.runbooks.running import RUN_ID
-from leitstand.runbooks.runs import find_run, view
+from leitstand.runbooks.runs import JOB, is_under_way, view
 from leitstand.runbooks.signing import sign
 from leitstand.settings import Settings
 
@@ -78,7 +78,7 @@ def resume(
         )
     notebook = find(settings, RUNBOOKS, earlier.row.kind)
     _check_gate(earlier.row.parameters, typed)
-    row_id = _wait(session, notebook.name, earlier.row.parameters, principal)
+    row_id = _wait(session, notebook.name, earlier.row.parameters, principal, earlier.row)
     _enqueue(session, row_id, notebook.name, earlier.row.parameters, typed, principal, earlier.row.id)
     return row_id
 
@@ -138,11 +138,12 @@ def _check_gate(values: dict[str, Any], typed: str) -> None:
         )
 
 
-def _wait(session: Session, name: str, values: dict[str, Any], principal: Principal) -> UUID:
-    """The row of a run that waits for the worker."""
+def _wait(
+    session: Session, name: str, values: dict[str, Any], principal: Principal, earlier: Drill | None = None
+) -> UUID:
+    """The row of a run that waits for the worker; of which line it is stands there at once, should it be refused."""
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"runbook:{name}", 0))))
-    busy = select(Drill.id).where(Drill.kind == name, Drill.status.in_((WAITING, RUNNING))).limit(1)
-    if (other := session.scalar(busy)) is not None and view(session, other).status in (WAITING, RUNNING):
+    if is_under_way(session, name):
         raise Conflict(f"{name} is waiting or running already.", hint="Wait until it has ended.")
     run_id = new_id()
     session.add(
@@ -153,6 +154,8 @@ def _wait(session: Session, name: str, values: dict[str, Any], principal: Princi
             status=WAITING,
             parameters=values,
             requested_by=principal.actor,
+            resumed_from=earlier.id if earlier else None,
+            lineage=(earlier.lineage or earlier.id) if earlier else None,
         )
     )
     session.flush()
@@ -170,7 +173,7 @@ def _enqueue(
 ) -> None:
     number = enqueue(
         session,
-        "operations.runbook",
+        JOB,
         run_id=run_id,
         name=name,
         parameters=values,
@@ -185,4 +188,5 @@ def _enqueue(
 
 def may_begin(session: Session, run_id: UUID | str) -> bool:
     """Whether a run that was started still waits: a job that is taken a second time must not run it again."""
-    return find_run(session, run_id).status == WAITING
+    run = view(session, run_id)
+    return run.row.status == WAITING and run.resumed_by is None

@@ -118,8 +118,8 @@ def _rows(session: Session, found: list[Link], storage: "_Stored") -> Iterator[P
             yield _problem(MISSING, link, "its row is gone from the database")
         elif (row.chain_sha256, row.notebook_sha256, row.notebook) != (
             link.sha256,
-            link.content["notebook_sha256"],
-            link.content["notebook"],
+            link.content.get("notebook_sha256"),
+            link.content.get("notebook"),
         ):
             yield _problem(CHANGED, link, "its row names other evidence than its link")
         elif (record := storage.record(link)) is not None and _says(row) != _recorded(record):
@@ -129,7 +129,7 @@ def _rows(session: Session, found: list[Link], storage: "_Stored") -> Iterator[P
 
 
 def _signature(link: Link, by_hash: dict[str, UUID]) -> Iterator[Problem]:
-    if by_hash.get(link.content["run_sha256"]) != link.run_id:
+    if by_hash.get(link.content.get("run_sha256", "")) != link.run_id:
         yield _problem(CHANGED, link, "the run that it signs is not in the chain")
 
 
@@ -170,7 +170,10 @@ class _Stored:
                 if part in link.content:
                     yield from self._part(link, part)
         for number, (versions, deleted) in sorted(documents.items()):
-            if number not in known:
+            # Those of links that have to be in the store were taken out above.
+            if number in known:
+                yield _problem(CHANGED, known[number], "the store has another link of this number")
+            else:
                 says = "it was deleted in the store, and" if deleted else "the store has it, and"
                 told = f"{says} the database does not ({versions} versions)"
                 yield Problem(MISSING, number, self._run_of(number), told)
@@ -198,8 +201,8 @@ class _Stored:
             yield _problem(CHANGED, link, f"its {part} in the store is another one")
 
     def _read(self, link: Link, part: str) -> bytes:
-        key = link.content[part].removeprefix(f"s3://{self.bucket}/")
-        return self.storage.get_bytes(self.bucket, key, sha256=link.content[f"{part}_sha256"])
+        key = str(link.content[part]).removeprefix(f"s3://{self.bucket}/")
+        return self.storage.get_bytes(self.bucket, key, sha256=str(link.content.get(f"{part}_sha256")))
 
     def _documents(self) -> dict[int, tuple[int, bool]]:
         """Number -> how many versions the store has of it, and whether it is deleted now."""

@@ -52,7 +52,7 @@ class Link:
     def computed(self) -> str:
         """The hash that it must have; links of before the chain was in the store hash the notebook alone."""
         if self.content.get("format") == 1:
-            text = f"{self.previous}\n{self.content['notebook_sha256']}\n"
+            text = f"{self.previous}\n{self.content.get('notebook_sha256')}\n"
         else:
             text = json.dumps(self._hashed(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()

@@ -94,13 +94,13 @@ def real_run(name: str, given: dict[str, Any], *, target: str, sha256: str) -> s
     """The command that a dry run ends with.
 
     Args:
-        given: the parameters that the dry run had; empty ones are left out.
+        given: the parameters that the dry run had; empty ones are left out, but 0 is a value.
     """
     import shlex
 
     words = ["leitstand", "runbook", "run", name]
     for parameter, value in given.items():
-        if value not in ("", False) and parameter not in DECISION:
+        if value != "" and value is not False and parameter not in DECISION:
             words += ["-p", f"{parameter}={str(value).lower() if value is True else value}"]
     words += ["-p", "dry_run=false", "-p", f"plan_sha256={sha256}"]
     return f"{shlex.join(words)} -p decided_by=NAME; then type {target}"

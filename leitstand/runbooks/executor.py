@@ -17,6 +17,7 @@ from leitstand.runbooks import documents
 from leitstand.runbooks.following import Following, Limits, Reached
 from leitstand.runbooks.library import Notebook
 from leitstand.runbooks.parameters import checked
+from leitstand.services import MARK
 from leitstand.settings import REPOSITORY, Settings
 
 KERNEL = "leitstand"
@@ -158,7 +159,10 @@ def _environment(settings: Settings, folder: Path) -> dict[str, str]:
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         "DO_NOT_TRACK": "1",
     }
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("LEITSTAND_")}
+    # The mark stays: a run that was started by a service must know that it may not stop that service.
+    inherited = {
+        name: value for name, value in os.environ.items() if name == MARK or not name.startswith("LEITSTAND_")
+    }
     return {**inherited, **setting_variables(settings), **own}
 
 

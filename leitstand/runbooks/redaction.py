@@ -50,11 +50,14 @@ class Redactor:
         """Every cell of a notebook, its source, outputs and metadata, with the kind of secret in it."""
         found = []
         for number, cell in enumerate(notebook.cells):
-            text = _text(cell) + "\n" + "\n".join(_streams(cell).values())
-            kinds = [kind for kind, pattern in PATTERNS.items() if pattern.search(text)]
-            found += [Finding(number, kind) for kind in (*kinds, *sorted(self._names_in(text)))]
-        rest = _text({key: value for key, value in notebook.items() if key != "cells"})
-        return found + [Finding(-1, name) for name in sorted(self._names_in(rest))]
+            plain = [*_strings(cell), *_streams(cell).values()]
+            # Where they are cleaned too: what JSON writes between strings or in place of a character can look like one.
+            kinds = [kind for kind, pattern in PATTERNS.items() if any(map(pattern.search, plain))]
+            names = self._names_in("\n".join((_json(cell), *plain)))
+            found += [Finding(number, kind) for kind in (*kinds, *sorted(names))]
+        rest = {key: value for key, value in notebook.items() if key != "cells"}
+        names = self._names_in("\n".join((_json(rest), *_strings(rest))))
+        return found + [Finding(-1, name) for name in sorted(names)]
 
     def redacted(self, notebook: Any) -> Any:
         """A copy without them."""
@@ -139,16 +142,16 @@ def _mapped(part: Any, change: Callable[[str], str]) -> Any:
     return part
 
 
-def _text(part: Any) -> str:
-    """Everything in it, as it is written and as JSON writes it."""
-    return json.dumps(part, ensure_ascii=False) + "\n" + "\n".join(_strings(part))
+def _json(part: Any) -> str:
+    return json.dumps(part, ensure_ascii=False)
 
 
 def _strings(part: Any) -> list[str]:
+    """Every string in it, names included, and lines as one text as well."""
     if isinstance(part, str):
         return [part]
     if isinstance(part, dict):
-        return [text for value in part.values() for text in _strings(value)]
+        return [text for pair in part.items() for value in pair for text in _strings(value)]
     if isinstance(part, list):
         joined = ["".join(part)] if part and all(isinstance(item, str) for item in part) else []
         return joined + [text for item in part for text in _strings(item)]

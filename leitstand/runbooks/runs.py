@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, cast, select
+from sqlalchemy import Text, cast, select, text
 from sqlalchemy.orm import Session
 
 from leitstand.db.exclusive import is_held
@@ -19,6 +19,10 @@ from leitstand.runbooks.records import FAILED, INTERRUPTED, RUNNING, WAITING, en
 from leitstand.runbooks.results import public
 
 RESUMABLE = (INTERRUPTED, FAILED)
+JOB = "operations.runbook"
+QUEUED = text("""
+    SELECT args ->> 'run_id' FROM procrastinate_jobs WHERE task_name = :name AND status IN ('todo', 'doing')
+""")
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class RunView:
     """One run.
 
     Args:
-        status: as it is now: a run whose process is gone is interrupted, though nobody has written that down yet.
+        status: as it is now: a run whose process, or whose job in the queue, is gone is interrupted, though nobody has
+            written that down yet.
         link: of its evidence; None while there is none.
         signatures: links, oldest first.
         resumed_by: the run that goes on with it.
@@ -94,22 +99,35 @@ def list_runs(session: Session, *, name: str = "", limit: int = 20) -> list[RunV
     return _views(session, list(rows))
 
 
+def is_under_way(session: Session, name: str) -> bool:
+    """Whether a run of this runbook waits or runs now."""
+    begun = select(Drill).where(Drill.kind == name, Drill.status.in_((WAITING, RUNNING)))
+    return any(run.under_way for run in _views(session, list(session.scalars(begun))))
+
+
 def _views(session: Session, rows: list[Drill]) -> list[RunView]:
     ids = [row.id for row in rows]
     at_work = is_held(session, LOCK)
+    waits = any(row.status == WAITING for row in rows)
+    queued = set(session.scalars(QUEUED, {"name": JOB})) if waits else set()
     query = select(Drill.resumed_from, Drill.id).where(Drill.resumed_from.in_(ids)).order_by(Drill.started_at)
     resumed = dict(session.execute(query).tuples().all())
     links = _links(session, ids)
     return [
         RunView(
             row,
-            ended_status(row.category) if row.status == RUNNING and not at_work else row.status,
+            _status(row, at_work=at_work, queued=queued),
             next((link for link in links[row.id] if link.kind == RUN), None),
             [link for link in links[row.id] if link.kind == SIGNATURE],
             resumed.get(row.id),
         )
         for row in rows
     ]
+
+
+def _status(row: Drill, *, at_work: bool, queued: set[str]) -> str:
+    gone = (row.status == RUNNING and not at_work) or (row.status == WAITING and str(row.id) not in queued)
+    return ended_status(row.category) if gone else row.status
 
 
 def _links(session: Session, ids: list[UUID]) -> Mapping[UUID, list[Link]]:

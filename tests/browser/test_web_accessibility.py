@@ -16,6 +16,7 @@ from leitstand.db.models import Backup, CheckRun, Drill, EvidenceLink
 from leitstand.events import intake
 from leitstand.identity import tokens
 from leitstand.identity.access import PERMISSIONS, ROLES, Principal
+from leitstand.jobs import queue
 from tests.browser.conftest import Site, sign_in
 from web.routes.flows import example
 
@@ -83,6 +84,15 @@ def pages(session: Session, site: Site) -> list[str]:
     )
     session.add_all([finished, followed])
     session.flush()
+    queue.enqueue(
+        session,
+        "operations.runbook",
+        run_id=followed.id,
+        name=followed.kind,
+        parameters={},
+        typed="",
+        requested_by="",
+    )
     for number, kind in ((1, "run"), (2, "signature")):
         content = {
             "signer": LONG,

@@ -11,6 +11,7 @@ from leitstand.runbooks import actions, texts
 from leitstand.runbooks.library import RUNBOOKS, Notebook, find, notebooks
 from leitstand.runbooks.parameters import for_real
 from leitstand.runbooks.runs import list_runs, view
+from leitstand.runbooks.signing import LONGEST_NOTE
 from leitstand.settings import get_settings
 from serving.session import CurrentPrincipal, Db, require_csrf
 from web.pages import fragment, go, render, wants_fragment
@@ -18,6 +19,8 @@ from web.pages import fragment, go, render, wants_fragment
 router = APIRouter(prefix="/operations/runbooks", include_in_schema=False)
 CSRF = [Depends(require_csrf)]
 Typed = Annotated[str, Form(max_length=500)]
+# A browser sends each end of a line as two characters, of which it counted one; how long it may be the core says.
+Written = Annotated[str, Form(max_length=2 * LONGEST_NOTE)]
 FIELD = "p-"
 SHOWN = 20
 
@@ -64,11 +67,12 @@ def run_state(request: Request, session: Db, principal: CurrentPrincipal, run_id
 
 @router.post("/runs/{run_id}/sign", dependencies=CSRF)
 def sign(
-    request: Request, session: Db, principal: CurrentPrincipal, run_id: UUID, note: Typed = ""
+    request: Request, session: Db, principal: CurrentPrincipal, run_id: UUID, note: Written = ""
 ) -> Response:
     """Sign a run off."""
+    text = note.replace("\r\n", "\n")
     try:
-        actions.sign_off(session, get_settings(), run_id, note=note, principal=principal)
+        actions.sign_off(session, get_settings(), run_id, note=text, principal=principal)
     except (Conflict, InvalidInput) as error:
         return _run(request, session, principal, run_id, error=error)
     return go(f"/operations/runbooks/runs/{run_id}", "signed")

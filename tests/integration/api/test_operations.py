@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from leitstand.catalogue import companions
@@ -108,6 +108,10 @@ def test_a_backup_and_a_drill_are_started_once(call: Caller, session: Session) -
         ("operations.drill", None),
     ]
     assert rows[0][0] == started.json()["job"]
+    wanted = text(
+        "SELECT args ->> 'requested_by' FROM procrastinate_jobs WHERE task_name = 'operations.drill'"
+    )
+    assert session.scalar(wanted) == session.scalar(select(AuditEntry.actor).order_by(AuditEntry.id.desc()))
     actions = (
         session.query(AuditEntry.action)
         .filter(AuditEntry.target.startswith("job:"))

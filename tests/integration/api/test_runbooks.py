@@ -1,11 +1,13 @@
 """Runbooks as JSON: the list, starting, resuming, signing; a token may not sign."""
 
 from collections.abc import Callable
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from leitstand.db.models import Drill
+from leitstand.runbooks.actions import may_begin
 from tests.integration.api.conftest import Caller, Program
 from tests.runbooks import NAME, Bench, bench, current
 
@@ -56,6 +58,25 @@ def test_an_interrupted_run_is_resumed(call: Caller, current: Bench, session: Se
     assert call("GET", f"/runbooks/runs/{row.id}").json()["resumable"] is True
     answer = call("POST", f"/runbooks/runs/{row.id}/resume", {})
     assert answer.status_code == 202 and answer.json()["run_id"] != str(row.id)
+    waiting = session.get_one(Drill, UUID(answer.json()["run_id"]))
+    assert (waiting.status, waiting.resumed_from, waiting.lineage) == ("waiting", row.id, row.id)
+    assert call("POST", f"/runbooks/runs/{row.id}/resume", {}).status_code == 409, "another goes on with it"
+
+
+def test_a_run_whose_job_is_gone_does_not_block_its_runbook(
+    call: Caller, current: Bench, session: Session
+) -> None:
+    current.write()
+    address = f"/runbooks/{NAME}"
+    first = call("POST", address, {}).json()["run_id"]
+    assert call("POST", address, {}).status_code == 409
+    session.execute(text("UPDATE procrastinate_jobs SET status = 'cancelled'"))
+    session.commit()
+    run = call("GET", f"/runbooks/runs/{first}").json()
+    assert (run["status"], run["resumable"]) == ("interrupted", True)
+    assert call("POST", f"/runbooks/runs/{first}/resume", {}).status_code == 202
+    assert call("POST", address, {}).status_code == 409, "the one that goes on with it waits"
+    assert not may_begin(session, first), "not even if its job is retried"
 
 
 def test_it_takes_the_permission_and_a_person(

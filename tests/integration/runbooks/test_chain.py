@@ -87,6 +87,19 @@ FORGED = (
     "INSERT INTO drill (id, kind, category, chain_sha256) VALUES (gen_random_uuid(), 'x', 'runbook', 'abc')"
 )
 NOTE = "UPDATE evidence_link SET content = jsonb_set(content, '{note}', '\"fine\"') WHERE sequence = 3"
+# A link that calls itself one of before the chain was in the store, with hashes that fit.
+OLD = """
+    UPDATE evidence_link SET
+        content = jsonb_build_object(
+            'format', 1, 'notebook', content->'notebook', 'notebook_sha256', content->'notebook_sha256'
+        ),
+        sha256 = encode(sha256(convert_to(
+            previous_sha256 || E'\\n' || (content->>'notebook_sha256') || E'\\n', 'UTF8'
+        )), 'hex')
+    WHERE sequence = 4;
+    UPDATE drill SET chain_sha256 = (SELECT sha256 FROM evidence_link WHERE sequence = 4) WHERE id = '3'
+"""
+EMPTY = "UPDATE evidence_link SET content = '{}' WHERE sequence > 2"
 # What somebody does in the database (1, 2 and 3 stand for the runs), and what has to be found at least.
 IN_THE_DATABASE = (
     ("DELETE FROM drill WHERE id = '2'", {("missing", 2)}),
@@ -97,6 +110,8 @@ IN_THE_DATABASE = (
     (NOTE, {("changed", 3)}),
     (SWAP, {("reordered", 1), ("reordered", 2)}),
     (FORGED, {("inserted", 0)}),
+    (OLD, {("changed", 4)}),
+    (EMPTY, {("changed", 3), ("changed", 4)}),
 )
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from leitstand.db.models import AuditEntry, Drill
+from leitstand.db.models import AuditEntry, Drill, EvidenceLink
 from leitstand.runbooks import jobs, records
 from leitstand.runbooks.holding import one_at_a_time
 from leitstand.runbooks.texts import html_of
@@ -105,7 +105,10 @@ def test_a_run_is_started_followed_and_signed_by_somebody_else(
     assert "somebody else signs it" in visitor.get(run).text
     assert visitor.post(f"{run}/sign", note="fine").status_code == 409
     assert other.post(f"{run}/sign", note="").status_code == 422
-    assert other.post(f"{run}/sign", note="read it").status_code == 303
+    assert other.post(f"{run}/sign", note="x" * 2_001).status_code == 422
+    assert other.post(f"{run}/sign", note="read it\r\n" + "x" * 1_992).status_code == 303
+    signed = session.scalar(select(EvidenceLink.content).where(EvidenceLink.kind == "signature"))
+    assert signed is not None and signed["note"] == "read it\n" + "x" * 1_992
     assert "two people" in visitor.get(run).text and "read it" in visitor.get(run).text
     done = session.scalars(select(AuditEntry.action).where(AuditEntry.action.startswith("runbook."))).all()
     assert sorted(done) == ["runbook.sign", "runbook.start"]

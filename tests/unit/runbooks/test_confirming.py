@@ -26,7 +26,12 @@ def trial(folder: Path, *, typed: str = "", dry_run: bool = False) -> Trial:
     work = TakenUp(cast(Settings, None), cast(Engine, None), folder, False, ExitStack())
     if typed:
         (folder / CONFIRMED).write_text(typed)
-    made = Trial(work, Evidence(folder / "evidence.json"), dry_run=dry_run, given={"chosen": "17", "all": ""})
+    made = Trial(
+        work,
+        Evidence(folder / "evidence.json"),
+        dry_run=dry_run,
+        given={"chosen": "17", "all": "", "none": 0, "off": False},
+    )
     made.show_plan(PLAN)
     return made
 
@@ -35,8 +40,8 @@ def test_a_dry_run_ends_with_the_command_for_the_real_one(tmp_path: Path) -> Non
     made = trial(tmp_path, dry_run=True, typed="leitstand")
     said = str(made.confirm(plan_sha256=PLAN.sha256, decided_by="Olga").to_dict())
     assert not made.for_real
-    assert f"runbook run trial -p chosen=17 -p dry_run=false -p plan_sha256={PLAN.sha256}" in said
-    assert "all=" not in said and "type leitstand" in said
+    assert f"runbook run trial -p chosen=17 -p none=0 -p dry_run=false -p plan_sha256={PLAN.sha256}" in said
+    assert "all=" not in said and "off=" not in said and "type leitstand" in said
 
 
 @pytest.mark.parametrize(

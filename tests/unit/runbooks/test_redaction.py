@@ -92,6 +92,7 @@ def test_what_looks_like_a_secret_is_found(settings: Settings, text: str) -> Non
     [
         "postgresql+psycopg://leitstand:***@127.0.0.1/leitstand",
         "http://127.0.0.1:8400/a@b",
+        "at http://example.org\nanna:knows@it",
         "age1abc is a public key",
         "sha256 " + "ab" * 32,
     ],
@@ -151,6 +152,13 @@ def test_a_value_printed_in_pieces_is_found_and_goes(settings: Settings, names: 
 def test_names_and_lines_that_hold_it_together_are_cleaned(settings: Settings) -> None:
     cleaned = Redactor(settings).cleaned({IN_FILE: [IN_FILE[:5], IN_FILE[5:]], "kept": ["a", "b", 1]})
     assert cleaned == {"[redacted]": ["[redacted]"], "kept": ["a", "b", 1]}
+
+
+def test_what_looks_like_a_secret_in_a_name_is_found_and_goes(settings: Settings) -> None:
+    key = "AKIA" + "ABCDEFGHIJKLMNOP"
+    notebook = new_notebook(cells=[new_code_cell("z", metadata={key: 1})])  # type: ignore[no-untyped-call]
+    assert [finding.cell for finding in Redactor(settings).findings(notebook)] == [0]
+    assert Redactor(settings).findings(Redactor(settings).redacted(notebook)) == []
 
 
 def test_an_image_stays_as_it_is(settings: Settings) -> None:

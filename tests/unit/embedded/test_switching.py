@@ -1,0 +1,33 @@
+"""A run that a service started does not stop that service."""
+
+from pathlib import Path
+
+import pytest
+
+from leitstand.embedded.environment import locate
+from leitstand.embedded.switching import refuse_inside
+from leitstand.errors import PreconditionFailed
+from leitstand.runbooks.executor import _environment
+from leitstand.services import MARK
+from leitstand.settings import Settings
+
+
+def test_the_mark_of_the_service_reaches_the_notebook_and_refuses_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = locate(tmp_path, 4200)
+    monkeypatch.setenv(MARK, str(environment.data_dir))
+    monkeypatch.setenv("LEITSTAND_SOMETHING", "else")
+    seen = _environment(Settings(data_dir=tmp_path), tmp_path)
+    assert "LEITSTAND_SOMETHING" not in seen
+    monkeypatch.setenv(MARK, seen[MARK])
+    with pytest.raises(PreconditionFailed, match="started by a service"):
+        refuse_inside(environment)
+
+
+@pytest.mark.parametrize("mark", ["", "/another/environment"])
+def test_a_run_from_a_terminal_or_of_another_environment_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mark: str
+) -> None:
+    monkeypatch.setenv(MARK, mark)
+    refuse_inside(locate(tmp_path, 4200))
