@@ -27,7 +27,7 @@ def store_files(job: Job, files: IO[bytes]) -> dict[str, Any]:
     return vars(part)
 
 
-def parent_files(job: Job, system_identifier: str) -> tuple[Path | None, str]:
+def parent_files(job: Job, system_identifier: str, timeline: int) -> tuple[Path | None, str]:
     """The list of the backup that an increment is to build on, in a file, and why there is none.
 
     Whatever is wrong with it: a full backup can be taken instead, which is always right.
@@ -37,6 +37,8 @@ def parent_files(job: Job, system_identifier: str) -> tuple[Path | None, str]:
     parent = job.chain[-1]
     if parent["system_identifier"] != system_identifier:
         return None, f"backup {parent['id']} is of another cluster"
+    if int(parent["timeline"]) != timeline:
+        return None, f"backup {parent['id']} is of timeline {parent['timeline']}, and this is {timeline}"
     if not parent.get("file_list"):
         return None, f"backup {parent['id']} has no list of its files"
     target = job.folder / "parent_manifest"

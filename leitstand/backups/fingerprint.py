@@ -24,12 +24,13 @@ def counts(connection: Connection) -> dict[str, int]:
 
 
 def server(connection: Connection) -> dict[str, Any]:
-    """Identity and version of the server, and where its log stands."""
+    """Identity and version of the server, and where its log stands; the timeline as in names of segments."""
     query = """
         SELECT current_setting('server_version') AS postgres_version,
                current_setting('server_version_num')::int AS version_number,
                (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
                pg_current_wal_insert_lsn()::text AS lsn,
+               substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) AS timeline,
                current_setting('archive_mode') AS archive_mode,
                pg_size_bytes(current_setting('wal_segment_size')) AS segment_bytes,
                clock_timestamp() AS at

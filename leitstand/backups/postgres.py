@@ -35,7 +35,7 @@ def take(job: Job) -> Outcome:
     with job.source.begin() as connection:
         source = fingerprint.server(connection)
     refuse_older("pg_basebackup", int(source["version_number"]))
-    before, reason = parent_files(job, str(source["system_identifier"]))
+    before, reason = parent_files(job, str(source["system_identifier"]), int(source["timeline"], 16))
     try:
         copied = _copy(job, before)
     except NothingCame as refusal:

@@ -5,14 +5,14 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from leitstand.backups import wal
+from leitstand.backups.archived_log import archived_files
+from leitstand.backups.engines.interface import Archived
 from leitstand.backups.entries import usable_entries
 from leitstand.errors import PreconditionFailed, Unavailable
 from leitstand.runbooks import archive_queue
 from leitstand.runbooks.backends import reserved_engine
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
-from leitstand.storage.types import ObjectInfo
 
 BACKUPS_SHOWN, LOG_SHOWN, CHANGES_SHOWN, TABLES_SHOWN = 6, 12, 20, 10
 ARCHIVED_SECONDS = 120.0
@@ -71,14 +71,14 @@ def newest_backups(settings: Settings, storage: ObjectStorage) -> list[dict[str,
         }
         for entry in entries[:BACKUPS_SHOWN]
     ]
-    log = _log(settings, storage, str(entries[0]["system_identifier"])) if entries else []
+    log = _log(storage, entries[0]) if entries else []
     return shown + [
         {
             "what": "log",
-            "at": f"{info.modified:%Y-%m-%dT%H:%M:%S}",
-            "is": info.key.rpartition("/")[2].removesuffix(wal.SUFFIX),
+            "at": f"{one.modified:%Y-%m-%dT%H:%M:%S}",
+            "is": one.name,
         }
-        for info in log[:LOG_SHOWN]
+        for one in log[:LOG_SHOWN]
     ]
 
 
@@ -88,8 +88,8 @@ def reached(settings: Settings, storage: ObjectStorage, manifest: dict[str, Any]
     Raises:
         PreconditionFailed: not as far as the instant, and no database is there that could archive the rest.
     """
-    log = _log(settings, storage, str(manifest["system_identifier"]))
-    newest = max([datetime.fromisoformat(manifest["finished_at"]), *(info.modified for info in log[:1])])
+    log = _log(storage, manifest)
+    newest = max([datetime.fromisoformat(manifest["finished_at"]), *(one.modified for one in log[:1])])
     if newest >= to_time:
         return f"archived until {newest:%Y-%m-%d %H:%M:%S} UTC"
     if database_now(settings).startswith("answers"):
@@ -118,7 +118,6 @@ def _engine(settings: Settings) -> Engine:
     return reserved_engine(settings)[0]
 
 
-def _log(settings: Settings, storage: ObjectStorage, system_id: str) -> list[ObjectInfo]:
-    """The archived log, newest first."""
-    found = storage.list(settings.bucket_backups, wal.prefix(system_id))
-    return sorted(found, key=lambda info: info.modified, reverse=True)
+def _log(storage: ObjectStorage, manifest: dict[str, Any]) -> list[Archived]:
+    """The archived log of a backup's cluster, newest first."""
+    return sorted(archived_files(storage, manifest), key=lambda one: one.modified, reverse=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from leitstand.backups import fingerprint
 from leitstand.backups.engines.chain import chain_of
+from leitstand.backups.engines.interface import FULL
 from leitstand.backups.engines.registry import engine_of
 from leitstand.backups.operations import run_backup
 from leitstand.backups.restore import (
@@ -22,6 +23,7 @@ from leitstand.db import migrate
 from leitstand.db.engine import make_engine
 from leitstand.embedded import restore_history, switching
 from leitstand.embedded.environment import locate
+from leitstand.embedded.programs import BY_NAME
 from leitstand.embedded.switching import BETWEEN, NOT_BEGUN, ODD, SWITCHED, Switch
 from leitstand.errors import InvalidInput, LeitstandError, NotFound
 from leitstand.runbooks import scratch
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 LIVE, TRIAL = "live", "trial"
 KEY_LENGTH = 10
+# What the environment remembers, so that a run that goes on starts what the one before it had stopped.
+STOPPED = "stopped_for_a_restore"
 WHERE = {
     LIVE: "in the place of the live database, which is moved aside",
     TRIAL: "a scratch folder that goes again",
@@ -178,8 +182,10 @@ class PointInTimeRestore(Confirmed):
             return facts(NOT_DONE if self.into == LIVE else {"done": "nothing: the live database stays"})
         told: list[str] = []
         with self.evidence.step("switch"), self.environment.exclusive():
-            names = switching.running(self.environment)
+            stopped = self.environment.recall().get(STOPPED, [])
+            names = sorted({*switching.running(self.environment), *stopped} & BY_NAME.keys())
             if self.switch.stage() != SWITCHED:
+                self.environment.remember(**{STOPPED: names})
                 switching.stop(self.environment, names, told.append)
                 switching.swap(self.switch)
                 told.append(
@@ -187,6 +193,7 @@ class PointInTimeRestore(Confirmed):
                 )
             self.evidence.figures["way_back"] = self._way_back()
             switching.start(self.environment, names, told.append)
+            self.environment.remember(**{STOPPED: []})
         self.evidence.check("switched", self.switch.stage() == SWITCHED, f"{self.switch.aside.name} stays")
         told.append(f"the way back: {self._way_back()}")
         return rows(
@@ -213,7 +220,7 @@ class PointInTimeRestore(Confirmed):
         )
         self.evidence.figures["counts"] = counts
         with self.evidence.step("backup"):
-            backup = run_backup(engine, self.settings, "postgres")
+            backup = run_backup(engine, self.settings, "postgres", level=FULL)
         self.evidence.check("a backup of it", True, str(backup.id))
         engine.dispose()
         return self.evidence.table(first)
@@ -272,6 +279,9 @@ class PointInTimeRestore(Confirmed):
         if self.switch is not None:
             stage = self.switch.stage()
             ready = stage != ODD and not (self.undo and stage == NOT_BEGUN)
+            if self.dry_run and not self.undo and stage == SWITCHED:  # a real run goes on to its end
+                ready = False
+                stage = f"this very restore is in place; to make it again, rename {self.switch.aside.name}"
             self.evidence.check("the folders are as a restore leaves them", ready, stage)
         self._try("services can be stopped and started", self._stoppable)
 

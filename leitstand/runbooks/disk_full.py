@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, text
 
+from leitstand.backups.catalogue import KINDS
+from leitstand.db.engine import transaction
+from leitstand.db.exclusive import is_held
 from leitstand.errors import InvalidInput, PreconditionFailed, Unavailable
 from leitstand.runbooks import backends, reserve, space
 from leitstand.runbooks.confirming import NOT_DONE, Confirmed, Plan, Step
@@ -135,7 +138,7 @@ class DiskFull(Confirmed):
 
     def may_go(self) -> "pd.DataFrame":
         """What may go, safest first; what is not proposed goes only when its name is given."""
-        self.candidates = space.candidates(self.settings, self.work.folder)
+        self.candidates = space.candidates(self.settings, self.work.folder, self._at_work())
         shown = [
             {"path": one.path, "size": _mb(one.bytes), "what": one.why, "proposed": one.proposed}
             for one in self.candidates
@@ -195,6 +198,13 @@ class DiskFull(Confirmed):
         return self.end()
 
     # --- inside ---
+
+    def _at_work(self) -> list[str] | None:
+        """Kinds of which a backup runs; None where no database answers that could say so."""
+        if self.engine is None:
+            return None
+        with transaction(self.engine) as session:
+            return [kind for kind in KINDS if is_held(session, f"backup of {kind}")]
 
     def _proposed(self) -> dict[str, list[str]]:
         unread = [one["name"] for one in self.slots if not one["active"] and one["bytes"] > 0]

@@ -15,13 +15,18 @@ from sqlalchemy import Engine, create_engine, text
 
 from leitstand.db import migrate
 from leitstand.db.cluster import EXTENSIONS, SUPERUSER, Cluster
-from leitstand.db.migration_lock import ADVISORY_LOCK
+from leitstand.db.migration_lock import ADVISORY_LOCK, APPLICATION
 from leitstand.runbooks.scratch import ScratchServer
 
+# Who waits tries again and again, and is known by its name alone.
 RUNNING = """
-SELECT pid, granted FROM pg_locks
-WHERE locktype = 'advisory' AND classid = 0 AND objid = :key AND objsubid = 1
-  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+WITH holder AS (
+    SELECT pid FROM pg_locks
+    WHERE locktype = 'advisory' AND classid = 0 AND objid = :key AND objsubid = 1 AND granted
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+SELECT pid, true AS granted FROM holder
+UNION ALL SELECT pid, false FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = :application AND pid NOT IN (SELECT pid FROM holder)
 """
 HOLDERS = """
 SELECT DISTINCT l.pid FROM pg_locks l JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -76,7 +81,7 @@ class Comparison:
 def running(engine: Engine) -> Running:
     """Who migrates, or waits to."""
     with engine.connect() as connection:
-        found = connection.execute(text(RUNNING), {"key": ADVISORY_LOCK}).all()
+        found = connection.execute(text(RUNNING), {"key": ADVISORY_LOCK, "application": APPLICATION}).all()
     holders = [row.pid for row in found if row.granted]
     return Running(holders[0] if holders else 0, tuple(row.pid for row in found if not row.granted))
 

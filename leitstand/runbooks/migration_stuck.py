@@ -1,14 +1,12 @@
 """The steps of runbook rb060: a migration that is stuck or failed; who holds it up, what it left, and how it goes on."""
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
 
 from leitstand.db import migrate
-from leitstand.db.engine import LOCK_TIMEOUT_MS
-from leitstand.errors import InvalidInput, PreconditionFailed
+from leitstand.db.migration_lock import LOCK_TIMEOUT, PATIENCE_SECONDS
+from leitstand.errors import InvalidInput
 from leitstand.runbooks import backends, migration_state
 from leitstand.runbooks.backends import CANCEL, TERMINATE, Session
 from leitstand.runbooks.confirming import NOT_DONE, Confirmed, Plan, Step
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DROP, REINDEX, MIGRATE = "drop index", "reindex", "migrate"
-ATTEMPTS, PAUSE_SECONDS = 5, 4.0
 SHOWN = 40
 INDEX_EFFECTS = {
     DROP: "nobody reads it; no migration that was run needs it",
@@ -100,7 +97,7 @@ class MigrationStuck(Confirmed):
                 "revision of this release": self.head,
                 "migration at work": " | ".join(map(str, holder.shown().values())) if holder else "none",
                 "migrations waiting for it": len(self.running.waiting),
-                "a migration waits for a table": f"{LOCK_TIMEOUT_MS / 1000:.0f} s, then it fails and nothing is changed",
+                "a migration waits for a table": f"{LOCK_TIMEOUT}, lets others pass, tries again for {PATIENCE_SECONDS:.0f} s, then fails: nothing is changed",
                 "mode": "dry run: nothing is changed" if self.dry_run else "REAL RUN",
             }
         )
@@ -247,17 +244,6 @@ class MigrationStuck(Confirmed):
         return self._migrate()
 
     def _migrate(self) -> str:
-        """The migrations that are left, as the role that owns the tables; tried again where a table is in use."""
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                migrate.upgrade(self.work.engine)
-            except OperationalError as error:
-                if attempt == ATTEMPTS:
-                    raise PreconditionFailed(
-                        f"The migration failed {ATTEMPTS} times: {str(error.orig).strip().splitlines()[0]}.",
-                        hint="Make a dry run again: it shows who holds the table now. Nothing was changed.",
-                    ) from error
-                time.sleep(PAUSE_SECONDS)
-            else:
-                return f"done at attempt {attempt}"
-        return ""
+        """The migrations that are left, as the role that owns the tables."""
+        migrate.upgrade(self.work.engine)
+        return "done"

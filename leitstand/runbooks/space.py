@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,11 +95,12 @@ def inside_postgres(settings: Settings) -> dict[str, int]:
     return {**sizes, "temporary files of statements": sum(map(size_of, temporary))}
 
 
-def candidates(settings: Settings, own: Path) -> list[Candidate]:
+def candidates(settings: Settings, own: Path, at_work: Collection[str] | None = ()) -> list[Candidate]:
     """What may go, safest first.
 
     Args:
         own: the folder of this run, which stays.
+        at_work: kinds of which a backup runs, whose folders stay however long nothing comes; None: nobody knows.
     """
     root = settings.data_dir
     found = [
@@ -107,7 +108,11 @@ def candidates(settings: Settings, own: Path) -> list[Candidate]:
             (path, "the rest of a restore that was tried out", True)
             for path in _idle(scratch.scratch_root(settings), own)
         ),
-        *((path, "the rest of a backup that was killed", True) for path in _idle(work_folder(settings), own)),
+        *(
+            (path, "the rest of a backup that was killed", at_work is not None)
+            for path in _idle(work_folder(settings), own)
+            if path.name.partition("-")[0] not in (at_work or ())
+        ),
         *(
             (path, "an older log", True)
             for path in sorted((root / "logs").glob("*.log.*"))

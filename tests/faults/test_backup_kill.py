@@ -138,7 +138,7 @@ def test_killed_after_its_manifest_was_stored_it_is_complete_and_the_next_comple
 RESTORE_KILLED = """
 import os, signal, sys
 from pathlib import Path
-from leitstand.backups import restore
+from leitstand.backups import combining, restore
 from leitstand.settings import load_settings
 from leitstand.storage.objects import ObjectStorage
 
@@ -146,15 +146,16 @@ def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
 owner, name, target = sys.argv[1:]
-setattr({"restore": restore, "Path": Path}[owner], name, die)
+owners = {"combining": combining, "restore": restore, "Path": Path}
+setattr(owners[owner], name, die)
 settings = load_settings()
 manifest = restore.choose(ObjectStorage(settings), settings.bucket_backups)
 restore.restore_postgres(settings, target=Path(target), manifest=manifest)
 """
 # Before anything is unpacked, when all is and nothing is checked, before its configuration, before it gets its name.
 RESTORE_POINTS = [
-    pytest.param("restore", "unpack", marks=pytest.mark.long),
-    pytest.param("restore", "pg_verifybackup", marks=pytest.mark.long),
+    pytest.param("combining", "unpack", marks=pytest.mark.long),
+    pytest.param("combining", "pg_verifybackup", marks=pytest.mark.long),
     pytest.param("restore", "_configure", marks=pytest.mark.long),
     ("Path", "rename"),
 ]

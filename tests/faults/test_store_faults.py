@@ -16,6 +16,7 @@ from sqlalchemy import text
 from leitstand.backups import keys, wal
 from leitstand.backups.archived_log import missing_log, segments_since
 from leitstand.backups.catalogue import list_backups
+from leitstand.backups.engines.interface import FULL
 from leitstand.backups.operations import run_backup, verify_backup
 from leitstand.backups.restore import refuse_removed_log, restore_postgres
 from leitstand.backups.server_commands import archive_command
@@ -285,7 +286,7 @@ def test_a_full_disk_fails_the_backup_in_words_and_the_next_succeeds(
     assert "is full" in source.conditions(later=SOON)["backup-failed"]
     assert "GB left" in source.conditions(settings=settings)["disk-full"]
     ballast.unlink()
-    taken = run_backup(source.engine, settings, "postgres")
+    taken = run_backup(source.engine, settings, "postgres", level=FULL)
     assert taken.status == "complete"
     with pytest.raises(PreconditionFailed, match=r"The restore needs .* GB and"):
         restore_postgres(settings, target=small_disk / "restored", manifest=taken.manifest)

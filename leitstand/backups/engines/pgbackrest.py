@@ -3,6 +3,7 @@
 import os
 import shlex
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 from leitstand.backups.engines.interface import Archived, Chain, LogRemoval, Manifest
@@ -12,6 +13,7 @@ from leitstand.backups.removing_log import remove_log
 from leitstand.backups.retention import LogNeed
 from leitstand.backups.server_commands import give_folder_away
 from leitstand.backups.work import Job, Outcome, Progress
+from leitstand.errors import PreconditionFailed
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 
@@ -50,10 +52,17 @@ class PgBackRest:
         return repository.has_key(settings, manifest)
 
     def remove(self, settings: Settings, manifest: Manifest) -> int:
-        where = repository.of(settings, manifest)
-        freed = sum(where.objects(str(manifest["label"])).values())
-        with restoring.private_configuration(where) as configuration:
-            taking.expire(where, configuration, str(manifest["label"]))
+        """By pgBackRest; where its key or the program is gone, without it, as retention must go on."""
+        label, where = str(manifest["label"]), repository.place_of(settings, manifest)
+        freed = sum(where.objects(label).values())
+        with ExitStack() as stack:
+            try:
+                where = repository.of(settings, manifest)
+                configuration = stack.enter_context(restoring.private_configuration(where))
+            except PreconditionFailed:
+                taking.delete(where, label)
+            else:
+                taking.expire(where, configuration, label)
         return freed
 
     def tidy(self, job: Job) -> None:

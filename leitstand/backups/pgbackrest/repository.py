@@ -87,6 +87,11 @@ def of(settings: Settings, manifest: Manifest) -> Repository:
     )
 
 
+def place_of(settings: Settings, manifest: Manifest) -> Repository:
+    """The repository that has a backup, without its key: to look at what the store has, and to delete it."""
+    return Repository(settings, f"{_cluster(str(manifest['system_identifier']))}/{manifest['key_id']}", "")
+
+
 def has_key(settings: Settings, manifest: Manifest) -> bool:
     """Whether the key of a backup is here."""
     return str(manifest["key_id"]) in {key_id(secret) for secret in _passes(settings)}

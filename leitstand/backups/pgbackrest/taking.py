@@ -209,6 +209,11 @@ def expire(repository: Repository, configuration: Path, label: str) -> None:
     except program.Failed as failed:
         if failed.code != ONLY_FULL_ONE:
             raise failed.as_error() from failed
+    delete(repository, label)
+
+
+def delete(repository: Repository, label: str) -> None:
+    """Delete one backup's objects without asking pgBackRest."""
     storage, bucket = ObjectStorage(repository.settings), repository.settings.bucket_backups
     for prefix in (repository.backup_prefix(label), repository.history_prefix(label)):
         for info in list(storage.list(bucket, prefix)):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leitstand.backups import keys, secret_restore, wal
+from leitstand.backups.archived_log import archived_files
 from leitstand.backups.engines.chain import chain_of
 from leitstand.backups.object_history import listed_from, listed_until
 from leitstand.backups.places import COPIED
@@ -159,10 +160,8 @@ class RebuildEnvironment(Evidenced):
     def _log_stored_at(self) -> datetime | None:
         """When the newest piece of the log came into the archive."""
         origin = self.rebuild.origin
-        stored = ObjectStorage(origin).list(
-            origin.bucket_backups, wal.prefix(self.manifest["system_identifier"])
-        )
-        return max((info.modified for info in stored), default=None)
+        stored = archived_files(ObjectStorage(origin), self.manifest)
+        return max((one.modified for one in stored), default=None)
 
     def plan(self) -> "pd.DataFrame":
         """What is done already and what is left, and the hash of what there will be."""

@@ -68,6 +68,7 @@ OWN = {
     "secrets_copy_dir": "",
     "offline_key_file": "",
     "backup_recipients": "",
+    "backup_engine": "postgres-tools",
 }
 
 
@@ -200,7 +201,7 @@ class Rebuild:
         if (data / "PG_VERSION").exists():
             return False
         self.end_leftovers()
-        for name in (f"{data.name}.restoring", f"{data.name}.access"):
+        for name in (f"{data.name}.restoring", f"{data.name}.restoring.chain", f"{data.name}.access"):
             shutil.rmtree(data.with_name(name), ignore_errors=True)
         restore_postgres(self.origin, target=data, manifest=manifest, progress=say)
         return True

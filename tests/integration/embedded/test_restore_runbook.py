@@ -12,10 +12,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from leitstand.backups.catalogue import list_backups
+from leitstand.backups.engines.interface import FULL
 from leitstand.backups.operations import run_backup
 from leitstand.db import migrate
+from leitstand.db.engine import transaction
 from leitstand.embedded import restore_history, restore_runbook, switching
 from leitstand.embedded.restore_runbook import PointInTimeRestore
+from leitstand.errors import Unavailable
 from leitstand.runbooks.drills import DrillResult, run_runbook
 from leitstand.runbooks.taking_up import CONFIRMED, TakenUp
 from leitstand.services import POSTGRES
@@ -96,6 +100,9 @@ def test_lost_rows_are_back_and_nothing_newer(supervised: Supervised, done: Dril
     assert found["nothing newer than the instant"] == found["migrations are at head"] == "passed"
     assert found["a backup of it"] == found["no row is missing"] == "passed"
     engine = supervised.engine()
+    with transaction(engine) as session:
+        newest = list_backups(session, kind="postgres")[0]
+    assert newest.manifest["level"] == FULL and newest.manifest["timeline"] == 2
     assert migrate.current(engine) == migrate.head()
     engine.dispose()
     states = supervised.supervisor.states() or {}
@@ -116,6 +123,20 @@ def test_the_history_of_the_new_time_line_is_archived(supervised: Supervised, do
     assert any("00000002.history" in key for key in keys)
 
 
+def test_the_same_restore_once_more_is_refused(
+    supervised: Supervised, done: DrillResult, last_good: datetime
+) -> None:
+    """Or it would restore nothing and say that all is well."""
+    backup = str(done.figures["plan"]["basis"]["backup"])
+    given: dict[str, object] = {"target": "live", "to_time": last_good.isoformat(), "backup_id": backup}
+    again = run(supervised, given)
+    assert not again.ok and "this very restore is in place" in again.error
+
+
+def _fails(_: object) -> None:
+    raise Unavailable("cut short")
+
+
 def test_the_way_back_brings_what_was_live(
     supervised: Supervised, done: DrillResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,8 +150,14 @@ def test_the_way_back_brings_what_was_live(
     back.plan()
     back.confirm(plan_sha256=back.sha256, decided_by=OPERATOR)
     back.restore()
-    back.put_in_place()
+    names = switching.running(back.environment)
+    with monkeypatch.context() as cut_short, pytest.raises(Unavailable):
+        cut_short.setattr(switching, "swap", _fails)
+        back.put_in_place()
+    assert POSTGRES.name not in switching.running(back.environment)
     back.put_in_place()  # as a run that goes on where another stopped
+    assert set(switching.running(back.environment)) == set(names)
+    back.put_in_place()
     back.check()
     back.finish()
     engine.dispose()

@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from leitstand.db.exclusive import exclusive
 from leitstand.errors import PreconditionFailed
 from leitstand.runbooks import disk_full, reserve, space
 from leitstand.runbooks.disk_full import DiskFull
@@ -110,6 +111,22 @@ def test_nothing_that_is_in_use_may_go(
     (disk.parent / "etc").mkdir(exist_ok=True)
     with pytest.raises(PreconditionFailed, match="may not be deleted"):
         full.plan()
+    full.finish()
+
+
+def test_the_folder_of_a_backup_that_runs_stays(
+    source: Source, disk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its process may wait for the store for longer than any pause tells."""
+    folder = disk / "tmp" / "backups" / "objects-0190"
+    folder.mkdir(parents=True, exist_ok=True)
+    os.utime(folder, (EARLIER, EARLIER))
+    full = taken_up(source, tmp_path, monkeypatch, disk_full, DiskFull.begin)
+    with exclusive(source.engine, "backup of objects"):
+        full.may_go()
+        assert "tmp/backups/objects-0190" not in {one.path for one in full.candidates}
+    full.may_go()
+    assert "tmp/backups/objects-0190" in {one.path for one in full.candidates if one.proposed}
     full.finish()
 
 

@@ -1,11 +1,13 @@
 """What pgBackRest is told, and what its words mean; without pgBackRest."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pydantic import SecretStr
 
-from leitstand.backups.pgbackrest import program, repository
+from leitstand.backups.engines.pgbackrest import PgBackRest
+from leitstand.backups.pgbackrest import program, repository, taking
 from leitstand.errors import Conflict, IntegrityFailed, LeitstandError, PreconditionFailed, Unavailable
 from leitstand.settings import Settings
 
@@ -113,3 +115,36 @@ def test_what_it_says_becomes_an_error_with_a_way_out(
 ) -> None:
     error = program.failure("backup", 1, said).as_error()
     assert type(error) is kind and words in error.message and error.hint
+
+
+class Store:
+    """What a store has, by key."""
+
+    def __init__(self, *keys: str) -> None:
+        self.keys = list(keys)
+
+    def list(self, _: str, prefix: str) -> list[SimpleNamespace]:
+        return [SimpleNamespace(key=key, bytes=10) for key in self.keys if key.startswith(prefix)]
+
+    def delete(self, _: str, key: str) -> None:
+        self.keys.remove(key)
+
+
+@pytest.mark.parametrize("gone", ["key", "program"])
+def test_a_backup_can_be_removed_when_its_key_or_the_program_is_gone(
+    gone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or retention would stop for good."""
+    key_id = repository.key_id(OTHER if gone == "key" else KEY)
+    full, label = "20260101-000000F", "20260101-000000F_20260102-000000I"
+    place = f"postgres/71/pgbackrest/{key_id}/backup/leitstand"
+    stays = f"{place}/{full}/backup.manifest"
+    store = Store(
+        f"{place}/{label}/backup.manifest", f"{place}/backup.history/2026/{label}.manifest.gz", stays
+    )
+    for module in (repository, taking):
+        monkeypatch.setattr(module, "ObjectStorage", lambda _: store)
+    monkeypatch.setattr(program.shutil, "which", lambda _: None)
+    manifest = {"id": "b", "system_identifier": "71", "key_id": key_id, "label": label}
+    assert PgBackRest().remove(settings_of(data_dir=tmp_path), manifest) == 10
+    assert store.keys == [stays]
