@@ -9,7 +9,7 @@ import pytest
 from alembic import command
 from sqlalchemy import Engine
 
-from leitstand.db import migrate
+from leitstand.db import migrate, migration_lock
 from leitstand.errors import PreconditionFailed, Unavailable
 from leitstand.runbooks import migration_state, migration_stuck
 from leitstand.runbooks.migration_stuck import MigrationStuck
@@ -56,6 +56,11 @@ def test_a_migration_behind_a_long_transaction_gets_through(behind: Source) -> N
     with long_transaction(source) as lunch:
         with pytest.raises(Unavailable, match="does not get its locks"):
             migrate.upgrade(source.engine, patience=0)
+        with psycopg.connect(
+            source.cluster.conninfo("leitstand"), application_name=migration_lock.APPLICATION
+        ) as waits:
+            running = migration_state.running(source.engine)
+            assert (running.holder, running.waiting) == (0, (waits.info.backend_pid,))
         dry = dry_run(source, NAME, patience_seconds=0)
         said = page(source, dry)
         assert EARLIER in said and "lunch (leitstand)" in said
