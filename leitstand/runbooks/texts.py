@@ -49,14 +49,17 @@ def text_of(notebook: Notebook) -> str:
 
 
 def html_of(text: str) -> str:
-    """Markdown as HTML that holds no markup but its own: what looks like HTML in it is shown, not taken."""
+    """Markdown as HTML that holds no markup but its own: what looks like HTML in it is shown, not taken.
+
+    Its headings begin at the second level, for the page has its own first one.
+    """
     from markdown_it import MarkdownIt
 
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = markdown.parse(text)
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(int(token.tag[1]) + 1, 6)}"
+            token.tag = f"h{max(int(token.tag[1]), 2)}"
     html: str = markdown.renderer.render(tokens, markdown.options, {})
     return html
 

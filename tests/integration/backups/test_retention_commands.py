@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from leitstand.db.models import AuditEntry, Workspace
+from leitstand.db.models import AuditEntry, CheckRun, Workspace
 from leitstand.runbooks.executor import setting_variables
 from leitstand.settings import REPOSITORY
 from tests.backups import Shelf, nights, shelf
@@ -66,6 +66,10 @@ def test_retention_from_the_plan_to_the_record(shelf: Shelf, workspace: Workspac
     assert {backup["id"] for backup in listed} == set(ids) - set(gone[1:])
     everything = document(shelf, "backup", "list", "--all")["backups"]
     assert {backup["id"] for backup in everything} == set(ids)
+    session.add(
+        CheckRun(suite="events", target="live", success=True, evaluated=1, failed=0, result={"whole": True})
+    )
+    session.commit()
     assert document(shelf, "backup", "conditions") == {"ok": True, "conditions": []}
     audited = session.scalars(select(AuditEntry.action).order_by(AuditEntry.id)).all()
     assert audited == ["backup.keep", "backup.prune"]
@@ -85,7 +89,8 @@ def test_the_store_alone_knows_what_there_is(shelf: Shelf) -> None:
 def test_what_is_wrong_ends_with_one(shelf: Shelf) -> None:
     nights(shelf, 3, first=1.5)
     found = document(shelf, "backup", "conditions", code=1)
-    assert [one["name"] for one in found["conditions"]] == ["prune-late", "backup-late", "proof-late"]
+    names = [one["name"] for one in found["conditions"]]
+    assert names == ["prune-late", "checks-late", "backup-late", "proof-late"]
 
 
 def test_a_restore_over_something_shows_its_plan_and_asks_for_the_name(shelf: Shelf, tmp_path: Path) -> None:
