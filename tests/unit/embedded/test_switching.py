@@ -1,12 +1,18 @@
 """A run that a service started does not stop that service."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from leitstand.embedded.compromise_runbook import Compromise
 from leitstand.embedded.environment import locate
+from leitstand.embedded.queue_runbook import StuckQueue
+from leitstand.embedded.release_runbook import FailedRelease
+from leitstand.embedded.rotation_runbook import RotateEverything
 from leitstand.embedded.switching import refuse_inside
 from leitstand.errors import PreconditionFailed
+from leitstand.runbooks.confirming import Confirmed
 from leitstand.runbooks.executor import _environment
 from leitstand.services import MARK
 from leitstand.settings import Settings
@@ -23,6 +29,26 @@ def test_the_mark_of_the_service_reaches_the_notebook_and_refuses_there(
     monkeypatch.setenv(MARK, seen[MARK])
     with pytest.raises(PreconditionFailed, match="started by a service"):
         refuse_inside(environment)
+
+
+@pytest.mark.parametrize(
+    ("runbook", "step"),
+    [
+        (FailedRelease, "carry_out"),
+        (RotateEverything, "rotate"),
+        (Compromise, "freeze"),
+        (StuckQueue, "carry_out"),
+    ],
+)
+def test_every_step_that_stops_services_asks_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runbook: type[Confirmed], step: str
+) -> None:
+    begun: Any = object.__new__(runbook)
+    begun.for_real, begun.environment = True, locate(tmp_path, 4200)
+    begun.given = {"rotate": "", "restart_worker": True}
+    monkeypatch.setenv(MARK, str(begun.environment.data_dir))
+    with pytest.raises(PreconditionFailed, match="started by a service"):
+        getattr(begun, step)()
 
 
 @pytest.mark.parametrize("mark", ["", "/another/environment"])
