@@ -10,7 +10,7 @@ from leitstand.backups import entries
 from leitstand.backups.conditions import conditions, current_window
 from leitstand.backups.reconciling import Reconciled, reconcile
 from leitstand.db.engine import transaction
-from leitstand.db.models import Backup, PruneRun
+from leitstand.db.models import Backup, CheckRun, PruneRun
 from leitstand.errors import NotFound
 from tests.backups import Shelf, nights, shelf
 
@@ -101,7 +101,7 @@ def test_a_young_environment_owes_no_window_that_it_can_not_have(shelf: Shelf) -
     assert names(shelf) == set()
     nights(shelf, 1)
     assert names(shelf) == set()
-    late = {"prune-late", "backup-late", "proof-late"}
+    late = {"prune-late", "checks-late", "backup-late", "proof-late"}
     assert names(shelf, datetime.now(UTC) + timedelta(hours=30)) == late
 
 
@@ -109,6 +109,11 @@ def test_a_window_that_is_shorter_than_promised_is_told(shelf: Shelf) -> None:
     ids = nights(shelf, 20)
     with transaction(shelf.engine) as session:
         session.add(PruneRun(status="complete"))
+        session.add(
+            CheckRun(
+                suite="events", target="live", success=True, evaluated=1, failed=0, result={"whole": True}
+            )
+        )
         since = current_window(session, shelf.settings)
     assert since.holds and names(shelf) == set()
     with transaction(shelf.engine) as session:

@@ -46,6 +46,7 @@ GIVEN = {
 }
 # What takes its path under <data_dir> from whoever calls it.
 GIVEN_FOLDERS = {
+    "leitstand/events/stuck.py": {"FOLDER": "`inbox`"},
     "leitstand/runbooks/disk_full.py": {"path": "one that may go", "reserve.NAME": "`reserve`"},
     "leitstand/runbooks/space.py": {"path": "the same"},
     "leitstand/backups/secret_backups.py": {"name": "a file of `secrets` or `keys`"},
