@@ -53,8 +53,9 @@ def test_verification_is_started(call: Caller, stocked: Shelf, session: Session)
 
 
 def test_what_is_wrong_is_told(call: Caller, stocked: Shelf) -> None:
-    assert [one["name"] for one in call("GET", "/backups/conditions").json()] == ["prune-late"]
-    assert [one["name"] for one in call("GET", "/operations").json()["conditions"]] == ["prune-late"]
+    late = ["prune-late", "checks-late"]
+    assert [one["name"] for one in call("GET", "/backups/conditions").json()] == late
+    assert [one["name"] for one in call("GET", "/operations").json()["conditions"]] == late
 
 
 def test_permissions(call_as: Callable[[str], Caller], stocked: Shelf) -> None:
