@@ -15,6 +15,7 @@ from leitstand.backups.secret_backups import back_up_secrets
 from leitstand.db import engine as engine_module
 from leitstand.db.engine import transaction
 from leitstand.db.models import AuditEntry, Membership, Person, Workspace
+from leitstand.embedded.credentials import LASTING
 from leitstand.errors import NotFound, NotSignedIn
 from leitstand.identity import freezing, people, sessions, tokens
 from leitstand.identity.access import ROLES, Principal
@@ -136,7 +137,8 @@ def test_it_is_found_kept_and_shut_out(
     assert done["ok"], done["error"]
     assert [api.me(**way) for way in ways_in] == [401, 401, 401]
     after = rotating.secrets()
-    assert not [name for name, value in before.items() if value and after[name] == value]
+    kept = {name for name, value in before.items() if value and after[name] == value}
+    assert kept == {f"leitstand_{name}" for name in LASTING}
     with transaction(rotating.engine()) as work:
         assert freezing.enabled_people(work) == [OLGA]
         assert [str(one) for one in work.scalars(text("SELECT id FROM backup WHERE kept"))] == [first]
