@@ -1,5 +1,6 @@
 """The few questions that we ask Prefect's server over HTTP, without importing Prefect."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -22,6 +23,7 @@ MISSING, REFUSED = 404, {409, 422}
 BEGUN = ("PENDING", "RUNNING", "CANCELLING")
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 AUTHORIZATION = {401, 403}
+CANCEL_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -169,10 +171,12 @@ class PrefectApi:
     def cancel_superseded(self, now: datetime) -> int:
         """Cancel the scheduled runs that are due and have a newer due one of their schedule; give how many.
 
-        After a day without Prefect every instant of that day waits to be run, each in a process of its own.
+        After a day without Prefect every instant of that day waits to be run, each in a process of its own. Prefect's
+        own service may mark a run as late in the moment in which it is cancelled, and so bring it back: they are
+        asked for until there are none, or a few came back again and again, and those end as skipped.
         """
-        cancelled: set[str] = set()
-        while stale := [one for one in self._superseded(now) if one not in cancelled]:
+        cancelled: Counter[str] = Counter()
+        while stale := [one for one in self._superseded(now) if cancelled[one] < CANCEL_TRIES]:
             state = {"type": "CANCELLED", "message": "A later instant of this schedule is due already."}
             for identity in stale:
                 self._ask("POST", f"/flow_runs/{identity}/set_state", {"state": state, "force": True})

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +33,7 @@ from leitstand.errors import Conflict, IntegrityFailed, Unavailable
 from leitstand.runbooks.executor import setting_variables
 from leitstand.settings import REPOSITORY, Settings
 from tests.backups import Shelf, nights, shelf
+from tests.waiting import wait_until
 
 __all__ = ["shelf"]
 
@@ -45,13 +46,6 @@ def told(session: Session, settings: Settings, *, later: timedelta = timedelta()
     found = conditions(session, settings, now=datetime.now(UTC) + later, fresh=True)
     session.rollback()
     return {condition.name: condition.says for condition in found}
-
-
-def wait_for(found: Callable[[], object]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not found():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.05)
 
 
 # --- migrations ---
@@ -157,7 +151,7 @@ def _lock_tries(cluster: Cluster, engine: Engine, *, wanted: int) -> int:
         seen.update(row or ())
         return len(seen) >= wanted
 
-    wait_for(enough)
+    wait_until(enough)
     return len(seen)
 
 

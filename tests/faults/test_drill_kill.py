@@ -9,8 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from leitstand.runbooks import documents
 from leitstand.runbooks.drills import run_drill
 from leitstand.settings import REPOSITORY, Settings
 from tests.source import Source
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 WAIT_SECONDS = 240
@@ -63,7 +63,9 @@ class Running:
             )
 
     def wait_for_step(self, title: str) -> None:
-        wait_for(lambda: title in self.log.read_text() or self.process.poll() is not None)
+        wait_until(
+            lambda: title in self.log.read_text() or self.process.poll() is not None, limit=WAIT_SECONDS
+        )
         assert title in self.log.read_text(), self.log.read_text()
 
     def find(self, word: str) -> psutil.Process:
@@ -73,7 +75,7 @@ class Running:
             family = psutil.Process(self.process.pid).children(recursive=True)
             return [process for process in family if any(word in part for part in process.cmdline())]
 
-        return wait_for(found)[0]
+        return wait_until(found)[0]
 
     def family(self) -> list[psutil.Process]:
         return [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]
@@ -81,14 +83,6 @@ class Running:
     def document(self) -> Any:
         output, _ = self.process.communicate(timeout=WAIT_SECONDS)
         return json.loads(output)
-
-
-def wait_for(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.05)
-    return found
 
 
 @pytest.fixture
@@ -180,7 +174,7 @@ def test_the_kernel_killed(source: Source, quick: Settings, running: Running) ->
 @pytest.mark.long
 def test_the_restored_server_killed(source: Source, quick: Settings, running: Running) -> None:
     running.wait_for_step("Start and recovery")
-    server = wait_for(
+    server = wait_until(
         lambda: [
             process
             for process in running.family()

@@ -6,8 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -29,11 +28,11 @@ from leitstand.services import WORKER
 from leitstand.settings import REPOSITORY
 from tests.integration.storage.proxy import CuttingProxy
 from tests.source import Source, source
+from tests.waiting import wait_until
 
 __all__ = ["source"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 NAME = "queue-or-ingestion-stuck"
-LIMIT = 90.0
 
 
 class StallingProxy(CuttingProxy):
@@ -100,13 +99,6 @@ def put(source: Source, name: str, /, **arguments: object) -> int:
 def state(source: Source, number: int) -> mending.JobState:
     with transaction(source.engine) as session:
         return mending.find_job(session, number)
-
-
-def wait_until(done: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + LIMIT
-    while not done():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.1)
 
 
 def test_a_job_of_a_killed_worker_is_released_and_run_once(

@@ -27,6 +27,7 @@ from leitstand.settings import REPOSITORY
 from leitstand.storage.objects import ObjectStorage
 from tests.operating import OPERATOR, parameters_of, verdicts
 from tests.supervised import Supervised, monkeypatch_module, supervised
+from tests.waiting import wait_until
 
 __all__ = ["monkeypatch_module", "supervised"]
 NAME = "postgres-point-in-time"
@@ -105,8 +106,7 @@ def test_lost_rows_are_back_and_nothing_newer(supervised: Supervised, done: Dril
     assert newest.manifest["level"] == FULL and newest.manifest["timeline"] == 2
     assert migrate.current(engine) == migrate.head()
     engine.dispose()
-    states = supervised.supervisor.states() or {}
-    assert states[POSTGRES.name].state == "RUNNING"
+    wait_until(lambda: (supervised.supervisor.states() or {})[POSTGRES.name].state == "RUNNING")
 
 
 def test_what_was_live_is_kept_whole(supervised: Supervised, done: DrillResult) -> None:

@@ -4,8 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,6 +15,7 @@ from leitstand.embedded.postgres import Cluster
 from leitstand.jobs import prefect_environment as module
 from leitstand.services import PREFECT_WORKER
 from leitstand.settings import Settings
+from tests.waiting import wait_until
 
 LIMIT = 120.0
 IGNORING_SIGINT = 'trap \'\' INT; exec "$0" "$@"'
@@ -46,14 +45,6 @@ flow = "data_checks.check_data"
 name = "keep-events"
 flow = "keep_events.keep_events"
 """
-
-
-def wait_until(done: Callable[[], object], limit: float = LIMIT) -> None:
-    """Wait until `done` gives something true."""
-    deadline = time.monotonic() + limit
-    while not done():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.3)
 
 
 class PrefectServices:

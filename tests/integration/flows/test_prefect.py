@@ -24,8 +24,9 @@ from leitstand.embedded.postgres import Cluster
 from leitstand.errors import InvalidInput, NotFound, Unavailable
 from leitstand.events.partitions import list_partitions
 from leitstand.jobs.prefect_api import PrefectApi
-from tests.integration.flows.prefect_services import SCHEDULES, PrefectServices, wait_until
+from tests.integration.flows.prefect_services import SCHEDULES, PrefectServices
 from tests.services import cloned_database, free_base_port
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -285,11 +286,14 @@ def test_what_waited_while_prefect_was_down_is_done_once(prefect: PrefectService
         ).fetchall()
     assert len(late) > 2
     prefect.deploy("--crash-unfinished")
-    assert {api.state_of(run).name for run, _ in late[:-1]} == {"Cancelled"}
+    older = [run for run, _ in late[:-1]]
+    # Prefect's own service may mark a run as late in the moment in which it is cancelled, and so bring it back.
+    assert {api.state_of(run).name for run in older} - {"Late"} == {"Cancelled"}
     assert not api.state_of(late[-1][0]).final
     prefect.start_worker()
     newest, at = late[-1]
     assert end_of(api, newest) == "Skipped", "by now the schedule has instants that are newer still"
+    assert {end_of(api, run) for run in older} <= {"Cancelled", "Skipped"}
     assert [row.status for row in executions("ingest-inbox", scheduled_for=at)] == ["skipped"]
 
 

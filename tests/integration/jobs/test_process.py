@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from leitstand.services import WORKER
 from leitstand.settings import REPOSITORY, Settings
 from tests.integration.jobs import work  # noqa: F401 - registers the jobs
 from tests.services import free_base_port
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -48,13 +48,6 @@ class Process:
         except httpx.HTTPError:
             assert self.process.poll() is None, self.log.read_text()
             return False
-
-
-def wait_until(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + LIMIT
-    while not done():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """Runbook rb120, on a database that is really locked, and on one whose connections are really used up."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import psycopg
@@ -13,6 +12,7 @@ from leitstand.runbooks import backends
 from leitstand.runbooks.database_slow import DatabaseSlow
 from tests.operating import dry_run, page, real_run, verdicts
 from tests.source import Source
+from tests.waiting import wait_until
 
 NAME = "database-slow-or-locked"
 PATIENCE = 60
@@ -21,13 +21,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 def connect(source: Source, application: str) -> psycopg.Connection:
     return psycopg.connect(source.cluster.conninfo("leitstand", "leitstand"), application_name=application)
-
-
-def wait_for(what: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not what():
-        assert time.monotonic() < deadline, "it never came to that"
-        time.sleep(0.05)
 
 
 class Waiter(threading.Thread):
@@ -55,9 +48,9 @@ def chain(source: Source) -> Iterator[tuple[psycopg.Connection, Waiter, Waiter]]
     holder = connect(source, "holder")
     holder.execute("UPDATE workspace SET name = 'secret-customer' WHERE slug = 'locked-1'")
     first = Waiter(source, "first", "ALTER TABLE workspace ADD COLUMN IF NOT EXISTS noted text")
-    wait_for(lambda: blocked(source) == 1)
+    wait_until(lambda: blocked(source) == 1)
     second = Waiter(source, "second", "SELECT count(*) FROM workspace WHERE name <> 'a private value'")
-    wait_for(lambda: blocked(source) == 2)
+    wait_until(lambda: blocked(source) == 2)
     yield holder, first, second
     holder.close()
     for waiter in (first, second):

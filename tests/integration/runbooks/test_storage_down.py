@@ -18,6 +18,7 @@ from leitstand.storage.objects import ObjectStorage
 from tests.gate import Gate
 from tests.operating import OPERATOR, dry_run, page, real_run, taken_up, verdicts
 from tests.source import Source, made_source
+from tests.waiting import wait_until
 
 NAME = "object-storage-down"
 PATIENCE = 120
@@ -49,10 +50,7 @@ def pile_up(source: Source, segments: int) -> None:
 
 
 def wait_until_it_fails(source: Source) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not source.one("SELECT failed_count > 0 FROM pg_stat_archiver"):
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+    wait_until(lambda: source.one("SELECT failed_count > 0 FROM pg_stat_archiver"))
 
 
 def test_it_goes_on_without_the_store_and_catches_up_when_it_is_back(source: Source, gate: Gate) -> None:

@@ -78,7 +78,8 @@ def test_who_asks_gets_it_where_it_can_be() -> None:
 def test_a_chain_is_whole_and_of_this_week(history: list[tuple[int, bool, int]], now: int) -> None:
     known: list[Taken] = []
     for number, (day, increment, size) in enumerate(sorted(history)):
-        known.append(taken(number, night(day), number - 1 if increment and number else None, size=size))
+        at = night(day) + timedelta(minutes=number)
+        known.append(taken(number, at, number - 1 if increment and number else None, size=size))
     choice = choose(known, night(now), engine=ENGINE)
     ids = [one["id"] for one in choice.chain]
     assert (choice.level == "full") == (not ids)
