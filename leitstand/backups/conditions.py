@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from leitstand.backups.catalogue import COMPLETE, MISSING, RUNNING, newest_complete
+from leitstand.backups.catalogue import COMPLETE, MISSING, RUNNING
 from leitstand.backups.condition import Condition
+from leitstand.backups.known import Known, KnownKind, known_backups
 from leitstand.backups.pruning import RUN_COMPLETE, RUN_FAILED, RUN_REFUSED, entry_of
 from leitstand.backups.retention import Entry, Policy, plan
 from leitstand.backups.secret_files import NEEDED_BY_PGBACKREST, PREFIX
@@ -55,21 +56,22 @@ def conditions(
         fresh: ask the store now, not what it said within the last minute.
     """
     now = now or datetime.now(UTC)
+    known, whole = known_backups(session, owed_since=now - Policy().window), _last_whole(session)
     catalogue = [
-        _window(session, settings, now),
-        _missing(session, now),
-        _pruning(session, now),
+        _window(session, settings, known["postgres"], now),
+        _missing(known),
+        _pruning(session, known, now),
         _gap(session),
-        _checks_failing(session),
-        _checks_late(session, now),
-        _key(session, settings),
+        _checks_failing(session, whole),
+        _checks_late(whole or known.first_begun, now),
+        _key(known["secrets"], settings),
     ]
     found = [
-        *server_conditions(session, settings, now),
-        *store_conditions(session, settings, fresh=fresh),
+        *server_conditions(session, settings, known["postgres"], now),
+        *store_conditions(session, settings, known.clusters, fresh=fresh),
         *(condition for condition in catalogue if condition),
     ]
-    return [*found, *untold(work_conditions(session, now), found)]
+    return [*found, *untold(work_conditions(session, known, now), found)]
 
 
 def current_window(session: Session, settings: Settings, *, now: datetime | None = None) -> Window:
@@ -82,15 +84,12 @@ def current_window(session: Session, settings: Settings, *, now: datetime | None
     )
 
 
-def _window(session: Session, settings: Settings, now: datetime) -> Condition | None:
+def _window(session: Session, settings: Settings, known: KnownKind, now: datetime) -> Condition | None:
     """A young environment has a short window by nature: it must be as old as the first backup that was ever complete."""
-    first = session.scalar(
-        select(func.min(Backup.finished_at)).where(Backup.kind == "postgres", Backup.sha256 != "")
-    )
-    if first is None:
+    if known.first_stored is None:
         return None
     found = current_window(session, settings, now=now)
-    owed = max(found.promised, first)
+    owed = max(found.promised, known.first_stored)
     if found.since is not None and found.since <= owed:
         return None
     since = f"since {found.since:%Y-%m-%d %H:%M} UTC" if found.since else "at no time"
@@ -101,20 +100,17 @@ def _window(session: Session, settings: Settings, now: datetime) -> Condition | 
     )
 
 
-def _missing(session: Session, now: datetime) -> Condition | None:
-    since = now - Policy().window
-    counted = or_(Backup.finished_at > since, Backup.kept)
-    count = session.scalar(select(func.count()).where(Backup.status == MISSING, counted))
-    if not count:
+def _missing(known: Known) -> Condition | None:
+    if not known.missing:
         return None
     return Condition(
         "backups-missing",
-        f"{count} backups of the last {Policy().window.days} days, or kept ones, are gone from the object store.",
+        f"{known.missing} backups of the last {Policy().window.days} days, or kept ones, are gone from the object store.",
         "Find out who deleted them; take new ones: `leitstand backup run all`.",
     )
 
 
-def _pruning(session: Session, now: datetime) -> Condition | None:
+def _pruning(session: Session, known: Known, now: datetime) -> Condition | None:
     """The last run failed or was refused, or none has ended well for longer than a day and a bit."""
     ended = select(PruneRun).where(PruneRun.status.in_((RUN_COMPLETE, RUN_FAILED, RUN_REFUSED)))
     last = session.scalars(ended.order_by(PruneRun.started_at.desc()).limit(1)).first()
@@ -124,7 +120,7 @@ def _pruning(session: Session, now: datetime) -> Condition | None:
             f"Retention ended at {last.started_at:%Y-%m-%d %H:%M} UTC: {last.error}",
             "`leitstand backup prune --dry-run` shows what it would do, `leitstand backup prune` does it.",
         )
-    since = last.started_at if last else session.scalar(select(func.min(Backup.started_at)))
+    since = last.started_at if last else known.first_begun
     if since is None or now - since <= PRUNED_WITHIN:
         return None
     return Condition(
@@ -153,9 +149,9 @@ def _last_whole(session: Session) -> datetime | None:
     return session.scalar(select(func.max(CheckRun.at)).where(CheckRun.target == "live", whole))
 
 
-def _checks_failing(session: Session) -> Condition | None:
+def _checks_failing(session: Session, whole: datetime | None) -> Condition | None:
     """The newest result of each suite; one that the last run of all did not know is no longer a suite."""
-    whole, own = _last_whole(session), CheckRun.result["run_of"].astext == CheckRun.suite
+    own = CheckRun.result["run_of"].astext == CheckRun.suite
     newest = (
         select(CheckRun.suite, CheckRun.at, CheckRun.success, CheckRun.failed, own.label("own"))
         .where(CheckRun.target == "live")
@@ -178,8 +174,7 @@ def _checks_failing(session: Session) -> Condition | None:
     )
 
 
-def _checks_late(session: Session, now: datetime) -> Condition | None:
-    since = _last_whole(session) or session.scalar(select(func.min(Backup.started_at)))
+def _checks_late(since: datetime | None, now: datetime) -> Condition | None:
     if since is None or now - since <= CHECKED_WITHIN:
         return None
     return Condition(
@@ -189,11 +184,11 @@ def _checks_late(session: Session, now: datetime) -> Condition | None:
     )
 
 
-def _key(session: Session, settings: Settings) -> Condition | None:
+def _key(known: KnownKind, settings: Settings) -> Condition | None:
     """What pgBackRest stored is lost with its key: it must be in the newest backup of the secrets."""
     if settings.backup_engine != "pgbackrest":
         return None
-    newest = newest_complete(session, "secrets")
+    newest = known.complete
     if newest and f"{PREFIX}{NEEDED_BY_PGBACKREST}" in newest.manifest.get("inventory", ()):
         return None
     return Condition(

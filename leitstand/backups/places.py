@@ -65,6 +65,8 @@ FOLDERS = {
     "supervisor.sock": "made at each start",
     "up.lock": "a lock",
 }
+# Under <data_dir>/evidence: a folder for each run until the catalogue has it; its record is written when the run has ended.
+PENDING, RECORD = "pending", "record.json"
 COPIED = tuple(place for place in PLACES if place.copied)
 
 

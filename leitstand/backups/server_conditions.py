@@ -1,21 +1,23 @@
-"""Conditions of the database server and the machine: the log's archiver, collations, disk space."""
+"""Conditions of the database server and the machine: the log's archiver, collations, disk space, evidence left here."""
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from leitstand.backups.archive_failure import last_failure
-from leitstand.backups.catalogue import COMPLETE
 from leitstand.backups.condition import Condition
-from leitstand.db.models import Backup
+from leitstand.backups.known import KnownKind
+from leitstand.backups.places import PENDING, RECORD
 from leitstand.settings import Settings
 
 LAG = timedelta(minutes=10)
+EVIDENCE_WITHIN = timedelta(hours=1)
 LEAST_FREE_SHARE = 0.1
 LEAST_FREE_BYTES = 5_000_000_000
 ARCHIVER = text("""
@@ -40,14 +42,21 @@ COLLATIONS = text("""
 """)
 
 
-def server_conditions(session: Session, settings: Settings, now: datetime) -> Iterator[Condition]:
-    """What is wrong with the archiver, collations and the disk."""
-    yield from _archiver(session, settings, now)
+def server_conditions(
+    session: Session, settings: Settings, known: KnownKind, now: datetime
+) -> Iterator[Condition]:
+    """What is wrong with the archiver, collations, the disk and evidence that waits on it.
+
+    Args:
+        known: the backups of PostgreSQL.
+    """
+    yield from _archiver(session, settings, known, now)
     yield from _collations(session)
     yield from _disk(settings.data_dir)
+    yield from _evidence(settings.data_dir / "evidence" / PENDING, now)
 
 
-def _archiver(session: Session, settings: Settings, now: datetime) -> Iterator[Condition]:
+def _archiver(session: Session, settings: Settings, known: KnownKind, now: datetime) -> Iterator[Condition]:
     try:
         with session.begin_nested():
             found = session.execute(ARCHIVER).one()
@@ -59,7 +68,7 @@ def _archiver(session: Session, settings: Settings, now: datetime) -> Iterator[C
         )
         return
     if found.mode == "off":
-        yield from _switched_off(session)
+        yield from _switched_off(known)
         return
     if found.failing:
         why = last_failure(settings.data_dir) or "PostgreSQL's log says why."
@@ -76,12 +85,9 @@ def _archiver(session: Session, settings: Settings, now: datetime) -> Iterator[C
         )
 
 
-def _switched_off(session: Session) -> Iterator[Condition]:
+def _switched_off(known: KnownKind) -> Iterator[Condition]:
     """Only where it was on before: a cluster that never archived was set up so."""
-    newest = select(Backup.manifest["archive_mode"].as_string()).where(
-        Backup.kind == "postgres", Backup.status == COMPLETE
-    )
-    if session.scalar(newest.order_by(Backup.finished_at.desc()).limit(1)) in {"on", "always"}:
+    if known.complete and known.complete.manifest.get("archive_mode") in {"on", "always"}:
         yield Condition(
             "archive-off",
             "The log was archived when the newest backup was taken, and is not any more (archive_mode = off).",
@@ -109,4 +115,18 @@ def _disk(folder: Path) -> Iterator[Condition]:
             "disk-full",
             f"The disk of {folder} has {free / 1e9:.1f} of {total / 1e9:.1f} GB left.",
             "Free space outside of PostgreSQL's folder, or enlarge the disk; never delete files of the log by hand.",
+        )
+
+
+def _evidence(folder: Path, now: datetime) -> Iterator[Condition]:
+    """Of runs that ended long ago: while the store or the database was away, this machine alone has it."""
+    written = []
+    for record in folder.glob(f"*/{RECORD}"):
+        with suppress(FileNotFoundError):  # taken up meanwhile
+            written.append(datetime.fromtimestamp(record.stat().st_mtime, UTC))
+    if written and now - min(written) > EVIDENCE_WITHIN:
+        yield Condition(
+            "evidence-waiting",
+            f"The evidence of {"a run" if len(written) == 1 else f"{len(written)} runs"} is on this machine alone, the oldest since {min(written):%Y-%m-%d %H:%M} UTC.",
+            "Any drill or runbook takes it up when database and store answer: `leitstand drill run postgres-latest`.",
         )

@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from leitstand.backups.condition import Condition
-from leitstand.db.models import Backup
 from leitstand.errors import LeitstandError
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
@@ -24,21 +23,19 @@ LIMIT_SECONDS = 2
 ARCHIVES = "postgres/"
 
 
-def store_conditions(session: Session, settings: Settings, *, fresh: bool = False) -> list[Condition]:
+def store_conditions(
+    session: Session, settings: Settings, clusters: frozenset[str], *, fresh: bool = False
+) -> list[Condition]:
     """What is wrong with the store of backups.
 
     Args:
+        clusters: the servers that were ever backed up.
         fresh: ask it now, not what it said within the last minute.
     """
     if fresh:
         _asked.cache_clear()
-    ours = frozenset(
-        str(one)
-        for one in session.scalars(select(Backup.manifest["system_identifier"].as_string()).distinct())
-        if one
-    )
     own = str(session.scalar(text("SELECT system_identifier FROM pg_control_system()")))
-    return list(_asked(settings, ours | {own}, int(time.monotonic() // KEPT_SECONDS)))
+    return list(_asked(settings, clusters | {own}, int(time.monotonic() // KEPT_SECONDS)))
 
 
 @lru_cache(maxsize=4)

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select, text
+from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.orm import Session, aliased
 
-from leitstand.backups.catalogue import COMPLETE, FAILED, KINDS, last_proven, newest_complete
+from leitstand.backups.catalogue import FAILED, KINDS
 from leitstand.backups.condition import Condition
+from leitstand.backups.known import Known, KnownKind
 from leitstand.backups.retention import RUNNING
-from leitstand.db.models import Backup, Drill, FlowExecution
+from leitstand.db.models import Drill, FlowExecution
 from leitstand.jobs.flow_executions import CRASHED, SKIPPED
 from leitstand.jobs.flow_executions import FAILED as FLOW_FAILED
 
@@ -32,13 +33,18 @@ JOBS = text("""
 """)
 
 
-def work_conditions(session: Session, now: datetime) -> list[Condition]:
+def work_conditions(session: Session, known: Known, now: datetime) -> list[Condition]:
     """What is wrong with backups, drills, flows and jobs, in this order."""
     found: list[Condition] = []
     for kind in KINDS:
-        found += [*_backup_late(session, kind, now), *_backup_failed(session, kind, now)]
-        found += _backup_damaged(session, kind)
-    found += [*_proof_late(session, now), *_drills_failed(session, now), *_jobs_failed(session, now)]
+        of_kind = known[kind]
+        found += [*_backup_late(of_kind, kind, now), *_backup_failed(of_kind, kind, now)]
+        found += _backup_damaged(of_kind, kind)
+    found += [
+        *_proof_late(known["postgres"], now),
+        *_drills_failed(session, now),
+        *_jobs_failed(session, now),
+    ]
     return [*found, *_flows_failed(session, now)]
 
 
@@ -55,12 +61,10 @@ def _why(says: str) -> str:
     return says.partition(": ")[2]
 
 
-def _backup_late(session: Session, kind: str, now: datetime) -> Iterator[Condition]:
+def _backup_late(known: KnownKind, kind: str, now: datetime) -> Iterator[Condition]:
     """Counted from the newest complete one, or from the first that was ever tried: a new environment owes nothing yet."""
-    of_kind = select(Backup).where(Backup.kind == kind).subquery()
-    finished = func.max(of_kind.c.finished_at).filter(of_kind.c.status == COMPLETE)
-    newest, first = session.execute(select(finished, func.min(of_kind.c.started_at))).one()
-    since = newest or first
+    newest = known.complete.finished_at if known.complete else None
+    since = newest or known.first_begun
     latest = LATEST.get(kind, WEEKLY)
     if since is None or now - since <= latest:
         return
@@ -76,9 +80,8 @@ def _backup_late(session: Session, kind: str, now: datetime) -> Iterator[Conditi
     )
 
 
-def _backup_failed(session: Session, kind: str, now: datetime) -> Iterator[Condition]:
-    ended = select(Backup).where(Backup.kind == kind, Backup.status != RUNNING)
-    last = session.scalars(ended.order_by(Backup.started_at.desc()).limit(1)).first()
+def _backup_failed(known: KnownKind, kind: str, now: datetime) -> Iterator[Condition]:
+    last = known.ended
     if last is None or last.status != FAILED or _lately(last.finished_at, now):
         return
     yield Condition(
@@ -88,9 +91,9 @@ def _backup_failed(session: Session, kind: str, now: datetime) -> Iterator[Condi
     )
 
 
-def _backup_damaged(session: Session, kind: str) -> Iterator[Condition]:
+def _backup_damaged(known: KnownKind, kind: str) -> Iterator[Condition]:
     """Of the newest one, from which a restore would start."""
-    newest = newest_complete(session, kind)
+    newest = known.complete
     verdict = (newest.manifest.get("verification") or {}) if newest else {}
     if newest and verdict.get("ok") is False:
         yield Condition(
@@ -100,12 +103,9 @@ def _backup_damaged(session: Session, kind: str) -> Iterator[Condition]:
         )
 
 
-def _proof_late(session: Session, now: datetime) -> Iterator[Condition]:
-    first = session.scalar(
-        select(func.min(Backup.finished_at)).where(Backup.kind == "postgres", Backup.sha256 != "")
-    )
-    proven = last_proven(session)
-    since = proven or first
+def _proof_late(known: KnownKind, now: datetime) -> Iterator[Condition]:
+    proven = known.verified_at
+    since = proven or known.first_stored
     if since is None or now - since <= PROVEN_WITHIN:
         return
     last = f"The last proven restore is of {_written(proven)}" if proven else "No restore was ever proven"

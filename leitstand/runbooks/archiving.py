@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from leitstand.backups.places import RECORD
 from leitstand.errors import IntegrityFailed, NotFound
 from leitstand.runbooks import documents, pending, records
 from leitstand.runbooks.chain import RUN, Link, append
@@ -23,7 +24,6 @@ NOTEBOOK_TYPE, HTML_TYPE, JSON_TYPE = (
     "text/html; charset=utf-8",
     "application/json",
 )
-RECORD_FILE = "record.json"
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def store(waiting: Pending, record: dict[str, Any], settings: Settings) -> dict[
     files = (
         ("notebook", f"{prefix}{name}.ipynb", waiting.read(pending.NOTEBOOK), NOTEBOOK_TYPE),
         ("html", f"{prefix}{name}.html", waiting.read(pending.HTML), HTML_TYPE),
-        ("record", f"{prefix}{RECORD_FILE}", waiting.read(pending.RECORD), JSON_TYPE),
+        ("record", f"{prefix}{RECORD}", waiting.read(RECORD), JSON_TYPE),
     )
     storage = ObjectStorage(settings)
     lock = evidence_lock(storage, settings)

@@ -13,10 +13,10 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from leitstand.backups.places import RECORD
 from leitstand.db.models import Drill
 from leitstand.errors import IntegrityFailed, NotFound
 from leitstand.runbooks import chain
-from leitstand.runbooks.archiving import RECORD_FILE
 from leitstand.runbooks.chain import RUN, Link
 from leitstand.runbooks.library import DRILLS, RUNBOOKS
 from leitstand.runbooks.pending import notes
@@ -231,7 +231,7 @@ class _Stored:
         for folder in (DRILLS, RUNBOOKS):
             for info in self.storage.list(self.bucket, f"{folder}/"):
                 prefix, _, name = info.key.rpartition("/")
-                if name == RECORD_FILE and f"{prefix}/" not in linked | waiting:
+                if name == RECORD and f"{prefix}/" not in linked | waiting:
                     run_id = prefix.rpartition("/")[2]
                     yield Problem(INSERTED, 0, run_id, f"no link names s3://{self.bucket}/{info.key}")
 

@@ -16,9 +16,10 @@ from typing import Any
 from uuid import UUID
 
 from leitstand.backups.keys import write_private
+from leitstand.backups.places import PENDING, RECORD
 from leitstand.settings import Settings
 
-NOTE, RECORD, NOTEBOOK, HTML = "run.json", "record.json", "notebook.ipynb", "notebook.html"
+NOTE, NOTEBOOK, HTML = "run.json", "notebook.ipynb", "notebook.html"
 DRILL, RUNBOOK = "drill", "runbook"
 
 
@@ -118,7 +119,7 @@ def evidence_folder(settings: Settings) -> Path:
 
 def pending_folder(settings: Settings) -> Path:
     """Folder of the folders of runs."""
-    return evidence_folder(settings) / "pending"
+    return evidence_folder(settings) / PENDING
 
 
 def begin(settings: Settings, note: Note) -> Pending:

@@ -20,6 +20,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from leitstand.backups.conditions import conditions
+from leitstand.backups.known import KnownKind
 from leitstand.backups.operations import run_backup
 from leitstand.backups.server_conditions import server_conditions
 from leitstand.db import migrate
@@ -406,5 +407,5 @@ def test_a_failure_is_told_once_although_a_backup_and_its_flow_both_ended_with_i
 @pytest.mark.fault(6)
 def test_who_may_not_look_at_the_archiver_is_told_so(session: Session, settings: Settings) -> None:
     session.execute(text("SET ROLE pg_database_owner"))
-    found = {one.name: one for one in server_conditions(session, settings, datetime.now(UTC))}
+    found = {one.name: one for one in server_conditions(session, settings, KnownKind(), datetime.now(UTC))}
     assert "may not look" in found["archive-hidden"].says and "pg_monitor" in found["archive-hidden"].hint

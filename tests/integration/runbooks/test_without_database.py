@@ -1,10 +1,13 @@
 """The worst day: no database, perhaps no store. A runbook runs all the same, and its evidence is never lost."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
+from leitstand.backups.conditions import conditions
+from leitstand.backups.places import RECORD
 from leitstand.db.engine import transaction
 from leitstand.db.models import Drill, EvidenceLink
 from leitstand.errors import Conflict
@@ -27,6 +30,12 @@ def rows(bench: Bench) -> list[tuple[str, str, str]]:
 
 def waiting(bench: Bench) -> list[str]:
     return [str(one.note.run_id) for one in pending.pending(bench.settings)]
+
+
+def wrong(bench: Bench, later: timedelta = timedelta()) -> dict[str, str]:
+    with transaction(bench.engine) as session:
+        found = conditions(session, bench.settings, now=datetime.now(UTC) + later)
+    return {one.name: one.says for one in found}
 
 
 def test_a_run_without_a_database_is_archived_and_taken_up_by_the_next_one(bench: Bench) -> None:
@@ -71,11 +80,16 @@ def test_without_a_store_too_the_evidence_stays_here_until_both_answer(bench: Be
     assert "object store" in dark.waiting
     (still,) = adopt(bench.engine, bench.without_store().settings)
     assert "object store" in still.waiting and waiting(bench) == [str(dark.drill_id)]
+    assert "evidence-waiting" not in wrong(bench), "not at once"
+    assert (
+        "evidence of a run is on this machine alone" in wrong(bench, timedelta(hours=2))["evidence-waiting"]
+    )
     bench.storage.ensure_buckets()
     (taken,) = adopt(bench.engine, bench.settings)
     assert taken.waiting == "" and waiting(bench) == []
     assert [status for _, status, _ in rows(bench)] == ["passed"]
     assert adopt(bench.engine, bench.settings) == [], "and only once"
+    assert "evidence-waiting" not in wrong(bench, timedelta(hours=2))
 
 
 def test_a_database_of_another_version_is_as_good_as_none(bench: Bench) -> None:
@@ -111,5 +125,5 @@ def test_what_waits_holds_no_secret(bench: Bench) -> None:
     (one,) = pending.pending(bench.settings)
     kept = b"".join(path.read_bytes() for path in one.folder.iterdir())
     assert bench.settings.session_secret.get_secret_value().encode() not in kept
-    assert json.loads(one.read(pending.RECORD))["checks"][0]["detail"] == "[redacted]"
+    assert json.loads(one.read(RECORD))["checks"][0]["detail"] == "[redacted]"
     assert all(path.stat().st_mode & 0o077 == 0 for path in one.folder.iterdir())

@@ -53,7 +53,7 @@ def fill(session: Session, principal: Principal, count: int) -> str:
         ("/favorites", 2),
         ("/search?q=C", 3),
         ("/trash", 2),
-        ("/operations", 44),
+        ("/operations", 26),
     ],
 )
 def test_a_page_needs_few_statements_however_much_there_is(
