@@ -42,6 +42,9 @@ PREFECT_WORKER = Service("prefect-worker", "Runs the flows", 8, "/health", pytho
 POSTGRES = Service("postgres", "PostgreSQL 18, the system of record", 9, "", python=False)
 OBJECTS = Service("objects", "Object storage (S3)", 10, "", python=False)
 
+# Started by `leitstand runbook lab` for as long as somebody needs it, and supervised by nobody.
+LAB = Service("lab", "Notebooks to read and try (JupyterLab)", 15, "", "/lab", python=False)
+
 SERVICES = (PROXY, WEB, API, RUNTIME, QUERY, INSIGHTS, WORKER, PREFECT, PREFECT_WORKER, POSTGRES, OBJECTS)
 BY_NAME = {service.name: service for service in SERVICES}
 

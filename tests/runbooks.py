@@ -13,7 +13,7 @@ from leitstand.backups.work import Progress
 from leitstand.db.engine import make_engine
 from leitstand.runbooks import documents
 from leitstand.runbooks.drills import run_runbook
-from leitstand.runbooks.executor import setting_variables
+from leitstand.runbooks.kernels import setting_variables
 from leitstand.runbooks.results import DrillResult
 from leitstand.settings import Settings, get_settings
 from leitstand.storage.objects import ObjectStorage

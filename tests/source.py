@@ -23,7 +23,7 @@ from leitstand.db import migrate
 from leitstand.db.cluster import Cluster
 from leitstand.db.engine import make_engine
 from leitstand.db.models import Workspace
-from leitstand.runbooks.executor import setting_variables
+from leitstand.runbooks.kernels import setting_variables
 from leitstand.services import OBJECTS, POSTGRES
 from leitstand.settings import REPOSITORY, Settings
 from leitstand.storage.objects import ObjectStorage

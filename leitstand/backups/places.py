@@ -50,6 +50,7 @@ FOLDERS = {
     "evidence": "evidence of runs that the catalogue does not have yet, and journals of runs that are not finished",
     "inbox": "event files that wait minutes for their import; what is imported is in PostgreSQL",
     "insights": "local parts of columnar copies, made again from PostgreSQL",
+    "lab": "copies of notebooks to read and try; what matters is run as a runbook, whose evidence is kept",
     "logs": "logs, kept for a while",
     "pgbackrest": "configuration of pgBackRest, written anew whenever it is needed, and its locks",
     "pids": "written at each start",

@@ -127,6 +127,6 @@ def _evidence(folder: Path, now: datetime) -> Iterator[Condition]:
     if written and now - min(written) > EVIDENCE_WITHIN:
         yield Condition(
             "evidence-waiting",
-            f"The evidence of {"a run" if len(written) == 1 else f"{len(written)} runs"} is on this machine alone, the oldest since {min(written):%Y-%m-%d %H:%M} UTC.",
+            f"The evidence of {'a run' if len(written) == 1 else f'{len(written)} runs'} is on this machine alone, the oldest since {min(written):%Y-%m-%d %H:%M} UTC.",
             "Any drill or runbook takes it up when database and store answer: `leitstand drill run postgres-latest`.",
         )

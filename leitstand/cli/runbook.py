@@ -228,3 +228,26 @@ def audit_command(context: click.Context, as_json: bool) -> None:
         waiting = f"; {found.waiting} runs of this machine wait to be linked" if found.waiting else ""
         click.echo(f"{found.links} links, {len(found.problems)} problems{waiting}")
     context.exit(0 if found.ok else 1)
+
+
+@group.command("lab")
+@click.option(
+    "--port", type=click.IntRange(1024, 65535), help="Instead of the environment's own port for it."
+)
+def lab_command(port: int | None) -> None:
+    """Open JupyterLab on copies of the runbooks and on the catalogue, to read and to try; Ctrl-C ends it."""
+    from leitstand.embedded.programs import allowed_hosts
+    from leitstand.runbooks.lab import prepare, serve
+    from leitstand.settings import get_settings
+    from leitstand.telemetry.logs import configure_logging
+
+    configure_logging("cli", "WARNING")
+    settings = get_settings()
+    lab = prepare(settings, port or 0)
+    for path in lab.kept:
+        click.echo(f"kept what you changed: {path}")
+
+    def ready() -> None:
+        click.echo(f"JupyterLab:  {lab.address}\nits token:   {lab.token}\nCtrl-C ends it.")
+
+    serve(settings, lab, hosts=allowed_hosts(settings.public_url), ready=ready)

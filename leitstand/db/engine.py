@@ -15,10 +15,16 @@ LOCK_TIMEOUT_MS = 3_000
 
 
 def make_engine(
-    settings: Settings, *, statement_timeout_ms: int = STATEMENT_TIMEOUT_MS, application: str = "leitstand"
+    settings: Settings,
+    *,
+    statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
+    application: str = "leitstand",
+    read_only: bool = False,
 ) -> Engine:
     """An engine with pooled, health-checked connections, in UTC, with lock and statement time limits."""
     options = f"-c timezone=UTC -c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={statement_timeout_ms}"
+    if read_only:
+        options += " -c default_transaction_read_only=on"
     return create_engine(
         settings.database_url,
         pool_size=settings.database_pool_size,

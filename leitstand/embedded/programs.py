@@ -18,6 +18,7 @@ from leitstand.embedded.postgres import Cluster
 from leitstand.services import (
     API,
     INSIGHTS,
+    LAB,
     OBJECTS,
     POSTGRES,
     PREFECT,
@@ -178,7 +179,7 @@ def proxy_variables(environment: Environment) -> Variables:
     login = base64.b64encode(prefect_login(environment).encode()).decode()
     upstreams = {
         f"LEITSTAND_{service.name.upper().replace('-', '_')}": environment.address_of(service)
-        for service in SERVICES
+        for service in (*SERVICES, LAB)
     }
     return {
         **upstreams,

@@ -95,10 +95,9 @@ class Evidence:
 
 def rows(records: list[dict[str, Any]], columns: list[str]) -> "pd.DataFrame":
     """Records as a table, without cutting what they say."""
-    import pandas as pd
+    from leitstand.runbooks.tables import Table
 
-    pd.set_option("display.max_colwidth", None)
-    return pd.DataFrame.from_records(records, columns=columns)
+    return Table(records, columns=columns)
 
 
 def listed(records: list[dict[str, Any]], columns: list[str], nothing: str) -> "pd.DataFrame":

@@ -1,7 +1,6 @@
 """Run a notebook in processes of its own, with everything they write in one folder, and judge whether it really ran."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,20 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
-from leitstand.backups import keys
 from leitstand.backups.work import Progress
 from leitstand.runbooks import documents
 from leitstand.runbooks.following import Following, Limits, Reached
+from leitstand.runbooks.kernels import KERNEL, notebook_environment
 from leitstand.runbooks.library import Notebook
 from leitstand.runbooks.parameters import checked
-from leitstand.services import MARK
-from leitstand.settings import REPOSITORY, Settings
+from leitstand.settings import Settings
 
-KERNEL = "leitstand"
 SAID_SHOWN = 600
-ALIASES = {"database_url_override": "LEITSTAND_DATABASE_URL"}
 
 
 @dataclass(frozen=True)
@@ -99,7 +93,7 @@ def _run(
     with (folder / "execute.log").open("w+") as log:
         process = subprocess.Popen(
             argv,
-            env=_environment(settings, folder),
+            env=notebook_environment(settings, folder),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -143,54 +137,3 @@ def _not_run(notebook: Any) -> str:
         if any(output.output_type == "error" for output in cell.outputs):
             return f"Cell {number} ended with an error."
     return ""
-
-
-def _environment(settings: Settings, folder: Path) -> dict[str, str]:
-    """What the notebook's processes see: these very settings, and folders of their own."""
-    jupyter = folder / "jupyter"
-    _write_kernel(jupyter)
-    own = {
-        "PYTHONPATH": str(REPOSITORY),
-        "JUPYTER_PATH": str(jupyter),
-        "JUPYTER_DATA_DIR": str(jupyter / "data"),
-        "JUPYTER_CONFIG_DIR": str(jupyter / "config"),
-        "JUPYTER_RUNTIME_DIR": str(jupyter / "runtime"),
-        "IPYTHONDIR": str(jupyter / "ipython"),
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        "DO_NOT_TRACK": "1",
-    }
-    # The mark stays: a run that was started by a service must know that it may not stop that service.
-    inherited = {
-        name: value for name, value in os.environ.items() if name == MARK or not name.startswith("LEITSTAND_")
-    }
-    return {**inherited, **setting_variables(settings), **own}
-
-
-def _write_kernel(jupyter: Path) -> None:
-    """A kernel that is this interpreter, so that none has to be installed."""
-    folder = jupyter / "kernels" / KERNEL
-    folder.mkdir(parents=True, mode=0o700)
-    argv = [
-        sys.executable,
-        "-m",
-        "ipykernel_launcher",
-        "-f",
-        "{connection_file}",
-        "--HistoryManager.enabled=False",
-    ]
-    keys.write_private(
-        folder / "kernel.json", json.dumps({"argv": argv, "display_name": "Leitstand", "language": "python"})
-    )
-
-
-def setting_variables(settings: Settings) -> dict[str, str]:
-    """The settings as environment variables; a secret only where its file does not hold it already."""
-    variables = {}
-    for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-        file = settings.secrets_dir / f"leitstand_{name}"
-        if isinstance(value, SecretStr) and file.is_file() and file.read_text().strip() == text:
-            continue
-        variables[ALIASES.get(name, f"LEITSTAND_{name.upper()}")] = text
-    return variables

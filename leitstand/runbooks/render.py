@@ -9,8 +9,10 @@ pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0; font: 13p
 .input_area { border-left: 3px solid #8888; padding: .2rem .8rem; opacity: .8; }
 .prompt, .anchor-link { display: none; }
 table { border-collapse: collapse; margin: .6rem 0; }
-td, th { border: 1px solid #8886; padding: .25rem .6rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
-th { overflow-wrap: normal; }
+td, th { border: 1px solid #8886; padding: .25rem .6rem; text-align: left; vertical-align: top; white-space: pre-line; }
+td:last-child { overflow-wrap: anywhere; }
+td.failed { color: #c33; font-weight: bold; }
+.output_html { overflow-x: auto; }
 .output_stderr, .output_error { border-left: 3px solid #c33; padding-left: .8rem; }
 """
 PAGE = """<!doctype html>

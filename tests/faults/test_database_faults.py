@@ -31,7 +31,7 @@ from leitstand.db.models import Backup, FlowExecution
 from leitstand.db.structure import check_structure
 from leitstand.embedded.postgres import Cluster
 from leitstand.errors import Conflict, IntegrityFailed, Unavailable
-from leitstand.runbooks.executor import setting_variables
+from leitstand.runbooks.kernels import setting_variables
 from leitstand.settings import REPOSITORY, Settings
 from tests.backups import Shelf, nights, shelf
 from tests.waiting import wait_until

@@ -18,7 +18,7 @@ from leitstand.backups import entries
 from leitstand.backups.pruning import propose, prune
 from leitstand.db.engine import transaction
 from leitstand.db.models import Backup, PruneRun
-from leitstand.runbooks.executor import setting_variables
+from leitstand.runbooks.kernels import setting_variables
 from leitstand.settings import REPOSITORY
 from tests.backups import Shelf, nights, shelf
 

@@ -12,7 +12,7 @@ from leitstand.settings import REPOSITORY
 from tests.notebooks.lint import notebooks
 from tests.source import Source
 
-FOLDERS = ("restore-drills", "runbooks", "reports")
+FOLDERS = ("restore-drills", "runbooks", "reports", "lab")
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ from leitstand.backups.restore import choose, restore_postgres
 from leitstand.db.engine import transaction
 from leitstand.db.models import Backup
 from leitstand.errors import IntegrityFailed
-from leitstand.runbooks.executor import setting_variables
+from leitstand.runbooks.kernels import setting_variables
 from leitstand.settings import REPOSITORY, Settings
 from leitstand.storage.objects import ObjectStorage
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from leitstand.db.models import AuditEntry, CheckRun, Workspace
-from leitstand.runbooks.executor import setting_variables
+from leitstand.runbooks.kernels import setting_variables
 from leitstand.settings import REPOSITORY
 from tests.backups import Shelf, nights, shelf
 

@@ -15,7 +15,8 @@ from pydantic import SecretStr
 
 from leitstand.errors import InvalidInput
 from leitstand.runbooks import documents
-from leitstand.runbooks.executor import Executed, execute, setting_variables
+from leitstand.runbooks.executor import Executed, execute
+from leitstand.runbooks.kernels import setting_variables
 from leitstand.runbooks.library import Notebook
 from leitstand.settings import Settings
 

@@ -13,8 +13,8 @@ import pytest
 from leitstand.db.engine import transaction
 from leitstand.errors import Conflict, InvalidInput, NotFound
 from leitstand.runbooks.audit import audit
-from leitstand.runbooks.executor import setting_variables
 from leitstand.runbooks.journal import journal_in, journal_of
+from leitstand.runbooks.kernels import setting_variables
 from leitstand.runbooks.resuming import resume_runbook
 from leitstand.runbooks.runs import RunView, list_runs, view
 from leitstand.runbooks.signing import sign
