@@ -7,6 +7,7 @@ from typing import Any
 
 from leitstand import __version__
 from leitstand.checks.result import CheckResult, counted
+from leitstand.standalone import standalone_page
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8885; --good: light-dark(#14653a, #6fd39b); --bad: light-dark(#a4161a, #ff9a92); }
@@ -19,20 +20,6 @@ thead th { font-size: .85rem; opacity: .8; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 code { font: 13px/1.45 ui-monospace, monospace; } dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem 1.2rem; }
 dd { margin: 0; } .scroll { overflow-x: auto; }
-"""
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-{body}
-</body>
-</html>
 """
 
 
@@ -51,7 +38,7 @@ def page(found: CheckResult, *, at: datetime) -> str:
         f"<h2>Suites</h2>{_suites(found, names)}",
         *(_suite(name, found.of_suite(name)) for name in names),
     ]  # fmt: skip
-    return PAGE.format(title=escape(title), style=STYLE, body="\n".join(parts))
+    return standalone_page(title, "\n".join(parts), style=STYLE)
 
 
 def _verdict(found: CheckResult) -> str:

@@ -6,10 +6,11 @@ the target is typed, or given by `--yes NAME`; it is no parameter, so that no ke
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from leitstand.errors import PreconditionFailed
+from leitstand.errors import InvalidInput, PreconditionFailed
 from leitstand.runbooks.ending import Evidenced
 from leitstand.runbooks.evidence import Evidence, facts, rows
 from leitstand.runbooks.taking_up import TakenUp
@@ -65,6 +66,19 @@ class Plan:
 def digest(plan: object) -> str:
     """SHA-256 of a plan's JSON values, whatever the order of their names."""
     return hashlib.sha256(json.dumps(plan, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def require_choice(chosen: Mapping[str, list[str]], *, dry_run: bool) -> None:
+    """Refuse a real run that names nothing to do.
+
+    Raises:
+        InvalidInput: it does.
+    """
+    if not dry_run and not any(chosen.values()):
+        raise InvalidInput(
+            "A run that is no dry run needs to know what to do.",
+            hint="Take the command that the dry run ends with.",
+        )
 
 
 def require_confirmed(work: TakenUp, *, target: str, sha256: str, plan_sha256: str, decided_by: str) -> None:

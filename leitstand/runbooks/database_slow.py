@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 
-from leitstand.errors import InvalidInput
 from leitstand.runbooks import backends, database_state
 from leitstand.runbooks.backends import CANCEL, COLUMNS, TERMINATE, Session
-from leitstand.runbooks.confirming import NOT_DONE, Confirmed, Plan, Step
+from leitstand.runbooks.confirming import NOT_DONE, Confirmed, Plan, Step, require_choice
 from leitstand.runbooks.evidence import Evidence, facts, listed, rows
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, take_up
 
@@ -59,11 +58,7 @@ class DatabaseSlow(Confirmed):
         """
         chosen = {CANCEL: cancel.split(), TERMINATE: terminate.split(), ANALYZE: analyze.split()}
         backends.steps_for(chosen)
-        if not dry_run and not any(chosen.values()):
-            raise InvalidInput(
-                "A run that is no dry run needs to know what to end.",
-                hint="Take the command that the dry run ends with.",
-            )
+        require_choice(chosen, dry_run=dry_run)
         return cls(take_up(run_id), chosen, idle_seconds, dry_run=dry_run)
 
     # --- the steps ---

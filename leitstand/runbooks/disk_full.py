@@ -9,9 +9,9 @@ from sqlalchemy import Engine, text
 from leitstand.backups.catalogue import KINDS
 from leitstand.db.engine import transaction
 from leitstand.db.exclusive import is_held
-from leitstand.errors import InvalidInput, PreconditionFailed, Unavailable
+from leitstand.errors import PreconditionFailed, Unavailable
 from leitstand.runbooks import backends, reserve, space
-from leitstand.runbooks.confirming import NOT_DONE, Confirmed, Plan, Step
+from leitstand.runbooks.confirming import NOT_DONE, Confirmed, Plan, Step, require_choice
 from leitstand.runbooks.evidence import Evidence, facts, listed, rows
 from leitstand.runbooks.space import Candidate
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, take_up
@@ -63,11 +63,7 @@ class DiskFull(Confirmed):
             InvalidInput: a real run without a choice.
         """
         chosen = {DELETE: delete.split(), DROP_SLOT: drop_slots.split()}
-        if not dry_run and not any(chosen.values()):
-            raise InvalidInput(
-                "A run that is no dry run needs to know what to free.",
-                hint="Take the command that the dry run ends with.",
-            )
+        require_choice(chosen, dry_run=dry_run)
         full = cls(take_up(run_id), chosen, enough_percent, dry_run=dry_run)
         full.connect()
         return full

@@ -6,10 +6,9 @@ from sqlalchemy import text
 
 from leitstand.db import migrate
 from leitstand.db.migration_lock import LOCK_TIMEOUT, PATIENCE_SECONDS
-from leitstand.errors import InvalidInput
 from leitstand.runbooks import backends, migration_state
 from leitstand.runbooks.backends import CANCEL, TERMINATE, Session
-from leitstand.runbooks.confirming import NOT_DONE, Confirmed, Plan, Step
+from leitstand.runbooks.confirming import NOT_DONE, Confirmed, Plan, Step, require_choice
 from leitstand.runbooks.evidence import Evidence, facts, listed, rows
 from leitstand.runbooks.migration_state import Comparison, Running
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, take_up
@@ -69,11 +68,7 @@ class MigrationStuck(Confirmed):
         chosen = {CANCEL: cancel, TERMINATE: terminate, DROP: drop, REINDEX: reindex}
         lists = {**{what: names.split() for what, names in chosen.items()}, MIGRATE: [migrate.head()] * go_on}
         backends.steps_for(lists)
-        if not dry_run and not any(lists.values()):
-            raise InvalidInput(
-                "A run that is no dry run needs to know what to do.",
-                hint="Take the command that the dry run ends with.",
-            )
+        require_choice(lists, dry_run=dry_run)
         return cls(take_up(run_id), lists, patience_seconds, dry_run=dry_run)
 
     # --- the steps ---

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from leitstand.standalone import standalone_page
+
 STYLE = """
 :root { color-scheme: light dark; }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 68rem; margin: 2rem auto; padding: 0 1rem; }
@@ -15,20 +17,6 @@ td.failed { color: #c33; font-weight: bold; }
 .output_html { overflow-x: auto; }
 .output_stderr, .output_error { border-left: 3px solid #c33; padding-left: .8rem; }
 """
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>{style}</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
 
 
 def to_html(notebook: Any, title: str, *, style: str = STYLE, code: bool = True) -> str:
@@ -38,10 +26,8 @@ def to_html(notebook: Any, title: str, *, style: str = STYLE, code: bool = True)
         style: CSS of the page.
         code: also show the cells' code.
     """
-    from html import escape
-
     from nbconvert import HTMLExporter
 
     exporter: Any = HTMLExporter
     body, _ = exporter(template_name="basic", exclude_input=not code).from_notebook_node(notebook)
-    return PAGE.format(title=escape(title), style=style, body=body)
+    return standalone_page(title, body, style=style, images=True)
