@@ -22,6 +22,7 @@ def fill(cluster: Cluster, gigabytes: float) -> int:
         connection.execute(
             "CREATE TABLE IF NOT EXISTS bench (i bigint PRIMARY KEY, at timestamptz, words text)"
         )
+        connection.execute("ALTER TABLE bench OWNER TO pg_database_owner")  # or a dump may not read it
         there = _one(connection, "SELECT count(*) FROM bench")
         for first in range(int(str(there)) + 1, rows + 1, BATCH):
             last = min(first + BATCH - 1, rows)
@@ -47,6 +48,7 @@ def mark(cluster: Cluster, name: str) -> datetime:
     """Commit a row that a restore is asked for; gives the instant after it."""
     with psycopg.connect(cluster.conninfo("leitstand"), autocommit=True) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS mark (name text)")
+        connection.execute("ALTER TABLE mark OWNER TO pg_database_owner")
         connection.execute("INSERT INTO mark VALUES (%s)", [name])
         at = _one(connection, "SELECT clock_timestamp()")
     if not isinstance(at, datetime):
