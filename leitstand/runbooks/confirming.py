@@ -104,19 +104,27 @@ def require_confirmed(work: TakenUp, *, target: str, sha256: str, plan_sha256: s
         )
 
 
-def real_run(name: str, given: dict[str, Any], *, target: str, sha256: str) -> str:
-    """The command that a dry run ends with.
+def real_parameters(given: dict[str, Any], sha256: str) -> dict[str, str]:
+    """What the real run is given, as text; who decided is still to be named.
 
     Args:
         given: the parameters that the dry run had; empty ones are left out, but 0 is a value.
     """
+    kept = {
+        name: str(value).lower() if value is True else str(value)
+        for name, value in given.items()
+        if value != "" and value is not False and name not in DECISION
+    }
+    return {**kept, "dry_run": "false", "plan_sha256": sha256}
+
+
+def real_run(name: str, given: dict[str, Any], *, target: str, sha256: str) -> str:
+    """The command that a dry run ends with; `given` as for `real_parameters`."""
     import shlex
 
     words = ["leitstand", "runbook", "run", name]
-    for parameter, value in given.items():
-        if value != "" and value is not False and parameter not in DECISION:
-            words += ["-p", f"{parameter}={str(value).lower() if value is True else value}"]
-    words += ["-p", "dry_run=false", "-p", f"plan_sha256={sha256}"]
+    for parameter, value in real_parameters(given, sha256).items():
+        words += ["-p", f"{parameter}={value}"]
     return f"{shlex.join(words)} -p decided_by=NAME; then type {target}"
 
 
@@ -158,7 +166,10 @@ class Confirmed(Evidenced):
                 check failed.
         """
         if self.dry_run:
-            said = self.next_command() if self.sha256 else "there is no plan: mend what failed above first"
+            said = self.lacking()
+            if not said:
+                said = real_run(self.NAME, self.given, target=self.target, sha256=self.sha256)
+                self.evidence.figures["real_parameters"] = real_parameters(self.given, self.sha256)
             self.evidence.figures["real_run"] = said
             self.evidence.save()
             return facts({"this is": "a dry run: nothing is changed", "for real": said})
@@ -175,9 +186,9 @@ class Confirmed(Evidenced):
         self.evidence.check("confirmed", True, f"decided by {decided_by}, target {self.target} typed")
         return self.last_check()
 
-    def next_command(self) -> str:
-        """The command that does what the plan says."""
-        return real_run(self.NAME, self.given, target=self.target, sha256=self.sha256)
+    def lacking(self) -> str:
+        """What there has to be before anything can be done for real; empty: nothing more."""
+        return "" if self.sha256 else "there is no plan: mend what failed above first"
 
     def last_check(self, count: int = 1) -> "pd.DataFrame":
         """The newest checks as a table."""

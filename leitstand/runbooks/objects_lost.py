@@ -161,9 +161,9 @@ class ObjectsRestore(Confirmed):
         ]
         return rows(shown[:SHOWN], ["what", "object", "bytes"])
 
-    def next_command(self) -> str:
-        """The command that does what the plan says; a trial has none."""
-        return super().next_command() if self.selection else "give a key, a prefix or everything"
+    def lacking(self) -> str:
+        """Besides a plan, a selection: a trial has none."""
+        return super().lacking() or ("" if self.selection else "give a key, a prefix or everything")
 
     def restore(self) -> "pd.DataFrame":
         """Write what the plan says. Repeating it goes on where it stopped."""

@@ -15,7 +15,7 @@ from leitstand.errors import NotFound
 from leitstand.runbooks.chain import RUN, SIGNATURE, Link
 from leitstand.runbooks.holding import LOCK
 from leitstand.runbooks.pending import RUNBOOK
-from leitstand.runbooks.records import FAILED, INTERRUPTED, RUNNING, WAITING, ended_status
+from leitstand.runbooks.records import FAILED, INTERRUPTED, PASSED, RUNNING, WAITING, ended_status
 from leitstand.runbooks.results import public
 
 RESUMABLE = (INTERRUPTED, FAILED)
@@ -46,6 +46,17 @@ class RunView:
     @property
     def under_way(self) -> bool:
         return self.status in (WAITING, RUNNING)
+
+    @property
+    def real_parameters(self) -> dict[str, str]:
+        """What the real run would be given; empty where this is no dry run that came to a plan."""
+        given = self.row.figures.get("real_parameters") if self.status == PASSED else None
+        return {str(name): str(value) for name, value in (given or {}).items()}
+
+    @property
+    def target(self) -> str:
+        """The name that is typed to have its plan done for real."""
+        return str((self.row.figures.get("plan") or {}).get("target", ""))
 
     @property
     def resumable(self) -> bool:

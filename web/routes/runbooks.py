@@ -5,12 +5,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 
-from leitstand.errors import Conflict, InvalidInput, LeitstandError
+from leitstand.errors import Conflict, InvalidInput, LeitstandError, NotFound
 from leitstand.identity.access import Principal, require
 from leitstand.runbooks import actions, texts
 from leitstand.runbooks.library import RUNBOOKS, Notebook, find, notebooks
 from leitstand.runbooks.parameters import for_real
-from leitstand.runbooks.runs import list_runs, view
+from leitstand.runbooks.runs import RunView, list_runs, view
 from leitstand.runbooks.signing import LONGEST_NOTE
 from leitstand.settings import get_settings
 from serving.session import CurrentPrincipal, Db, require_csrf
@@ -91,9 +91,22 @@ def resume(
 
 
 @router.get("/{name}")
-def runbook_page(request: Request, session: Db, principal: CurrentPrincipal, name: str) -> Response:
-    """One runbook: its text, the form that starts it, and its newest runs."""
-    return _book(request, session, principal, find(get_settings(), RUNBOOKS, name))
+def runbook_page(
+    request: Request, session: Db, principal: CurrentPrincipal, name: str, dry_run: UUID | None = None
+) -> Response:
+    """One runbook: its text, the form that starts it, and its newest runs.
+
+    Args:
+        dry_run: the run whose plan is to be done for real; the form is filled in as it says.
+    """
+    book = find(get_settings(), RUNBOOKS, name)
+    if dry_run is None:
+        return _book(request, session, principal, book)
+    require(principal, "operations:read")
+    plan = view(session, dry_run)
+    if plan.row.kind != book.name:
+        raise NotFound(f"No run of {book.name} has the id {dry_run}.", hint="Open it from the list of runs.")
+    return _book(request, session, principal, book, given=plan.real_parameters, plan=plan)
 
 
 @router.post("/{name}", dependencies=CSRF)
@@ -134,6 +147,7 @@ def _book(
     book: Notebook,
     *,
     given: dict[str, str] | None = None,
+    plan: RunView | None = None,
     error: LeitstandError | None = None,
 ) -> Response:
     require(principal, "operations:read")
@@ -148,6 +162,7 @@ def _book(
         parameters=texts.parameters_of(book),
         gate=texts.GATE,
         given=given or {},
+        plan=plan,
         runs=list_runs(session, name=book.name, limit=SHOWN),
         error=error,
     )

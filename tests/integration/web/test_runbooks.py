@@ -114,6 +114,29 @@ def test_a_run_is_started_followed_and_signed_by_somebody_else(
     assert sorted(done) == ["runbook.sign", "runbook.start"]
 
 
+def test_a_dry_run_leads_to_the_form_of_the_real_one(
+    visitor: Visitor, visitor_as: Callable[[str], Visitor], current: Bench, session: Session
+) -> None:
+    current.write()
+    real = {"greeting": "again", "dry_run": "false", "plan_sha256": "a" * 64}
+    figures = {"real_parameters": real, "plan": {"target": "the-target", "steps": []}}
+    rows = [
+        Drill(kind=NAME, category="runbook", status=status, figures=figures)
+        for status in ("passed", "failed")
+    ]
+    session.add_all(rows)
+    session.commit()
+    passed, failed = (f"/operations/runbooks/runs/{row.id}" for row in rows)
+    assert "Do it for real" not in visitor.get(failed).text
+    assert "Do it for real" not in visitor_as("analyst").get(passed).text
+    page = visitor.get(passed).text
+    assert f'href="{ADDRESS}?dry_run={rows[0].id}#start"' in page and "real_parameters" not in page
+    form = visitor.get(f"{ADDRESS}?dry_run={rows[0].id}").text
+    assert 'name="p-greeting" value="again"' in form and f'name="p-plan_sha256" value="{"a" * 64}"' in form
+    assert '<option value="false" selected>No</option>' in form and "type <code>the-target</code>" in form
+    assert visitor.get(f"/operations/runbooks/disk-full?dry_run={rows[0].id}").status_code == 404
+
+
 def test_an_interrupted_run_is_resumed_once(visitor: Visitor, current: Bench, session: Session) -> None:
     current.write()
     real = {"dry_run": False, "plan_sha256": "0" * 64, "greeting": "again"}

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import Engine
 
 from leitstand.errors import PreconditionFailed
-from leitstand.runbooks.confirming import Confirmed, Plan, Step, digest, real_run
+from leitstand.runbooks.confirming import Confirmed, Plan, Step, digest, real_parameters, real_run
 from leitstand.runbooks.evidence import Evidence
 from leitstand.runbooks.taking_up import CONFIRMED, TakenUp
 from leitstand.settings import Settings
+from tests.operating import OPERATOR, parameters_of
 
 PLAN = Plan("leitstand", (Step("terminate", "17 since 12:00", "its transaction is rolled back"),))
 
@@ -98,3 +99,21 @@ def test_the_hash_does_not_depend_on_the_order_of_names() -> None:
 def test_values_with_spaces_can_be_pasted() -> None:
     said = real_run("trial", {"names": "a b", "leaked": "false"}, target="x", sha256="1")
     assert "-p 'names=a b'" in said and "leaked=false" in said
+
+
+def test_a_page_is_filled_in_with_what_the_command_says() -> None:
+    given = {
+        "names": "a b",
+        "retries": 0,
+        "wait": True,
+        "all": False,
+        "note": "",
+        "dry_run": True,
+        "decided_by": "x",
+    }
+    parameters = real_parameters(given, "1")
+    assert parameters == {
+        "names": "a b", "retries": "0", "wait": "true", "dry_run": "false", "plan_sha256": "1",
+    }  # fmt: skip
+    said = real_run("trial", given, target="x", sha256="1").partition("; then type ")[0]
+    assert parameters_of(said) == {**parameters, "decided_by": OPERATOR}
