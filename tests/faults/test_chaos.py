@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -166,7 +167,8 @@ class Chaos:
             ]
             if found:
                 time.sleep(self.chance.uniform(0, 0.4))
-                found[0].kill()
+                with suppress(psutil.NoSuchProcess):  # it was done just before
+                    found[0].kill()
                 break
         self.wait_for_server()
 

@@ -19,8 +19,9 @@ from leitstand.embedded.objects import ObjectStore
 from leitstand.embedded.supervisor import Supervisor
 from leitstand.runbooks import scratch
 from leitstand.runbooks.drills import run_drill
-from tests.faults.test_drill_kill import Running, wait_for
+from tests.faults.test_drill_kill import Running
 from tests.source import Source
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 RANDOM, WHOLE, QUICK = "postgres-random-time", "full-environment", "objects-sample"
@@ -104,8 +105,8 @@ def test_the_whole_killed_while_its_services_start(backed_up: Source, running: R
     """They go on without the drill, and hold ports and sockets, until the next one ends them."""
     running.wait_for_step("The services")
     root = scratch.scratch_root(backed_up.settings)
-    environment = wait_for(lambda: begun_in(root))
-    wait_for(lambda: listens(environment))
+    environment = wait_until(lambda: begun_in(root))
+    wait_until(lambda: listens(environment), limit=240)
     killed(running)
     assert scratch.supervised_in(root), "the copy outlives its drill"
     assert_cleared_by_the_next(backed_up)
