@@ -13,7 +13,7 @@ from leitstand.embedded.rotation_runbook import RotateEverything
 from leitstand.embedded.switching import refuse_inside
 from leitstand.errors import PreconditionFailed
 from leitstand.runbooks.confirming import Confirmed
-from leitstand.runbooks.executor import _environment
+from leitstand.runbooks.kernels import notebook_environment
 from leitstand.services import MARK
 from leitstand.settings import Settings
 
@@ -24,7 +24,7 @@ def test_the_mark_of_the_service_reaches_the_notebook_and_refuses_there(
     environment = locate(tmp_path, 4200)
     monkeypatch.setenv(MARK, str(environment.data_dir))
     monkeypatch.setenv("LEITSTAND_SOMETHING", "else")
-    seen = _environment(Settings(data_dir=tmp_path), tmp_path)
+    seen = notebook_environment(Settings(data_dir=tmp_path), tmp_path)
     assert "LEITSTAND_SOMETHING" not in seen
     monkeypatch.setenv(MARK, seen[MARK])
     with pytest.raises(PreconditionFailed, match="started by a service"):
