@@ -49,20 +49,25 @@ class Measured(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        view = memoryview(buffer).cast("B")
+    def read(self, size: int = -1, /) -> bytes:
+        """The next piece as the source gives it: what `RawIOBase` makes of `readinto` copies it twice."""
         try:
-            data = self._source.read(len(view))
+            data = self._source.read(size)
             if self._passed:
                 self._passed(data)
         except BaseException as error:
             self.error = error
             raise
-        view[: len(data)] = data
         self._hash.update(data)
         self.bytes += len(data)
         if self._seen:
             self._seen(self.bytes)
+        return data
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        view = memoryview(buffer).cast("B")
+        data = self.read(len(view))
+        view[: len(data)] = data
         return len(data)
 
     @property
@@ -110,18 +115,33 @@ class ReadAhead(io.RawIOBase):
         except BaseException as error:  # handed to the thread that reads
             self._pieces.put(error)
 
+    def read(self, size: int = -1, /) -> bytes:
+        """At most so many bytes, a whole piece where it fits: nothing is copied then."""
+        if self._rest:
+            taken = bytes(self._rest[:size] if size >= 0 else self._rest)
+            self._rest = self._rest[len(taken) :]
+            return taken
+        piece = self._next()
+        if 0 <= size < len(piece):
+            self._rest = memoryview(piece)[size:]
+            return piece[:size]
+        return piece
+
     def readinto(self, buffer: "WriteableBuffer") -> int:
-        if not self._rest and not self._ended:
-            piece = self._pieces.get()
-            if isinstance(piece, BaseException):
-                self._ended = True
-                raise piece
-            self._rest, self._ended = memoryview(piece), not piece
         view = memoryview(buffer).cast("B")
-        count = min(len(view), len(self._rest))
-        view[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def _next(self) -> bytes:
+        if self._ended:
+            return b""
+        piece = self._pieces.get()
+        if isinstance(piece, BaseException):
+            self._ended = True
+            raise piece
+        self._ended = not piece
+        return piece
 
 
 def seal_stream(

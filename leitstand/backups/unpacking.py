@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from leitstand.backups.parts import Part, PartsReader
-from leitstand.backups.sealing import Measured, unsealed
+from leitstand.backups.sealing import Measured, ReadAhead, unsealed
 from leitstand.errors import IntegrityFailed
 from leitstand.storage.objects import ObjectStorage
 
@@ -35,9 +35,11 @@ def unpack(
         unsealed(cast(IO[bytes], sealed), identities) as stream,
     ):
         plain = Measured(stream, seen=seen)
-        extract(cast(IO[bytes], plain), target)
-        while plain.read(CHUNK):
-            pass
+        # One thread decrypts, one decompresses and hashes, and this one writes.
+        with ReadAhead(plain) as ahead:
+            extract(cast(IO[bytes], ahead), target)
+            while ahead.read(CHUNK):
+                pass
     expected = manifest["content"]
     if (plain.content.bytes, plain.content.sha256) != (expected["bytes"], expected["sha256"]):
         raise IntegrityFailed(
