@@ -31,7 +31,7 @@ class Content:
 
 
 class Measured(io.RawIOBase):
-    """Passes a stream on, and knows its size, its hash and the error that ended it."""
+    """Passes a stream on, and knows its size, its hash (where `hashed`) and the error that ended it."""
 
     def __init__(
         self,
@@ -39,10 +39,11 @@ class Measured(io.RawIOBase):
         *,
         seen: Callable[[int], None] | None = None,
         passed: Callable[[bytes], None] | None = None,
+        hashed: bool = True,
     ) -> None:
         super().__init__()
         self._source, self._seen, self._passed = source, seen, passed
-        self._hash = hashlib.sha256()
+        self._hash = hashlib.sha256() if hashed else None
         self.bytes = 0
         self.error: BaseException | None = None
 
@@ -58,7 +59,8 @@ class Measured(io.RawIOBase):
         except BaseException as error:
             self.error = error
             raise
-        self._hash.update(data)
+        if self._hash:
+            self._hash.update(data)
         self.bytes += len(data)
         if self._seen:
             self._seen(self.bytes)
@@ -72,8 +74,8 @@ class Measured(io.RawIOBase):
 
     @property
     def content(self) -> Content:
-        """What has passed so far."""
-        return Content(self.bytes, self._hash.hexdigest())
+        """What has passed so far; without a hash where none was made."""
+        return Content(self.bytes, self._hash.hexdigest() if self._hash else "")
 
 
 class ReadAhead(io.RawIOBase):
@@ -115,23 +117,30 @@ class ReadAhead(io.RawIOBase):
         except BaseException as error:  # handed to the thread that reads
             self._pieces.put(error)
 
+    def take(self, size: int) -> memoryview:
+        """At most so many bytes, none at the end; nothing is copied."""
+        if not self._rest:
+            self._rest = memoryview(self._next())
+        taken, self._rest = self._rest[:size], self._rest[size:]
+        return taken
+
     def read(self, size: int = -1, /) -> bytes:
-        """At most so many bytes, a whole piece where it fits: nothing is copied then."""
+        """At most so many bytes; a whole piece, where it fits, is not copied."""
+        if size < 0:
+            return self.readall() or b""
         if self._rest:
-            taken = bytes(self._rest[:size] if size >= 0 else self._rest)
-            self._rest = self._rest[len(taken) :]
-            return taken
+            return bytes(self.take(size))
         piece = self._next()
-        if 0 <= size < len(piece):
+        if size < len(piece):
             self._rest = memoryview(piece)[size:]
             return piece[:size]
         return piece
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
         view = memoryview(buffer).cast("B")
-        data = self.read(len(view))
-        view[: len(data)] = data
-        return len(data)
+        taken = self.take(len(view))
+        view[: len(taken)] = taken
+        return len(taken)
 
     def _next(self) -> bytes:
         if self._ended:
