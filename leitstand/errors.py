@@ -6,6 +6,8 @@ command line. Nothing secret may be put into a message or a hint.
 
 from typing import ClassVar
 
+NOTED = "hint: "
+
 
 class LeitstandError(Exception):
     """The root of every error that a person may be shown.
@@ -26,6 +28,9 @@ class LeitstandError(Exception):
         self.message = message
         self.hint = hint
         self.details = details or {}
+        if hint:
+            # So that a traceback, as a runbook's evidence keeps it, says what to do as well.
+            self.add_note(f"{NOTED}{hint}")
 
 
 class InvalidInput(LeitstandError):

@@ -97,7 +97,14 @@ def rows(records: list[dict[str, Any]], columns: list[str]) -> "pd.DataFrame":
     """Records as a table, without cutting what they say."""
     from leitstand.runbooks.tables import Table
 
-    return Table(records, columns=columns)
+    worded = [
+        {
+            name: ("yes" if value else "no") if isinstance(value, bool) else value
+            for name, value in one.items()
+        }
+        for one in records
+    ]
+    return Table(worded, columns=columns)
 
 
 def listed(records: list[dict[str, Any]], columns: list[str], nothing: str) -> "pd.DataFrame":

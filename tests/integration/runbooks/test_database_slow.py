@@ -137,7 +137,7 @@ def test_a_session_that_took_the_pid_of_another_is_not_hit(source: Source) -> No
 
 
 def test_a_real_run_needs_a_choice_that_names_sessions(source: Source) -> None:
-    with pytest.raises(InvalidInput, match="what to end"):
+    with pytest.raises(InvalidInput, match="what to do"):
         DatabaseSlow.begin(dry_run=False)
     with pytest.raises(InvalidInput, match="names no session"):
         DatabaseSlow.begin(terminate="4711", dry_run=False)
