@@ -56,7 +56,7 @@ def show_result(result: "DrillResult", *, as_json: bool) -> None:
 def run_line(run: "RunView") -> str:
     """One run in a list."""
     who = run.row.requested_by or "by schedule"
-    signed = ", ".join(link.content["signer"] for link in run.signatures)
+    signed = ", ".join(link.content.get("signer", "a signature that was changed") for link in run.signatures)
     shown = f"signed by {signed}" if signed else "not signed"
     return f"{run.row.started_at:%Y-%m-%d %H:%M} UTC  {run.status:<11} {run.row.kind:<26} {run.row.id}  {who}  {shown}"
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from leitstand.errors import Conflict, InvalidInput
+from leitstand.errors import Conflict, IntegrityFailed, InvalidInput
 from leitstand.runbooks.archiving import append_link
 from leitstand.runbooks.chain import JSON_TYPE, SIGNATURE, Link
 from leitstand.runbooks.locking import evidence_lock
@@ -52,7 +52,12 @@ def sign(
             f"Run {run.row.id} is {run.status} and has no archived evidence to sign.",
             hint="Wait until it has ended, resume it, or take up what waits: `leitstand runbook adopt`.",
         )
-    if any(link.content["signer"] == signer for link in run.signatures):
+    if "notebook" not in run.link.content:
+        raise IntegrityFailed(
+            f"What the chain says of run {run.row.id} was changed: there is nothing to sign.",
+            hint="`leitstand runbook audit` says what was changed.",
+        )
+    if any(link.content.get("signer") == signer for link in run.signatures):
         raise Conflict(f"{signer} has signed run {run.row.id} already.")
     same = signer == run.row.requested_by
     if same and not alone:

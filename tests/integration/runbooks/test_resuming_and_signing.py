@@ -9,9 +9,10 @@ from pathlib import Path
 
 import psutil
 import pytest
+from sqlalchemy import text
 
 from leitstand.db.engine import transaction
-from leitstand.errors import Conflict, InvalidInput, NotFound
+from leitstand.errors import Conflict, IntegrityFailed, InvalidInput, NotFound
 from leitstand.runbooks.audit import audit
 from leitstand.runbooks.journal import journal_in, journal_of
 from leitstand.runbooks.kernels import setting_variables
@@ -151,3 +152,17 @@ def test_a_line_that_a_kill_cut_off_was_not_done(tmp_path: Path) -> None:
     assert journal.earlier("one") == {"number": 1} and journal.earlier("two") is None
     journal.add("three")
     assert [entry["step"] for entry in journal.entries()] == ["one", "three"]
+
+
+def test_what_was_emptied_behind_our_back_is_told_and_nothing_breaks(bench: Bench) -> None:
+    bench.write()
+    run = bench.run()
+    with transaction(bench.engine) as session:
+        sign(session, bench.settings, run.drill_id, signer="berta", note="read it")
+        session.execute(text("UPDATE evidence_link SET content = '{}' WHERE kind = 'signature'"))
+    with transaction(bench.engine) as session:
+        sign(session, bench.settings, run.drill_id, signer="carla", note="read it too")
+        assert not audit(session, bench.settings).ok
+        session.execute(text("UPDATE evidence_link SET content = '{}' WHERE kind = 'run'"))
+    with transaction(bench.engine) as session, pytest.raises(IntegrityFailed, match="was changed"):
+        sign(session, bench.settings, run.drill_id, signer="doris", note="and I")
