@@ -24,6 +24,7 @@ from leitstand.embedded.environment import locate
 from leitstand.embedded.rebuild import smoke, steps
 from leitstand.embedded.rebuild.steps import Rebuild
 from leitstand.errors import InvalidInput, PreconditionFailed
+from leitstand.runbooks.confirming import require_confirmed
 from leitstand.runbooks.decrypting import key_of
 from leitstand.runbooks.ending import Evidenced
 from leitstand.runbooks.evidence import Evidence, facts, rows
@@ -209,23 +210,15 @@ class RebuildEnvironment(Evidenced):
         if dry_run:
             command = f"the same with -p dry_run=false -p plan_sha256={found} -p decided_by=NAME; then type {self.name}"
             return facts({"this is": "a dry run: nothing is written", "next": command})
-        if plan_sha256 != found:
-            raise PreconditionFailed(
-                f"The plan is {found}, not {plan_sha256 or 'confirmed'}.",
-                hint="Make a dry run with these parameters, read it and give its plan_sha256.",
-            )
-        if not decided_by:
-            raise PreconditionFailed("Nobody is named who decided.", hint="Give decided_by.")
-        if self.work.confirmed != self.name:
-            raise PreconditionFailed(
-                "The name of the environment was not typed.",
-                hint=f"Start the runbook with `leitstand runbook run` and type {self.name}.",
-            )
+        require_confirmed(
+            self.work, target=self.name, sha256=found, plan_sha256=plan_sha256, decided_by=decided_by
+        )
         for name, error in self.prevents.items():
             if name != SILENT or not old_is_off:
                 raise error
         self.for_real = not self.evidence.failures
-        self.evidence.check("confirmed", True, f"decided by {decided_by}, {self.name} typed")
+        seen = ", who sees that the old server is off," if SILENT in self.prevents else ""
+        self.evidence.check("confirmed", True, f"decided by {decided_by}{seen} and {self.name} typed")
         return facts({"this is": "FOR REAL" if self.for_real else "refused: a precondition failed"})
 
     def restore_keys(self) -> "pd.DataFrame":
