@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from leitstand.backups import secret_copies, secret_files
 from leitstand.backups.secret_backups import changed_since, inventory, newest_backup, recipients
 from leitstand.embedded import rotation, rotation_journal, rotation_proof, rotation_record, switching
-from leitstand.embedded.credentials import NAMES
+from leitstand.embedded.credentials import LASTING, NAMES
 from leitstand.embedded.environment import Environment, locate
 from leitstand.errors import PreconditionFailed
 from leitstand.runbooks.confirming import NOT_DONE, Confirmed
@@ -52,6 +52,11 @@ LEFT = (
         "a leaked offline key",
         "make a new one elsewhere and put its public key into keys/recipients.txt in place of the old",
     ),
+)
+
+STAYS = (
+    "stays: what pgBackRest stored opens with it alone (where it is used and was leaked: docs/guide/operations.md says how to "
+    "replace it, and its backups are taken anew)"
 )
 
 
@@ -143,6 +148,7 @@ class RotateEverything(Confirmed):
         steps = [
             {"what": one.name, "is": f"{one.what}: {one.title} ({one.effect})"} for one in self.plan_now.steps
         ]
+        steps += [{"what": name, "is": STAYS} for name in LASTING]
         more = {
             "started again": ", ".join(self.plan_now.restarted) or "nothing",
             "old values": "refused at once" if self.leaked else "those that sign are taken for a while",
