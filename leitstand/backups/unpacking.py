@@ -1,5 +1,6 @@
 """From stored parts to a folder: checked, decrypted, unpacked without leaving the folder."""
 
+import os
 import tarfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
@@ -81,7 +82,7 @@ def _member(member: tarfile.TarInfo, take: Callable[[int], Buffer], target: Path
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with path.open("wb", buffering=0) as file:
+    with open(path, "wb", buffering=0, opener=_private) as file:
         left = member.size
         while left:
             piece = memoryview(_some(take, min(left, CHUNK)))
@@ -89,6 +90,11 @@ def _member(member: tarfile.TarInfo, take: Callable[[int], Buffer], target: Path
             while piece:
                 piece = piece[file.write(piece) :]
     _exactly(take, -member.size % BLOCK)
+
+
+def _private(path: str, flags: int) -> int:
+    """For its owner alone, as PostgreSQL makes its files, whatever the mask of whoever restores."""
+    return os.open(path, flags, 0o600)
 
 
 def _exactly(take: Callable[[int], Buffer], size: int) -> bytes:

@@ -61,6 +61,7 @@ def test_folders_are_private_and_empty_files_are_there(tmp_path: Path) -> None:
         tmp_path,
     )
     assert (tmp_path / "base").stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.rglob("*") if path.is_file()} == {0o600}
     assert (tmp_path / "base" / "1").read_bytes() == b"" and (
         tmp_path / "x" / "y" / "z"
     ).read_bytes() == b"deep"
