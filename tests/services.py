@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 from uuid import uuid4
 
 import psycopg
@@ -32,19 +33,37 @@ PASSWORD = "test-password"
 TEMPLATE = "leitstand_template"
 FIRST_PORT = 20_000
 LAST_PORT = 44_000
+# Locks on the spans of this process: two that look at once would else both find the same one free.
+CLAIMS: list[IO[str]] = []
 VOLUMES = 5_000
 
 
 def free_base_port() -> int:
-    """A first port whose whole span (and the store's gRPC ports behind it) is free."""
-    for base in range(FIRST_PORT + os.getpid() % 300 * PORT_SPAN, LAST_PORT, PORT_SPAN):
-        ports = [
-            *range(base, base + PORT_SPAN),
-            *range(base + GRPC_OFFSET + 10, base + GRPC_OFFSET + PORT_SPAN),
-        ]
-        if all(_free(port) for port in ports):
+    """A first port whose whole span (and the store's gRPC ports behind it) is free, and this process's until it ends.
+
+    From the lowest on: those above 32,768 are taken by any outgoing connection.
+    """
+    folder = Path(tempfile.gettempdir()) / f"leitstand-test-ports-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    for base in range(FIRST_PORT, LAST_PORT, PORT_SPAN):
+        claim = (folder / str(base)).open("a")
+        if _claimed(claim) and all(_free(port) for port in _ports(base)):
+            CLAIMS.append(claim)
             return base
+        claim.close()
     raise RuntimeError("no free span of ports")
+
+
+def _claimed(claim: IO[str]) -> bool:
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _ports(base: int) -> list[int]:
+    return [*range(base, base + PORT_SPAN), *range(base + GRPC_OFFSET + 10, base + GRPC_OFFSET + PORT_SPAN)]
 
 
 def _free(port: int) -> bool:

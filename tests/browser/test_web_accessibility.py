@@ -170,7 +170,7 @@ def test_axe_finds_nothing(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", [360, 768])
+@pytest.mark.parametrize("width", [360, pytest.param(768, marks=pytest.mark.long)])
 def test_nothing_is_wider_than_the_screen(
     new_context: Callable[..., BrowserContext], site: Site, pages: list[str], width: int
 ) -> None:

@@ -247,6 +247,7 @@ def test_a_run_whose_worker_was_killed_crashes_and_the_next_goes_on(
     assert end_of(api, api.start("data-checks")) == "Completed"
 
 
+@pytest.mark.long
 def test_without_help_a_killed_run_crashes_when_its_heartbeat_is_missed(
     prefect: PrefectServices, api: PrefectApi, engine_of_module: Engine
 ) -> None:
