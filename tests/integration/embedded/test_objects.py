@@ -4,6 +4,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import httpx
 import pytest
 
 from leitstand.embedded.objects import ObjectStore
+from leitstand.errors import Unavailable
 from leitstand.services import GRPC_OFFSET, OBJECTS_INTERNAL_OFFSETS
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from tests.services import free_base_port
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -106,7 +109,15 @@ def test_what_was_stored_survives_a_kill(running: Running, settings: Settings) -
     storage.put_bytes(settings.bucket_media, KEY, CONTENT)
     running.kill()
     running.process = running.store.start()
-    assert storage_of(running.store, settings).get_bytes(settings.bucket_media, KEY) == CONTENT
+    again = storage_of(running.store, settings)
+
+    def content() -> bytes:
+        # It answers before its volumes have found each other again.
+        with suppress(Unavailable):
+            return again.get_bytes(settings.bucket_media, KEY)
+        return b""
+
+    assert wait_until(content) == CONTENT
 
 
 def test_keys_and_credentials_are_their_owners_alone(store: ObjectStore) -> None:
