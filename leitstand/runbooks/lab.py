@@ -4,6 +4,7 @@ What runs here is a dry run of a sandbox and leaves no evidence; for real a runb
 run`. The server listens on the loopback alone, wants a token of its own, and asks no other host for anything.
 """
 
+import json
 import os
 import secrets
 import shutil
@@ -21,7 +22,7 @@ from leitstand.backups.keys import write_private
 from leitstand.errors import Conflict, Unavailable
 from leitstand.runbooks import documents
 from leitstand.runbooks.kernels import KERNEL, notebook_environment
-from leitstand.runbooks.library import DRILLS, RUNBOOKS
+from leitstand.runbooks.library import DRILLS, RUNBOOKS, notebooks
 from leitstand.services import LAB
 from leitstand.settings import Settings
 
@@ -144,19 +145,8 @@ def _is_free(port: int) -> bool:
 def _lay(settings: Settings, folder: Path, earlier: Path) -> tuple[Path, ...]:
     """Copies of the notebooks; one that somebody changed, or ran, is moved out of the way first."""
     kept, now = [], f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    sources = {START: settings.notebooks_dir / "lab" / START}
-    for name in FOLDERS:
-        for path in sorted((settings.notebooks_dir / name).glob("*.ipynb")):
-            sources[f"{name}/{path.name}"] = path
-    for name, source in sources.items():
-        notebook = documents.read(source)
-        notebook.metadata.kernelspec = {
-            "name": KERNEL,
-            "display_name": "Leitstand",
-            "language": "python",
-        }
+    for name, fresh in _fresh(settings):
         copy, laid = folder / name, folder.parent / "laid" / name
-        fresh = documents.dumps(notebook)
         if copy.exists() and (not laid.exists() or copy.read_bytes() != laid.read_bytes()):
             aside = earlier / now / name
             aside.parent.mkdir(parents=True, exist_ok=True, mode=PRIVATE)
@@ -168,11 +158,21 @@ def _lay(settings: Settings, folder: Path, earlier: Path) -> tuple[Path, ...]:
     return tuple(kept)
 
 
+def _fresh(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Place and content of every copy, which runs in our kernel."""
+    sources = {START: settings.notebooks_dir / "lab" / START}
+    sources |= {f"{name}/{one.path.name}": one.path for name in FOLDERS for one in notebooks(settings, name)}
+    for name, path in sources.items():
+        notebook = documents.read(path)
+        notebook.metadata.kernelspec = {"name": KERNEL, "display_name": "Leitstand", "language": "python"}
+        yield name, documents.dumps(notebook)
+
+
 def _write_settings(folder: Path, config: Path) -> None:
     """What the page reads from files: what is switched off, and light or dark as the person's system is."""
     (config / "labconfig").mkdir(parents=True, mode=PRIVATE)
     (config / "labconfig" / "page_config.json").write_text(
-        '{"disabledExtensions": {' + ", ".join(f'"{name}": true' for name in ASKING) + "}}"
+        json.dumps({"disabledExtensions": dict.fromkeys(ASKING, True)})
     )
     theme = folder / "settings" / "@jupyterlab" / "apputils-extension" / "themes.jupyterlab-settings"
     if not theme.exists():

@@ -9,7 +9,6 @@ the content security policy refuses.
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -31,6 +30,7 @@ from leitstand.db.models import Person, Workspace
 from leitstand.settings import Settings
 from tests.people import PASSWORD, join
 from tests.stack import Stack
+from tests.waiting import wait_until
 
 CHROMIUM = "/usr/bin/chromium"
 # As in somebody's hands: a headless one says so, and counts as a bot.
@@ -73,20 +73,12 @@ def site(settings: Settings, session: Session, workspace: Workspace) -> Iterator
         server = uvicorn.Server(uvicorn.Config(create(), log_config=None, lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
-        _wait_for(lambda: server.started)
+        wait_until(lambda: server.started, limit=START_SECONDS)
         yield Site(
             f"http://{OWN_HOST}:{listener.getsockname()[1]}", person.email, PASSWORD, workspace, person
         )
         server.should_exit = True
         thread.join(START_SECONDS)
-
-
-def _wait_for(ready: Callable[[], bool]) -> None:
-    until = time.monotonic() + START_SECONDS
-    while not ready():
-        if time.monotonic() > until:
-            pytest.fail("the site did not start")
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")

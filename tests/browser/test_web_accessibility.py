@@ -27,21 +27,8 @@ FAILING = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def pages(session: Session, site: Site) -> list[str]:
-    """Every address of the site, with something to show on each."""
-    owner = Principal(site.person.id, site.workspace.id, "", site.email, "owner", ROLES["owner"])
-    made = [
-        companions.create(
-            session, principal=owner, title=f"{LONG} {n}", description=LONG, tags=["books", LONG[:40]]
-        )
-        for n in range(3)
-    ]
-    versions.save_version(session, principal=owner, companion_id=made[0].id, flow=parse_flow(example("x")))
-    versions.publish(session, principal=owner, companion_id=made[0].id)
-    for item in made[:2]:
-        favorites.add_favorite(session, principal=owner, item_id=item.id)
-    trash.trash_item(session, principal=owner, item_id=made[2].id)
+def operate(session: Session) -> list[str]:
+    """A failed drill, a backup, checks and runs of a runbook; the addresses that show them."""
     drill = Drill(
         kind="postgres-latest",
         status="failed",
@@ -67,6 +54,21 @@ def pages(session: Session, site: Site) -> list[str]:
             ),
         ]
     )
+    session.flush()
+    return [
+        f"/operations/drills/{drill.id}",
+        "/operations/checks",
+        "/operations/checks/people",
+        "/operations/checks/audit",
+        "/operations/backups",
+        "/operations/backups/retention",
+        f"/operations/backups/{backup.id}",
+        *run_runbooks(session),
+    ]
+
+
+def run_runbooks(session: Session) -> list[str]:
+    """A runbook that ended and was signed, and one that waits; the addresses that show them."""
     finished = Drill(
         kind="objects-lost",
         category="runbook",
@@ -112,6 +114,30 @@ def pages(session: Session, site: Site) -> list[str]:
                 sha256=str(number) * 64,
             )
         )
+    return [
+        "/operations/runbooks",
+        "/operations/runbooks/objects-lost",
+        f"/operations/runbooks/runs/{finished.id}",
+        f"/operations/runbooks/runs/{followed.id}",
+    ]
+
+
+@pytest.fixture
+def pages(session: Session, site: Site) -> list[str]:
+    """Every address of the site, with something to show on each."""
+    owner = Principal(site.person.id, site.workspace.id, "", site.email, "owner", ROLES["owner"])
+    made = [
+        companions.create(
+            session, principal=owner, title=f"{LONG} {n}", description=LONG, tags=["books", LONG[:40]]
+        )
+        for n in range(3)
+    ]
+    versions.save_version(session, principal=owner, companion_id=made[0].id, flow=parse_flow(example("x")))
+    versions.publish(session, principal=owner, companion_id=made[0].id)
+    for item in made[:2]:
+        favorites.add_favorite(session, principal=owner, item_id=item.id)
+    trash.trash_item(session, principal=owner, item_id=made[2].id)
+    operations = operate(session)
     given = intake.read_ndjson(f'{{"kind": "{LONG}"}}\n{LONG * 3}'.encode())
     intake.take_in(session, principal=owner, events=given)
     tokens.create(session, principal=owner, name=LONG, permissions=PERMISSIONS)
@@ -123,21 +149,10 @@ def pages(session: Session, site: Site) -> list[str]:
         f"{address}/flow",
         "/companions/new",
         "/search?q=do",
-        f"/operations/drills/{drill.id}",
-        "/operations/checks",
-        "/operations/checks/people",
-        "/operations/checks/audit",
-        "/operations/runbooks",
-        "/operations/runbooks/objects-lost",
-        f"/operations/runbooks/runs/{finished.id}",
-        f"/operations/runbooks/runs/{followed.id}",
-        "/operations/backups",
-        "/operations/backups/retention",
-        f"/operations/backups/{backup.id}",
         "/companions?q=nothing",
         "/nowhere",
     ]
-    return [area.route for area in AREAS] + more
+    return [*(area.route for area in AREAS), *more, *operations]
 
 
 def violations(page: Page) -> list[str]:
