@@ -1,12 +1,12 @@
 """Annotations of the time line: releases, incidents and notes."""
 
-from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, status
 
 from api.models import AnnotationIn, AnnotationOut
+from api.moments import Day
 from leitstand.db.models import Annotation
 from leitstand.identity.access import Principal
 from leitstand.identity.workspaces import checked_zone
@@ -22,8 +22,8 @@ CSRF = [Depends(require_csrf)]
 def list_annotations(
     session: Db,
     principal: CurrentPrincipal,
-    start: Annotated[date, Query(alias="from")],
-    end: Annotated[date, Query(alias="to")],
+    start: Annotated[Day, Query(alias="from")],
+    end: Annotated[Day, Query(alias="to")],
     zone: Annotated[str, Query(max_length=100)] = "",
 ) -> list[AnnotationOut]:
     """What happened in a range of local days (half-open), oldest first."""

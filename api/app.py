@@ -1,33 +1,60 @@
 """The JSON API: what the pages do, for programs that are signed in or have an API token."""
 
+from types import SimpleNamespace
+from typing import Any
+
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from api import (
+    account,
     annotations,
     audit,
     backups,
+    billing,
+    billing_messages,
     checks,
     companions,
+    conversations,
+    document,
+    documents,
     events,
     favorites,
+    grants,
+    groups,
     insights,
+    integrations,
     me,
+    members,
     operations,
+    organisation,
     reports,
+    roles,
     runbooks,
+    s3_imports,
+    search,
+    sign_on,
     tokens,
     trash,
+    uploads,
     views,
 )
+from api.items import everything, kinds
 from serving.app import create_app
 from serving.body_limit import LimitBody
 
 PREFIX = "/api/v1"
-MODULES = (
+MODULES: tuple[Any, ...] = (
     me,
+    account,
+    search,
     tokens,
     companions,
+    documents,
+    uploads,
+    conversations,
+    everything,
+    *(SimpleNamespace(router=router) for router in kinds.routers()),
     favorites,
     trash,
     events,
@@ -39,9 +66,19 @@ MODULES = (
     backups,
     checks,
     runbooks,
+    organisation,
+    billing,
+    billing_messages,
     audit,
+    members,
+    roles,
+    groups,
+    grants,
+    integrations,
+    sign_on,
+    s3_imports,
 )
-# What is sent here is JSON; files go to the object store.
+# Large files come in pieces of at most so much.
 LARGEST_BODY = 16 * 1024 * 1024
 
 
@@ -52,4 +89,5 @@ def create() -> FastAPI:
     app.user_middleware.append(Middleware(LimitBody, largest=LARGEST_BODY))
     for module in MODULES:
         app.include_router(module.router, prefix=PREFIX)
+    document.install(app, PREFIX)
     return app

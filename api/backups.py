@@ -20,7 +20,7 @@ CSRF = [Depends(require_csrf)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 
-@router.get("/backups")
+@router.get("/backups", name="list_backups")
 def backups(
     session: Db,
     principal: CurrentPrincipal,
@@ -41,14 +41,14 @@ def start_backup(session: Db, principal: CurrentPrincipal, wanted: BackupIn) -> 
 
 
 @router.get("/backups/conditions")
-def backup_conditions(session: Db, principal: CurrentPrincipal) -> list[dict[str, str]]:
+def get_backup_conditions(session: Db, principal: CurrentPrincipal) -> list[dict[str, str]]:
     """What is wrong with the backups that there are; empty when nothing is."""
     require(principal, "operations:read")
     return [condition.to_dict() for condition in conditions(session, get_settings())]
 
 
 @router.get("/backups/retention")
-def retention(session: Db, principal: CurrentPrincipal) -> RetentionOut:
+def get_retention(session: Db, principal: CurrentPrincipal) -> RetentionOut:
     """What retention would remove now and why each other backup stays; its hash is what a removal has to name."""
     found = actions.overview(session, get_settings(), principal=principal)
     return RetentionOut(
@@ -66,7 +66,7 @@ def start_prune(session: Db, principal: CurrentPrincipal, wanted: PruneIn) -> Jo
 
 
 @router.get("/backups/{backup_id}")
-def backup(session: Db, principal: CurrentPrincipal, backup_id: UUID) -> BackupShown:
+def get_backup(session: Db, principal: CurrentPrincipal, backup_id: UUID) -> BackupShown:
     """One backup: why it stays, and which instants it can be restored to."""
     shown = actions.show(session, get_settings(), backup_id, principal=principal)
     values: dict[str, Any] = {**BackupOut.model_validate(shown.backup).model_dump(), **shown.to_dict()}
@@ -74,13 +74,13 @@ def backup(session: Db, principal: CurrentPrincipal, backup_id: UUID) -> BackupS
 
 
 @router.post("/backups/{backup_id}/verify", status_code=status.HTTP_202_ACCEPTED, dependencies=CSRF)
-def verify(session: Db, principal: CurrentPrincipal, backup_id: UUID) -> JobOut:
+def verify_backup(session: Db, principal: CurrentPrincipal, backup_id: UUID) -> JobOut:
     """Have the queue worker check a backup against what was stored."""
     return JobOut(job=actions.start_verification(session, backup_id, principal=principal))
 
 
 @router.put("/backups/{backup_id}/kept", dependencies=CSRF)
-def keep(session: Db, principal: CurrentPrincipal, backup_id: UUID, wanted: KeepIn) -> BackupOut:
+def keep_backup(session: Db, principal: CurrentPrincipal, backup_id: UUID, wanted: KeepIn) -> BackupOut:
     """Mark a backup as kept, so that retention never removes it, or leave it to retention again."""
     row = actions.keep(session, get_settings(), backup_id, kept=wanted.kept, principal=principal)
     return BackupOut.model_validate(row)

@@ -18,7 +18,7 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 
 
 @router.get("/checks")
-def suites(session: Db, principal: CurrentPrincipal) -> list[SuiteOut]:
+def list_suites(session: Db, principal: CurrentPrincipal) -> list[SuiteOut]:
     """Every suite of data checks with its last result on the live database, those that fail first."""
     found = overview(session, get_settings().checks_dir, principal=principal, runs=1)
     return [SuiteOut(**suite.to_dict()) for suite in found.suites]
@@ -31,13 +31,15 @@ def start_checks(session: Db, principal: CurrentPrincipal, wanted: CheckIn) -> J
 
 
 @router.get("/checks/runs")
-def runs(session: Db, principal: CurrentPrincipal, target: str = "", limit: Limit = 20) -> list[CheckRunOut]:
+def list_check_runs(
+    session: Db, principal: CurrentPrincipal, target: str = "", limit: Limit = 20
+) -> list[CheckRunOut]:
     """Runs of data checks, newest first, on the live database and on restored ones."""
     require(principal, "operations:read")
     return [CheckRunOut(**run.to_dict()) for run in history.latest(session, limit=limit, target=target)]
 
 
 @router.get("/checks/{name}")
-def suite(session: Db, principal: CurrentPrincipal, name: str) -> SuiteOut:
+def get_suite(session: Db, principal: CurrentPrincipal, name: str) -> SuiteOut:
     """One suite with its last result: every check, and the keys of some of the rows that violate it."""
     return SuiteOut(**suite_of(session, get_settings().checks_dir, name, principal=principal).to_dict())

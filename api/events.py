@@ -9,6 +9,7 @@ from leitstand.catalogue.cursors import decode_numbered, encode_numbered
 from leitstand.errors import UnsupportedMedia
 from leitstand.events import intake, refusals, replay
 from leitstand.identity.access import require
+from leitstand.words import msg
 from serving.bodies import raw_body, unpacked
 from serving.idempotency import OnceRoute
 from serving.session import CurrentPrincipal, Db, require_csrf
@@ -28,6 +29,30 @@ CONTENT = {
     JSON: {"schema": {"type": "object", "properties": {"events": {"type": "array", "items": EVENT}}}},
     NDJSON[0]: {"schema": EVENT},
 }
+COUNT = {"type": "integer", "minimum": 0}
+ANSWER: dict[str, Any] = {
+    "type": "object",
+    "title": "EventsOut",
+    "required": ["accepted", "duplicate", "refused", "items"],
+    "properties": {
+        "accepted": COUNT,
+        "duplicate": COUNT,
+        "refused": COUNT,
+        "items": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "title": "EventOut",
+                "required": ["event_id", "outcome"],
+                "properties": {
+                    "event_id": {"type": ["string", "null"], "format": "uuid"},
+                    "outcome": {"type": "string", "enum": ["accepted", "duplicate", "refused"]},
+                    "reason": {"type": "string", "description": "Why it was refused."},
+                },
+            },
+        },
+    },
+}
 
 
 @router.post(
@@ -36,7 +61,9 @@ CONTENT = {
     dependencies=[Depends(raw_body), *CSRF],
     response_class=Response,
     openapi_extra={"requestBody": {"required": True, "content": CONTENT}},
-    responses={200: {"description": "An answer for each event, in order.", "content": {JSON: {}}}},
+    responses={
+        200: {"description": "An answer for each event, in order.", "content": {JSON: {"schema": ANSWER}}}
+    },
 )
 def send_events(
     request: Request, session: Db, principal: CurrentPrincipal, body: Annotated[bytes, Depends(raw_body)]
@@ -50,7 +77,8 @@ def send_events(
     read = intake.read_json if media == JSON else intake.read_ndjson
     if media != JSON and media not in NDJSON:
         raise UnsupportedMedia(
-            f"Events do not come as {media[:80] or 'nothing'}.", hint=f"Send {JSON} or {NDJSON[0]}."
+            msg("Events do not come as {media}.", media=media[:80] or "nothing"),
+            hint=msg("Send {json} or {ndjson}.", json=JSON, ndjson=NDJSON[0]),
         )
     given = read(unpacked(request, body, LARGEST_UNPACKED))
     batch = intake.take_in(session, principal=principal, events=given)

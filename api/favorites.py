@@ -20,19 +20,19 @@ def list_favorites(session: Db, principal: CurrentPrincipal) -> ItemPage:
 
 
 @router.put("", dependencies=CSRF)
-def reorder(session: Db, principal: CurrentPrincipal, order: OrderIn) -> ItemPage:
+def reorder_favorites(session: Db, principal: CurrentPrincipal, order: OrderIn) -> ItemPage:
     """Put the favorites into another order."""
     favorites.reorder_favorites(session, principal=principal, item_ids=order.ids)
     return item_page(favorites.list_favorites(session, principal=principal))
 
 
 @router.put("/{item_id}", status_code=status.HTTP_204_NO_CONTENT, dependencies=CSRF)
-def add(session: Db, principal: CurrentPrincipal, item_id: UUID) -> None:
+def add_favorite(session: Db, principal: CurrentPrincipal, item_id: UUID) -> None:
     """Make an item a favorite."""
     favorites.add_favorite(session, principal=principal, item_id=item_id)
 
 
 @router.delete("/{item_id}", status_code=status.HTTP_204_NO_CONTENT, dependencies=CSRF)
-def remove(session: Db, principal: CurrentPrincipal, item_id: UUID) -> None:
+def remove_favorite(session: Db, principal: CurrentPrincipal, item_id: UUID) -> None:
     """Make an item no favorite."""
     favorites.remove_favorite(session, principal=principal, item_id=item_id)

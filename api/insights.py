@@ -1,10 +1,10 @@
 """The figures: the same document as `leitstand insights report --json`."""
 
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
+from api.moments import Day
 from leitstand.identity.access import require
 from leitstand.insights.opening import open_facts
 from leitstand.insights.report import build
@@ -17,12 +17,12 @@ MOST_STEPS = 100
 
 
 @router.get("/report")
-def report(
+def get_insights(
     session: Db,
     principal: CurrentPrincipal,
     companion: Annotated[str | None, Query(max_length=500)] = None,
-    start: Annotated[date | None, Query(alias="from")] = None,
-    end: Annotated[date | None, Query(alias="to")] = None,
+    start: Annotated[Day | None, Query(alias="from")] = None,
+    end: Annotated[Day | None, Query(alias="to")] = None,
     zone: Annotated[str | None, Query(max_length=100)] = None,
     step: Annotated[list[str] | None, Query(max_length=MOST_STEPS)] = None,
 ) -> dict[str, Any]:

@@ -15,20 +15,21 @@ router = APIRouter(tags=["me"], route_class=OnceRoute)
 
 
 @router.get("/me")
-def me(principal: CurrentPrincipal) -> MeOut:
+def get_me(principal: CurrentPrincipal) -> MeOut:
     """The person and workspace of this session."""
     return _me(principal)
 
 
 @router.patch("/me", dependencies=[Depends(require_csrf)])
 def change_me(session: Db, principal: CurrentPrincipal, change: MeIn) -> MeOut:
-    """Change one's own name or theme."""
-    person = people.update_profile(session, principal=principal, name=change.name, theme=change.theme)
-    return _me(principal).model_copy(update={"name": person.name, "theme": person.theme})
+    """Change one's own name, theme, language or zone."""
+    person = people.update_profile(session, principal=principal, **change.model_dump())
+    now = {field: getattr(person, field) for field in MeIn.model_fields}
+    return _me(principal).model_copy(update=now)
 
 
 @router.get("/areas")
-def areas(principal: CurrentPrincipal) -> list[GroupOut]:
+def list_areas(principal: CurrentPrincipal) -> list[GroupOut]:
     """The navigation as this person sees it."""
     return [
         GroupOut(title=group.title, areas=[AreaOut.model_validate(area) for area in group.areas])
@@ -36,7 +37,7 @@ def areas(principal: CurrentPrincipal) -> list[GroupOut]:
     ]
 
 
-@router.get("/recents")
+@router.get("/recents", name="list_recents")
 def recents(session: Db, principal: CurrentPrincipal) -> list[RecentOut]:
     """What the person last opened, created or edited, newest first."""
     found = list_recents(session, principal=principal)
@@ -52,6 +53,8 @@ def _me(principal: Principal) -> MeOut:
         role=principal.role,
         permissions=sorted(principal.permissions),
         theme=principal.theme,
+        language=principal.language,
+        zone=principal.own_zone,
         workspace=workspace,
         csrf_token=csrf_token(principal),
     )

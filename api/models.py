@@ -1,11 +1,12 @@
 """The shapes of the JSON API's answers and requests."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.moments import Day, Instant
 from leitstand.db.models import Item
 
 
@@ -27,6 +28,19 @@ class WorkspaceOut(Answer):
     zone: str
 
 
+class OrganisationOut(Answer):
+    id: UUID
+    slug: str = Field(description="The short name in commands and files; it never changes.")
+    name: str
+    zone: str = Field(description="IANA zone in which days are counted.")
+    created_at: datetime
+
+
+class OrganisationIn(Request):
+    name: str | None = None
+    zone: str | None = None
+
+
 class MeOut(Answer):
     """Who is signed in; `csrf_token` goes into the header X-CSRF-Token of every write."""
 
@@ -36,6 +50,8 @@ class MeOut(Answer):
     role: str
     permissions: list[str]
     theme: str
+    language: str = Field("", description="Empty: the one that the browser asks for.")
+    zone: str = Field("", description="In which the person reads times; empty: the workspace's.")
     workspace: WorkspaceOut
     csrf_token: str
 
@@ -43,6 +59,8 @@ class MeOut(Answer):
 class MeIn(Request):
     name: str | None = None
     theme: str | None = None
+    language: str | None = Field(None, description="en or de; empty: the one that the browser asks for.")
+    zone: str | None = Field(None, description="An IANA name; empty: the workspace's reporting zone.")
 
 
 class ItemOut(Answer):
@@ -93,11 +111,42 @@ class CompanionChange(Request):
     description: str | None = None
     tags: list[str] | None = None
     visibility: str | None = None
-    seen: datetime | None = None
+    seen: Instant | None = None
 
 
 class PublishIn(Request):
     version: int | None = Field(None, ge=1, le=2_147_483_647)
+
+
+class AnswerOut(BaseModel):
+    """What was answered at a step."""
+
+    step: str
+    answer: str
+
+
+class HandedOverOut(BaseModel):
+    """A run that was handed over; `to` is empty where it went to whoever may change the companion."""
+
+    run_id: UUID
+    at: datetime
+    to: str
+    answers: list[AnswerOut]
+    taken_by: str
+    taken_at: datetime | None
+
+
+class FlowProblem(BaseModel):
+    """What is wrong with a step (of the flow itself where `step` is empty), and how it is mended."""
+
+    step: str
+    problem: str
+    mend: str
+
+
+class FlowProblems(Answer):
+    version: int
+    problems: list[FlowProblem]
 
 
 class FlowOut(Answer):
@@ -340,7 +389,7 @@ class RefusalPage(Answer):
 class ReplayIn(Request):
     """Which refused events: these ids, or else those that match and came behind the id `after`."""
 
-    ids: list[int] | None = Field(None, max_length=1_000)
+    ids: list[Annotated[int, Field(ge=1, le=2**63 - 1)]] | None = Field(None, max_length=1_000)
     source: str = ""
     reason: str = ""
     after: int = Field(0, ge=0, le=2**63 - 1)
@@ -351,8 +400,8 @@ class AnnotationIn(Request):
 
     kind: str
     text: str
-    day: date | None = None
-    at: datetime | None = None
+    day: Day | None = None
+    at: Instant | None = None
 
 
 class AnnotationOut(Answer):

@@ -24,14 +24,14 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 
 
 @router.get("/health")
-def health(principal: CurrentPrincipal) -> list[dict[str, object]]:
+def get_health(principal: CurrentPrincipal) -> list[dict[str, object]]:
     """The state of every service now."""
     require(principal, "operations:read")
     return [service.to_dict() for service in overview(get_engine(), get_settings())]
 
 
 @router.get("/operations")
-def summary(session: Db, principal: CurrentPrincipal) -> dict[str, Any]:
+def get_operations(session: Db, principal: CurrentPrincipal) -> dict[str, Any]:
     """When a restore was last proven, what is wrong with the backups, how the queue stands, the last jobs and data checks."""
     require(principal, "operations:read")
     proven: datetime | None = last_proven(session)
@@ -47,7 +47,7 @@ def summary(session: Db, principal: CurrentPrincipal) -> dict[str, Any]:
     }
 
 
-@router.get("/drills")
+@router.get("/drills", name="list_drills")
 def drills(session: Db, principal: CurrentPrincipal, limit: Limit = 20) -> list[DrillOut]:
     """Restore drills, newest first."""
     require(principal, "operations:read")

@@ -1,15 +1,16 @@
 """Reports: listed, read, asked for, subscribed to."""
 
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response, status
 
 from api.models import Answer, Request
+from api.moments import Day
+from leitstand.mail.settings import mail_off
 from leitstand.reports import editions, subscriptions
-from leitstand.reports.mail.settings import mail_off
 from leitstand.settings import get_settings
 from serving.idempotency import OnceRoute
 from serving.session import CurrentPrincipal, Db, require_csrf
@@ -28,7 +29,7 @@ class ReportIn(Request):
     """`day` is any day of the period; left out: the newest full one. `zone` left out: the workspace's."""
 
     name: str
-    day: date | None = None
+    day: Day | None = None
     zone: str = ""
 
 
@@ -66,7 +67,7 @@ class SubscriptionsOut(Answer):
 
 
 @router.get("")
-def reports(
+def list_reports(
     session: Db, principal: CurrentPrincipal, name: str | None = None, limit: Limit = 50
 ) -> list[dict[str, Any]]:
     """The workspace's reports that one may read, the newest period first."""
@@ -84,7 +85,7 @@ def start_report(session: Db, principal: CurrentPrincipal, wanted: ReportIn) -> 
 
 
 @router.get("/subscriptions")
-def own_subscriptions(session: Db, principal: CurrentPrincipal) -> SubscriptionsOut:
+def list_own_subscriptions(session: Db, principal: CurrentPrincipal) -> SubscriptionsOut:
     """What one may subscribe to, and what one gets."""
     found = [
         OwnOut(
@@ -101,7 +102,7 @@ def own_subscriptions(session: Db, principal: CurrentPrincipal) -> Subscriptions
 
 
 @router.get("/subscribers")
-def subscribers(session: Db, principal: CurrentPrincipal) -> list[SubscriberOut]:
+def list_subscribers(session: Db, principal: CurrentPrincipal) -> list[SubscriberOut]:
     """Everybody's subscriptions, for who manages members."""
     return [
         SubscriberOut(**asdict(one)) for one in subscriptions.list_subscribers(session, principal=principal)
@@ -109,26 +110,28 @@ def subscribers(session: Db, principal: CurrentPrincipal) -> list[SubscriberOut]
 
 
 @router.put("/subscriptions/{name}", dependencies=CSRF)
-def subscribe(session: Db, principal: CurrentPrincipal, name: str, wanted: SubscriptionIn) -> dict[str, str]:
+def subscribe_to_report(
+    session: Db, principal: CurrentPrincipal, name: str, wanted: SubscriptionIn
+) -> dict[str, str]:
     """Subscribe oneself, or change the zone."""
     made = subscriptions.subscribe(session, principal=principal, name=name, zone=wanted.zone)
     return {"name": made.name, "zone": made.zone}
 
 
 @router.delete("/subscriptions/{name}", status_code=status.HTTP_204_NO_CONTENT, dependencies=CSRF)
-def unsubscribe(session: Db, principal: CurrentPrincipal, name: str) -> None:
+def unsubscribe_from_report(session: Db, principal: CurrentPrincipal, name: str) -> None:
     """End one's own subscription; again is no error."""
     subscriptions.unsubscribe(session, principal=principal, name=name)
 
 
 @router.get("/{report_id}")
-def report(session: Db, principal: CurrentPrincipal, report_id: UUID) -> dict[str, Any]:
+def get_report(session: Db, principal: CurrentPrincipal, report_id: UUID) -> dict[str, Any]:
     """One report: its state, key figures and hashes."""
     return editions.public(editions.get_report(session, principal=principal, report_id=report_id))
 
 
 @router.get("/{report_id}/content/{form}")
-def content(
+def get_report_content(
     session: Db, principal: CurrentPrincipal, report_id: UUID, form: Literal["html", "pdf", "ipynb"]
 ) -> Response:
     """The report itself, to download."""

@@ -21,13 +21,13 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 
 
 @router.get("")
-def runbooks(principal: CurrentPrincipal) -> list[RunbookOut]:
+def list_runbooks(principal: CurrentPrincipal) -> list[RunbookOut]:
     """Every runbook, with when it is for and what it asks for."""
     require(principal, "operations:read")
     return [_out(one) for one in notebooks(get_settings(), RUNBOOKS)]
 
 
-@router.get("/runs")
+@router.get("/runs", name="list_runbook_runs")
 def runs(session: Db, principal: CurrentPrincipal, name: str = "", limit: Limit = 20) -> list[dict[str, Any]]:
     """Runs of runbooks, newest first, with their signatures."""
     require(principal, "operations:read")
@@ -35,21 +35,21 @@ def runs(session: Db, principal: CurrentPrincipal, name: str = "", limit: Limit 
 
 
 @router.get("/audit")
-def chain(session: Db, principal: CurrentPrincipal) -> dict[str, Any]:
+def get_runbook_audit(session: Db, principal: CurrentPrincipal) -> dict[str, Any]:
     """Verify the whole chain of evidence: reads all of it, so it takes a while."""
     require(principal, "operations:read")
     return audit(session, get_settings()).to_dict()
 
 
 @router.get("/runs/{run_id}")
-def run(session: Db, principal: CurrentPrincipal, run_id: UUID) -> dict[str, Any]:
+def get_runbook_run(session: Db, principal: CurrentPrincipal, run_id: UUID) -> dict[str, Any]:
     """One run; while it is under way, `figures.progress` says where it is."""
     require(principal, "operations:read")
     return view(session, run_id).to_dict()
 
 
 @router.post("/runs/{run_id}/resume", status_code=status.HTTP_202_ACCEPTED, dependencies=CSRF)
-def resume(session: Db, principal: CurrentPrincipal, run_id: UUID, wanted: ResumeIn) -> RunIdOut:
+def resume_runbook_run(session: Db, principal: CurrentPrincipal, run_id: UUID, wanted: ResumeIn) -> RunIdOut:
     """Have the queue worker go on with a run; the target's name is typed again."""
     return RunIdOut(
         run_id=actions.resume(session, get_settings(), run_id, typed=wanted.typed, principal=principal)
@@ -57,20 +57,22 @@ def resume(session: Db, principal: CurrentPrincipal, run_id: UUID, wanted: Resum
 
 
 @router.post("/runs/{run_id}/signatures", status_code=status.HTTP_201_CREATED, dependencies=CSRF)
-def sign(session: Db, principal: CurrentPrincipal, run_id: UUID, wanted: SignIn) -> dict[str, Any]:
+def sign_runbook_run(
+    session: Db, principal: CurrentPrincipal, run_id: UUID, wanted: SignIn
+) -> dict[str, Any]:
     """Sign a run off, in person."""
     return actions.sign_off(session, get_settings(), run_id, note=wanted.note, principal=principal).to_dict()
 
 
 @router.get("/{name}")
-def runbook(principal: CurrentPrincipal, name: str) -> RunbookOut:
+def get_runbook(principal: CurrentPrincipal, name: str) -> RunbookOut:
     """One runbook, with its text as Markdown."""
     require(principal, "operations:read")
     return _out(find(get_settings(), RUNBOOKS, name))
 
 
 @router.post("/{name}", status_code=status.HTTP_202_ACCEPTED, dependencies=CSRF)
-def start(session: Db, principal: CurrentPrincipal, name: str, wanted: RunbookIn) -> RunIdOut:
+def start_runbook(session: Db, principal: CurrentPrincipal, name: str, wanted: RunbookIn) -> RunIdOut:
     """Have the queue worker run a runbook; one that is no dry run needs the plan's hash and the target's name typed."""
     run_id = actions.start(
         session, get_settings(), name, dict(wanted.parameters), typed=wanted.typed, principal=principal

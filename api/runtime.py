@@ -5,8 +5,10 @@ reloading never sends an answer twice.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs, parse_qsl
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -28,6 +30,7 @@ from api.runtime_pages.visitors import (
     wants_no_tracking,
     workspace_tag,
 )
+from leitstand.companions.inputs import from_form
 from leitstand.companions.runs import (
     OpenCompanion,
     Outcome,
@@ -39,6 +42,8 @@ from leitstand.companions.runs import (
     start_again,
     visitor_key,
 )
+from leitstand.companions.steps import Input
+from leitstand.db import row_security
 from leitstand.db.engine import transaction
 from leitstand.errors import Conflict, Forbidden, InvalidInput, NotFound
 from leitstand.events.page_events import read as read_page_events
@@ -50,7 +55,7 @@ from serving.body_limit import LimitBody
 from serving.session import client_address, refuse_other_sites
 
 LARGEST_BODY = 64 * 1024
-MOST_FIELDS = 20
+MOST_FIELDS = 200
 NO_CONTENT = 204
 SEE_OTHER = 303
 UNPROCESSABLE = 422
@@ -77,6 +82,18 @@ async def form_fields(request: Request) -> dict[str, str]:
 
 
 Fields = Annotated[dict[str, str], Depends(form_fields)]
+
+
+async def all_fields(request: Request) -> dict[str, list[str]]:
+    """Every value of the form by its name, as a control with several choices sends them."""
+    body = (await request.body()).decode("utf-8", errors="replace")
+    try:
+        return parse_qs(body, keep_blank_values=True, errors="replace", max_num_fields=MOST_FIELDS)
+    except ValueError:
+        raise HTTPException(UNPROCESSABLE, "The form has too many fields.") from None
+
+
+AllFields = Annotated[dict[str, list[str]], Depends(all_fields)]
 
 
 @router.get("/static/{name}")
@@ -108,7 +125,7 @@ def page_events(request: Request, slug: str, body: Annotated[bytes, Depends(raw_
         raise InvalidInput("The visitor's id is not one of the snippet's.")
     if wants_no_tracking(request):
         return Response(status_code=NO_CONTENT)
-    with transaction() as session:
+    with _at(companion) as session:
         batch = take_page_events(
             session,
             workspace_id=companion.workspace_id,
@@ -141,18 +158,19 @@ def show(request: Request, slug: str, moved: str = "") -> HTMLResponse:
 
 
 @router.post("/{slug}/answer")
-def answer(request: Request, slug: str, fields: Fields) -> Response:
+def answer(request: Request, slug: str, fields: Fields, every: AllFields) -> Response:
     """Take an answer, then send the visitor to where the run stands."""
     companion, visitor, run_id = _sender(request, slug, fields)
-    given = fields.get("answer", "")
+    revision = _whole(fields.get("revision", ""))
+    given = fields["answer"] if "answer" in fields else _given(companion, visitor, revision, every)
     try:
-        with transaction() as session:
+        with _at(companion) as session:
             outcome, _ = give_answer(
                 session,
                 companion=companion,
                 visitor=visitor.key,
                 run_id=run_id,
-                revision=_whole(fields.get("revision", "")),
+                revision=revision,
                 answer=given,
             )
     except InvalidInput as error:
@@ -168,7 +186,7 @@ def answer(request: Request, slug: str, fields: Fields) -> Response:
 def again(request: Request, slug: str, fields: Fields) -> Response:
     """Begin anew on the published version."""
     companion, visitor, run_id = _sender(request, slug, fields)
-    with transaction() as session:
+    with _at(companion) as session:
         start_again(session, companion=companion, visitor=visitor.key, run_id=run_id)
     return _go_on(slug, moved=False)
 
@@ -196,6 +214,15 @@ def _sender(request: Request, slug: str, fields: dict[str, str]) -> tuple[OpenCo
     return companion, visitor, run_id
 
 
+def _given(companion: OpenCompanion, visitor: Visitor, revision: int, fields: dict[str, list[str]]) -> str:
+    """What the fields of a control send, as the step takes it at which the visitor's run stood on the page."""
+    with transaction() as session:
+        run = open_run(session, companion=companion, visitor=visitor.key)
+    answered = run.state.answers
+    step = run.flow.step(answered[revision].step if 0 <= revision < len(answered) else run.state.step)
+    return from_form(step, fields) if isinstance(step, Input) else ""
+
+
 def _check_origin(request: Request) -> None:
     """Refuse pages that are not on the list, where there is one.
 
@@ -212,7 +239,7 @@ def _check_origin(request: Request) -> None:
 
 def _mend(companion: OpenCompanion, visitor: Visitor, given: str, problem: str) -> HTMLResponse:
     """The page of the step once more, with what was given and why it was not taken."""
-    with transaction() as session:
+    with _at(companion) as session:
         run = open_run(session, companion=companion, visitor=visitor.key)
     return pages.run_page(
         run, slug=companion.slug, visitor=visitor, problem=problem, given=given, status=UNPROCESSABLE
@@ -223,10 +250,21 @@ def _go_on(slug: str, *, moved: bool) -> RedirectResponse:
     return RedirectResponse(f"/c/{slug}{'?moved=1' if moved else ''}#now", status_code=SEE_OTHER)
 
 
+@contextmanager
+def _at(companion: OpenCompanion) -> Iterator[Session]:
+    """A transaction that sees the rows of the companion's workspace alone."""
+    with transaction() as session:
+        row_security.enter(session, workspace_id=companion.workspace_id)
+        yield session
+
+
 def _open(slug: str, session: Session) -> OpenCompanion:
+    """The published companion; from here on the transaction sees the rows of its workspace alone."""
     if not SLUG.fullmatch(slug):
         raise NotFound("There is nothing at this address.")
-    return find_open(session, slug)
+    companion = find_open(session, slug)
+    row_security.enter(session, workspace_id=companion.workspace_id)
+    return companion
 
 
 def _rates(request: Request) -> Rates:

@@ -20,12 +20,12 @@ def list_trash(session: Db, principal: CurrentPrincipal) -> list[TrashedOut]:
 
 
 @router.post("/{item_id}/restore", dependencies=CSRF)
-def restore(session: Db, principal: CurrentPrincipal, item_id: UUID) -> ItemOut:
+def restore_item(session: Db, principal: CurrentPrincipal, item_id: UUID) -> ItemOut:
     """Take an item out of the trash, as it was."""
     return ItemOut.model_validate(trash.restore_item(session, principal=principal, item_id=item_id))
 
 
 @router.delete("/{item_id}", status_code=status.HTTP_204_NO_CONTENT, dependencies=CSRF)
-def purge(session: Db, principal: CurrentPrincipal, item_id: UUID) -> None:
+def purge_item(session: Db, principal: CurrentPrincipal, item_id: UUID) -> None:
     """Delete an item for good."""
     trash.purge_item(session, principal=principal, item_id=item_id)

@@ -36,7 +36,7 @@ def make_one(report_id: UUID) -> dict[str, str]:
 @task(name="post-reports", retries=2, retry_delay_seconds=[10, 60], retry_condition_fn=worth_retrying)
 def post_made(name: str) -> int:
     """Put a mail into the queue for each subscriber who has not had the newest report yet."""
-    from leitstand.reports.mail.settings import mail_off
+    from leitstand.mail.settings import mail_off
     from leitstand.reports.schedule import post
 
     with transaction(get_engine()) as session:

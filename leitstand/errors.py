@@ -57,10 +57,22 @@ class Forbidden(LeitstandError):
     status, title, kind = 403, "Not allowed", "forbidden"
 
 
+class LimitReached(LeitstandError):
+    """The workspace's plan has no room for this; `details` says `what`, `limit` and `used`."""
+
+    status, title, kind = 403, "The plan's limit is reached", "limit-reached"
+
+
 class Conflict(LeitstandError):
     """The request contradicts what is already there."""
 
     status, title, kind = 409, "Conflict", "conflict"
+
+
+class ChangedMeanwhile(LeitstandError):
+    """The request holds for a state (its If-Match) that is no longer there."""
+
+    status, title, kind = 412, "Changed meanwhile", "changed-meanwhile"
 
 
 class TooLarge(LeitstandError):

@@ -8,6 +8,7 @@ from files or from the environment that a container engine fills from files; the
 import json
 import os
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -68,8 +69,19 @@ class Settings(BaseSettings):
     s3_ca_file: str = Field(
         "", description="Certificate authorities (PEM) of the S3 store; empty: those of this machine."
     )
+    s3_public_url: str = Field(
+        "",
+        description="Address under which programs outside of this machine reach the S3 store, for presigned uploads; empty: every upload goes through Leitstand.",
+    )
     s3_access_key: SecretStr = Field(SecretStr(""), description="S3 access key id.")
     s3_secret_key: SecretStr = Field(SecretStr(""), description="S3 secret access key.")
+    upload_most_mb: int = Field(
+        1024, ge=1, le=100_000, description="Size in MB of the largest file that a space takes."
+    )
+    clamd_address: str = Field(
+        "",
+        description="Virus scanner (ClamAV's clamd) that looks at every document before it is read or served, as unix:/run/clamav/clamd.ctl or host:3310; empty: nothing is scanned.",
+    )
     bucket_media: str = Field(
         "leitstand-media", description="Bucket of documents, media and archived events (versioned)."
     )
@@ -146,10 +158,23 @@ class Settings(BaseSettings):
         SecretStr(""),
         description="Earlier session secrets, written by `leitstand secrets rotate`, so that open pages and links in mails go on working.",
     )
+    secrets_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key that seals the secrets which people entrust to us in the database: of one-time codes and of integrations.",
+    )
+    secrets_key_previous: SecretStr = Field(
+        SecretStr(""),
+        description="Earlier keys of that kind, separated by white space, written by `leitstand secrets rotate`: they open what a restored database holds.",
+    )
     session_hours: int = Field(12, ge=1, description="Hours of inactivity after which a session ends.")
     cookie_secure: bool = Field(False, description="Mark cookies Secure; true wherever TLS is in front.")
     sign_in_attempts: int = Field(
         10, ge=1, description="Failed sign-ins per address and per e-mail within 15 minutes before a pause."
+    )
+
+    outgoing_private_addresses_allowed: str = Field(
+        "",
+        description="Private addresses or networks that our requests may go to, separated by spaces, as 10.0.0.5 192.168.7.0/24; empty: only public ones, encrypted.",
     )
 
     runtime_visitor_rate: str = Field(
@@ -184,6 +209,19 @@ class Settings(BaseSettings):
     smtp_password: SecretStr = Field(SecretStr(""), description="Password of that user.")
     mail_sender: str = Field(
         "", description="Sender of our mail, as reports@example.org or Leitstand <reports@example.org>."
+    )
+
+    plans_file: Path = Field(
+        REPOSITORY / "leitstand" / "limits" / "plans.json",
+        description="Plans that workspaces choose from; a workspace without a choice is on the first one.",
+    )
+    stripe_api_url: str = Field("https://api.stripe.com", description="Address of Stripe's API.")
+    stripe_secret_key: SecretStr = Field(
+        SecretStr(""),
+        description="Secret key of the Stripe account, of test or live mode; empty: plans are billed by hand.",
+    )
+    stripe_webhook_secret: SecretStr = Field(
+        SecretStr(""), description="Signing secret of the webhook endpoint /api/v1/billing/stripe."
     )
 
     prefect_password: SecretStr = Field(
@@ -245,6 +283,21 @@ class Settings(BaseSettings):
     def _months_are_none_or_enough(cls, value: int) -> int:
         if value in (1, 2):
             raise ValueError("at least 3 months of events stay in the database; 0 archives none")
+        return value
+
+    @field_validator("outgoing_private_addresses_allowed")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for network in value.split():
+            ip_network(network)
+        return value
+
+    @field_validator("clamd_address")
+    @classmethod
+    def _is_a_socket(cls, value: str) -> str:
+        host, colon, port = value.rpartition(":")
+        if value and not value.startswith("unix:/") and not (host and colon and port.isdigit()):
+            raise ValueError("a scanner is at unix:/path or host:port")
         return value
 
     @computed_field(description="SQLAlchemy address of the database.")  # type: ignore[prop-decorator]

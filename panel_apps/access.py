@@ -16,6 +16,7 @@ from leitstand.db.engine import get_engine, transaction
 from leitstand.errors import NotSignedIn
 from leitstand.identity.access import Principal, require
 from leitstand.identity.sessions import COOKIE, authenticate
+from leitstand.words import DEFAULT, LANGUAGES, best_of
 
 PREFIX = "/insights"
 WEBSOCKET = "/ws"
@@ -28,12 +29,14 @@ TOKEN_HEADER = "sec-websocket-protocol"  # noqa: S105 - the header that carries 
 class Visitor:
     """A signed-in person at one dashboard: what the page knows of them, and how to ask again.
 
-    The cookie's token stays in this process: it is in no document, log or message to the browser.
+    The cookie's token stays in this process: it is in no document, log or message to the browser. What the page is
+    written in, it stays while it is open.
     """
 
     principal: Principal
     permission: str
     token: str = field(repr=False)
+    language: str = DEFAULT
 
     def confirm(self, *, acting: bool = True) -> Principal:
         """Who this is now.
@@ -91,7 +94,7 @@ class SessionCookiePolicy(AuthPolicy):
         if principal is None or not self._owns_document(request, path, principal):
             return None
         require(principal, self.permissions[path])
-        return Visitor(principal, self.permissions[path], cookie.value)
+        return Visitor(principal, self.permissions[path], cookie.value, _language(request, principal))
 
     def _owns_document(self, request: ServerRequest, path: str, principal: Principal) -> bool:
         """Whether the document that a WebSocket asks for is the principal's own, or is still to be made."""
@@ -101,6 +104,12 @@ class SessionCookiePolicy(AuthPolicy):
         wanted = get_session_id(protocols[1].strip())
         opened = [held.document for held in self.applications[path].sessions if held.id == wanted]
         return all(visitor_of(document).principal.session_id == principal.session_id for document in opened)
+
+
+def _language(request: ServerRequest, principal: Principal) -> str:
+    """The person's own, else what the browser asks for."""
+    own = principal.language
+    return own if own in LANGUAGES else best_of(request.headers.get("accept-language", ""))
 
 
 def request_of(document: Document) -> Any:

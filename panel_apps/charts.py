@@ -20,12 +20,12 @@ from bokeh.models import (
     ColumnDataSource,
     CrosshairTool,
     CustomJS,
+    CustomJSTickFormatter,
     DatetimeTickFormatter,
     HoverTool,
     Line,
     NoOverlap,
     NumeralTickFormatter,
-    PrintfTickFormatter,
     Range1d,
     Scatter,
     VArea,
@@ -36,7 +36,8 @@ from bokeh.plotting import figure
 
 from panel_apps.assets import FOLDER
 from panel_apps.series import BEFORE
-from serving.shell.formats import EMPTY, duration
+from panel_apps.speech import duration, language, quick_number, quick_percent, say, told
+from serving.shell.formats import EMPTY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,6 +62,9 @@ const { x0, x1 } = cb_obj.geometry;
 for (const band of bands) { band.left = x0; band.right = x1; band.visible = true; }
 if (cb_obj.final) document.dispatchEvent(new CustomEvent("leitstand:days", { detail: { x0, x1, bands } }));
 """
+WITH_UNIT = "return `${tick.toLocaleString(spoken)} ${unit}`"
+# Axes of time: a day, a month, and the year below the last one. Bokeh knows the names of months in English only.
+DAYS_AND_MONTHS = {"en": ("%d %b", "%b %Y"), "de": ("%-d.%-m.", "%-m/%Y")}
 # Nobody selects or mutes anything.
 PLAIN = {"nonselection_glyph": None, "muted_glyph": None}
 
@@ -131,7 +135,7 @@ class TimeChart(Chart):
     def __init__(self, series: Sequence[Series], *, share: bool = False, lead: str = "") -> None:
         self.series = tuple(series)
         self.lead = next((one for one in self.series if one.column == lead), self.series[-1])
-        self._form = _share if share else _count
+        self._form = quick_percent if share else quick_number
         self.source = ColumnDataSource({name: [] for name in self._columns()})
         super().__init__(_time_figure(share))
         self._marks: list[Any] = []
@@ -241,14 +245,14 @@ class TimeChart(Chart):
         """One tooltip for all the series at the day under the pointer, with the figures of the period before."""
         rows = [
             tooltip_row(
-                one.title,
+                told(one.title),
                 f"@{{{SAID}{one.column}}}",
                 one.colour,
                 f"@{{{SAID}{BEFORE}{one.column}}}" if compared else "",
             )
             for one in reversed(self.series)
         ]
-        return tooltip("@label", rows, "compared with @label_before" if compared else "")
+        return tooltip("@label", rows, say("compared with {days}", days="@label_before") if compared else "")
 
 
 class TargetChart(Chart):
@@ -265,7 +269,9 @@ class TargetChart(Chart):
         self.target = target / self.unit
         self.source, self.failed = (ColumnDataSource(_measured([], self.unit)) for _ in range(2))
         super().__init__(_time_figure(False))
-        self.figure.yaxis.formatter = PrintfTickFormatter(format=f"%g {name}")
+        self.figure.yaxis.formatter = CustomJSTickFormatter(
+            args={"spoken": language(), "unit": name}, code=WITH_UNIT
+        )
         promise = Span(
             location=self.target, dimension="width", line_color=ORANGE, line_dash="dashed", line_width=1.6
         )
@@ -275,7 +281,7 @@ class TargetChart(Chart):
             x_units="screen",
             y=self.target,
             y_offset=3,
-            text=f"Target {duration(target)}",
+            text=say("Target {duration}", duration=duration(target)),
             text_font_size="12px",
         )
         self.figure.add_layout(words)
@@ -287,7 +293,7 @@ class TargetChart(Chart):
             self.figure.add_glyph(self.source, good, **PLAIN),
             self.figure.add_glyph(self.failed, bad, **PLAIN),
         ]
-        rows = [tooltip_row(series.title, "@said", series.colour)]
+        rows = [tooltip_row(told(series.title), "@said", series.colour)]
         self.figure.add_tools(
             HoverTool(renderers=drawn, tooltips=tooltip("@label", rows), attachment="horizontal")
         )
@@ -360,7 +366,9 @@ def link(figures: Sequence[Any]) -> None:
     chosen = CustomJS(args={"bands": bands}, code=CHOSEN_DAYS)
     for plot, band in zip(figures, bands, strict=True):
         plot.add_layout(band)
-        choose = BoxSelectTool(dimensions="width", renderers=[], continuous=True, description="Choose days")
+        choose = BoxSelectTool(
+            dimensions="width", renderers=[], continuous=True, description=say("Choose days")
+        )
         choose.overlay.visible = False
         plot.add_tools(CrosshairTool(overlay=here), choose)
         plot.toolbar.active_drag = choose
@@ -404,16 +412,8 @@ def _measured(rows: Sequence[tuple[datetime, float, str]], unit: float) -> dict[
         "at": [at for at, _, _ in rows],
         "value": [seconds / unit for _, seconds, _ in rows],
         "label": [label for _, _, label in rows],
-        "said": [duration(seconds) if seconds else "nothing was measured" for _, seconds, _ in rows],
+        "said": [duration(seconds) if seconds else say("nothing was measured") for _, seconds, _ in rows],
     }
-
-
-def _count(value: float) -> str:
-    return f"{value:,.0f}"
-
-
-def _share(value: float) -> str:
-    return f"{value:.1%}"
 
 
 def _instant(day: date) -> datetime:
@@ -424,13 +424,15 @@ def _time_figure(share: bool) -> Any:
     today = datetime.now(UTC).replace(tzinfo=None)
     made = base_figure(x_axis_type="datetime", x_range=Range1d(start=today - 60 * HALF_DAY, end=today))
     # Below the last day stands its year; months and years say theirs themselves.
+    days, months = DAYS_AND_MONTHS[language()]
     year = DatetimeTickFormatter(days="%Y", months="", years="")
     made.xaxis.formatter = DatetimeTickFormatter(
-        days="%d %b", months="%b %Y", years="%Y", context=year, context_which="end"
+        days=days, months=months, years="%Y", context=year, context_which="end"
     )
     made.xaxis.ticker.desired_num_ticks = 6
     made.xaxis.major_label_policy = NoOverlap(min_distance=10)
     made.yaxis.formatter = NumeralTickFormatter(format=SHARE if share else COUNT)
+    made.yaxis.formatter.update(language=language())
     made.yaxis.ticker = BasicTicker(min_interval=0.05 if share else 1, desired_num_ticks=4, num_minor_ticks=0)
     made.y_range.start = 0
     if share:

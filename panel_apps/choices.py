@@ -4,11 +4,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from zoneinfo import available_timezones
 
+from leitstand.words import N_
 from panel_apps.ranges import PRESETS
 from panel_apps.scoped import ALL, ANY, COMPARISONS, ChosenStore, ScopedStore
+from panel_apps.speech import say, told
 
 # Areas of the IANA database with zones where people live.
-AREAS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
+AREAS = (
+    N_("Africa"), N_("America"), N_("Antarctica"), N_("Asia"), N_("Atlantic"), N_("Australia"), N_("Europe"),
+    N_("Indian"), N_("Pacific"),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,8 @@ class Choices:
 
     Args:
         ranges: title by preset.
-        zones: IANA zones by area; the first group holds the workspace's and UTC.
+        often: zones that are chosen often: the chosen one, the workspace's and UTC.
+        zones: all IANA zones by area.
         companions: name by id; with `all` first where all of them can be chosen, empty where none can.
         tags: title by tag, the first for all of them; empty where nothing can be filtered by.
         comparisons: title by comparison.
@@ -28,6 +34,7 @@ class Choices:
     """
 
     ranges: dict[str, str]
+    often: tuple[str, ...]
     zones: dict[str, tuple[str, ...]]
     companions: dict[str, str]
     tags: dict[str, str]
@@ -47,15 +54,18 @@ def choices(store: ScopedStore) -> Choices:
     named = store.companions()
     if store.companion != ALL and store.companion not in named:
         named = {store.companion: store.companion, **named}
-    whole = {} if isinstance(store, ChosenStore) and named else {ALL: "All companions"}
+    whole = {} if isinstance(store, ChosenStore) and named else {ALL: say("All companions")}
     further = [name for name in store.CHOICES if name not in ScopedStore.CHOICES]
     tags = store.tags() if "tag" in store.CHOICES else []
     return Choices(
-        ranges=PRESETS,
-        zones={"Often": tuple(dict.fromkeys([store.zone, own, "UTC"])), **zones_by_area()},
+        ranges={word: told(title) for word, title in PRESETS.items()},
+        often=tuple(dict.fromkeys([store.zone, own, "UTC"])),
+        zones={told(area): zones for area, zones in zones_by_area().items()},
         companions=whole | named if "companion" in store.CHOICES else {},
-        tags={ANY: "All tags", **{tag: tag for tag in tags}} if tags else {},
-        comparisons=COMPARISONS if "compare" in store.CHOICES else {},
+        tags={ANY: say("All tags"), **{tag: tag for tag in tags}} if tags else {},
+        comparisons={word: told(title) for word, title in COMPARISONS.items()}
+        if "compare" in store.CHOICES
+        else {},
         range=store.range if store.range in PRESETS else "",
         zone=store.zone,
         companion=store.companion,

@@ -11,8 +11,8 @@ from panel_apps.periods import RUNS, Before, Period
 from panel_apps.scoped import Snapshot
 from panel_apps.series import BEFORE, labels, last_of, summed, unit_of
 from panel_apps.series import before as columns_before
+from panel_apps.speech import number, percent, say
 from panel_apps.view import ScopedView
-from serving.shell.formats import number, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,9 +100,10 @@ def _shares(rows: "pd.DataFrame", prefix: str = "") -> "pd.DataFrame":
 def completion_words(runs: Completion) -> str:
     """The chart of completion in a sentence."""
     if runs.rate is None:
-        return "No run was started in this range."
-    going = " Some of the newest may still be going." if runs.immature else ""
-    return (
-        f"{number(runs.completed)} of {number(runs.started)} started runs were completed ({percent(runs.rate)}), "
-        f"and of {number(runs.viewed)} viewed ones {percent(runs.rate_of_viewed)}.{going}"
-    )
+        return say("No run was started in this range.")
+    said = say(
+        "{completed} of {started} started runs were completed ({rate}), and of {viewed} viewed ones {share}.",
+        completed=number(runs.completed), started=number(runs.started), rate=percent(runs.rate),
+        viewed=number(runs.viewed), share=percent(runs.rate_of_viewed),
+    )  # fmt: skip
+    return f"{said} {say('Some of the newest may still be going.')}" if runs.immature else said

@@ -3,8 +3,8 @@
 from typing import Protocol
 
 from panel_apps.periods import Before, Period
+from panel_apps.speech import percent, say
 from panel_apps.tables import Column, Table, count, day, text
-from serving.shell.formats import percent
 
 RUNS = (count("viewed", "Viewed"), count("started", "Started"), count("completed", "Completed"))
 TRAFFIC = (day("day", "Day"), *RUNS)
@@ -29,7 +29,7 @@ RETENTION = (
 
 def going(value: object) -> str:
     """Whether some runs may still be going."""
-    return "yes" if value else "no"
+    return say("yes") if value else say("no")
 
 
 COMPLETION = (

@@ -2,7 +2,9 @@
 
 from html import escape
 
-DEFINITIONS = {
+from panel_apps.speech import told
+
+DEFINITIONS: dict[str, str] = {
     "active": "Different people with at least one event in the range. Bots, tests and previews don't count.",
     "active-days": "Different people with at least one event on the local day (DAU), and in the 7 (WAU) and 30 days (MAU) ending with it.",
     "new": "People whose first event ever in the workspace (or on the companion) lies in that time.",
@@ -43,8 +45,14 @@ DEFINITIONS = {
 }
 
 
+def definitions() -> dict[str, str]:
+    """All of them in the language that is spoken."""
+    return {name: told(words) for name, words in DEFINITIONS.items()}
+
+
 def defined(title: str, definition: str) -> str:
-    """A title with its definition as HTML: shown on hovering and on focus, and read out with the title."""
+    """A title with its definition as HTML, both as they are marked: shown on hovering and on focus, and read out."""
+    title, definition = told(title), told(definition)
     if not definition:
         return escape(title)
     return (

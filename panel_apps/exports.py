@@ -9,9 +9,12 @@ from fastapi import APIRouter, Request, Response
 from leitstand.errors import NotFound
 from leitstand.identity.access import Principal, require
 from leitstand.insights.scope import DAY
+from leitstand.words import msg
 from panel_apps.access import PREFIX, Present
+from panel_apps.speech import speaking
 from panel_apps.static_page import static_page
 from panel_apps.tables import to_csv
+from serving.language import language_of
 from serving.session import CurrentPrincipal
 
 
@@ -26,7 +29,10 @@ def router_of(applications: Mapping[str, ModuleType]) -> APIRouter:
     def asked(principal: Principal, app: str) -> ModuleType:
         module = applications.get(f"/{app}")
         if module is None:
-            raise NotFound("There is no such dashboard.", hint=f"There are: {', '.join(applications)}.")
+            raise NotFound(
+                "There is no such dashboard.",
+                hint=msg("There are: {applications}.", applications=", ".join(applications)),
+            )
         require(principal, module.PERMISSION)
         return module
 
@@ -36,7 +42,10 @@ def router_of(applications: Mapping[str, ModuleType]) -> APIRouter:
         module = asked(principal, app)
         tables = getattr(module.VIEW, "TABLES", {})
         if table not in tables:
-            raise NotFound("There is no such table.", hint=f"There are: {', '.join(tables) or 'none'}.")
+            raise NotFound(
+                "There is no such table.",
+                hint=msg("There are: {tables}.", tables=", ".join(tables) or "none"),
+            )
         snapshot = _store(module, principal, request).load()
         text = to_csv(*tables[table].of(snapshot.answers))
         first, last = snapshot.scope.start, snapshot.scope.end - DAY
@@ -46,9 +55,10 @@ def router_of(applications: Mapping[str, ModuleType]) -> APIRouter:
     def page_file(request: Request, principal: CurrentPrincipal, app: str) -> Response:
         """A dashboard as one page that needs no server."""
         module = asked(principal, app)
-        view = module.VIEW()
-        view.fill(_store(module, principal, request))
-        page = static_page(principal, view, module.TEMPLATE)
+        with speaking(language_of(principal)):
+            view = module.VIEW()
+            view.fill(_store(module, principal, request))
+            page = static_page(principal, view, module.TEMPLATE)
         return _file(page, "text/html; charset=utf-8", f"{app}.html")
 
     return router

@@ -13,6 +13,7 @@ from leitstand.identity.access import Principal
 from leitstand.identity.sessions import COOKIE, authenticate
 from leitstand.telemetry.logs import get_logger
 from panel_apps.access import FAILED, PREFIX, WEBSOCKET
+from serving.language import language_of
 from serving.observe import App, Message, Receive, Scope, Send
 from serving.shell import page
 
@@ -130,6 +131,7 @@ def _refusal(scope: Scope, error: LeitstandError) -> HTMLResponse:
         "problem.html",
         principal,
         area="insights",
+        language=language_of(principal),
         status=error.status,
         title=error.title,
         detail=error.message,

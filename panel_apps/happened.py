@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session
 
 from leitstand.identity.access import Principal
 from leitstand.insights import annotations
+from leitstand.words import N_
 from panel_apps.charts import MARKS, Mark
 from panel_apps.parts import nothing
-from serving.shell.formats import day as day_form
+from panel_apps.speech import clock, say, told
+from panel_apps.speech import day as day_form
 
-KINDS = {"release": "Release", "incident": "Incident", "note": "Note"}
+KINDS = {"release": N_("Release"), "incident": N_("Incident"), "note": N_("Note")}
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,12 @@ class Happened:
     @property
     def words(self) -> str:
         """What a tooltip says of it."""
-        return f"{KINDS[self.kind]}: {self.text}"
+        return f"{told(KINDS[self.kind])}: {self.text}"
 
     @property
     def when(self) -> str:
         """Its day, and its time where it has one."""
-        return day_form(self.local.date()) + ("" if self.whole_day else f", {self.local:%H:%M}")
+        return day_form(self.local.date()) + ("" if self.whole_day else f", {clock(self.local)}")
 
 
 def happened(
@@ -94,7 +96,7 @@ def said_with(
 def list_html(notes: Sequence[Happened]) -> str:
     """The annotations as a list, with buttons for those that the person may change."""
     if not notes:
-        return nothing("Nothing was noted in this range.")
+        return nothing(say("Nothing was noted in this range."))
     return f'<ul class="rows happened">{"".join(_entry(note) for note in notes)}</ul>'
 
 
@@ -104,7 +106,7 @@ def _entry(note: Happened) -> str:
     buttons = _buttons(note) if note.mine else ""
     author = f'<span class="muted">{escape(note.when)} · {escape(note.author)}</span>'
     return (
-        f'<li>{key}<span class="what"><strong>{KINDS[note.kind]}</strong> {escape(note.text)}{author}</span>'
+        f'<li>{key}<span class="what"><strong>{told(KINDS[note.kind])}</strong> {escape(note.text)}{author}</span>'
         f"{buttons}</li>"
     )
 
@@ -117,6 +119,6 @@ def _buttons(note: Happened) -> str:
     )
     named = f'<span class="visually-hidden"> {escape(note.words)}</span>'
     return (
-        f'<span class="acts"><button type="button" {held} data-act="edit">Edit{named}</button> '
-        f'<button type="button" {held} data-act="delete">Delete{named}</button></span>'
+        f'<span class="acts"><button type="button" {held} data-act="edit">{say("Edit")}{named}</button> '
+        f'<button type="button" {held} data-act="delete">{say("Delete")}{named}</button></span>'
     )

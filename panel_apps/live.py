@@ -13,7 +13,9 @@ from sqlalchemy.exc import OperationalError
 from leitstand.errors import Forbidden, LeitstandError, NotSignedIn
 from leitstand.telemetry.context import bound
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import N_, msg
 from panel_apps.access import Visitor
+from panel_apps.speech import say, speaking, told
 
 CHECK_EVERY_MS = 30_000
 log = get_logger("dashboards")
@@ -53,7 +55,7 @@ class Live[T]:
         if self.ended or self._busy:
             return
         self._busy = True
-        with bound() as identity:
+        with bound() as identity, speaking(self.visitor.language):
             try:
                 self._show(self._load(acting=acting))
             except (NotSignedIn, Forbidden) as error:
@@ -62,10 +64,13 @@ class Live[T]:
                 self._say(error.message, error.hint)
             except OperationalError:
                 log.exception("the database did not answer")
-                self._say("The database does not answer.", "Try again in a moment.")
+                self._say(N_("The database does not answer."), N_("Try again in a moment."))
             except Exception:
                 log.exception("a dashboard failed")
-                self._say("This could not be shown; it was logged.", f"Request {identity['request_id']}")
+                self._say(
+                    N_("This could not be shown; it was logged."),
+                    msg("Request {request_id}", request_id=identity["request_id"]),
+                )
             finally:
                 self._busy = False
 
@@ -76,7 +81,8 @@ class Live[T]:
         try:
             self.visitor.confirm(acting=False)
         except (NotSignedIn, Forbidden) as error:
-            self._end(error)
+            with speaking(self.visitor.language):
+                self._end(error)
         except OperationalError:
             log.warning("the database did not answer")
 
@@ -97,9 +103,10 @@ class Live[T]:
     def _end(self, error: LeitstandError) -> None:
         self.ended = True
         self._clear()
-        self._say(error.message, error.hint, '<a class="button" href="">Load the page again</a>')
+        again = escape(say("Load the page again"))
+        self._say(error.message, error.hint, f'<a class="button" href="">{again}</a>')
 
     def _say(self, message: str, hint: str, action: str = "") -> None:
-        self._status.object = f'<div class="callout bad" role="alert"><div><strong>{escape(message)}</strong> {escape(hint)} {action}</div></div>'
+        self._status.object = f'<div class="callout bad" role="alert"><div><strong>{escape(told(message))}</strong> {escape(told(hint))} {action}</div></div>'
         # The page's script waits for a word from here to take the page out of its busy state.
         self._status.tags = [{"failed": str(uuid4())}]

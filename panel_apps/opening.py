@@ -6,14 +6,15 @@ from typing import Any
 import panel as pn
 from bokeh.document import Document
 
-from leitstand.db.engine import transaction
 from leitstand.insights.saved_views import first_view
 from panel_apps.access import request_of, visitor_of
 from panel_apps.choices import choices
 from panel_apps.live import Live
 from panel_apps.page import build_page, current_document, sync_address
 from panel_apps.scoped import ScopedStore
+from panel_apps.speech import say
 from panel_apps.view import ScopedView
+from serving.session import transaction_of
 
 
 def open_scoped(make_store: type[ScopedStore], view: ScopedView, template: str) -> pn.Template:
@@ -45,14 +46,15 @@ def begin(store: Any, app: str) -> str:
     sync_address(store)
     if set(request_of(current_document()).arguments) & set(store.CHOICES):
         return ""
-    with transaction() as session:
-        principal = store.visitor.principal
+    principal = store.visitor.principal
+    with transaction_of(principal) as session:
         view = first_view(session, principal=principal, app=app) if principal.may("insights:read") else None
         if view is None:
             return ""
         store.param.update(**{name: value for name, value in view.choices.items() if name in store.CHOICES})
-        whose = "your" if view.owner_id == principal.person_id and view.first_for_owner else "the workspace’s"
-        return f"Shown as in {whose} view “{escape(view.name)}”."
+        if view.owner_id == principal.person_id and view.first_for_owner:
+            return escape(say("Shown as in your view “{name}”.", name=view.name), quote=False)
+        return escape(say("Shown as in the workspace’s view “{name}”.", name=view.name), quote=False)
 
 
 def signal_of(document: Document, live: Live[Any]) -> pn.widgets.TextInput:

@@ -13,7 +13,9 @@ from panel.io.state import state
 from leitstand.telemetry.logs import get_logger
 from panel_apps.access import FAILED, PREFIX, Visitor, request_of, visitor_of
 from panel_apps.assets import asset_url, inner_styles
-from panel_apps.definitions import DEFINITIONS
+from panel_apps.definitions import definitions
+from panel_apps.script_words import script_words
+from panel_apps.speech import language, speaking, told
 from serving import shell
 from serving.shell.assets import static_url
 
@@ -50,13 +52,14 @@ def build_page(
         components: Panel components by name.
         variables: further names for the template.
     """
-    markup = shell.environment(TEMPLATES).get_template(template)
+    markup = shell.environment(TEMPLATES, language=language()).get_template(template)
     page = Page(markup, items=dict(components), location=True)
     known = {
         "asset": asset_url,
         "scripts": scripts(),
         "frame": "dashboard.html",
-        "define": DEFINITIONS,
+        "define": definitions(),
+        "words": script_words(),
         "exported": False,
     } | variables
     for name, value in shell.context(visitor.principal, area="insights", **known).items():
@@ -80,21 +83,25 @@ def sync_address(store: Any) -> None:
     address.sync(store, {name: name for name in store.CHOICES})
 
 
-def guarded(build: Callable[[], pn.Template]) -> Callable[[], pn.Template]:
+def guarded(build: Callable[[], pn.Template], title: str) -> Callable[[], pn.Template]:
     """An application that never raises: Panel would print the traceback, and show it to the person.
 
     Args:
         build: makes the page of the document that is being opened.
+        title: what the browser calls it.
     """
 
     def app() -> pn.Template:
-        try:
-            return build()
-        except Exception:
-            log.exception("a dashboard could not be opened")
-            document = current_document()
-            request_of(document).state[FAILED] = True
-            return build_page(visitor_of(document), "failed.html", {})
+        document = current_document()
+        visitor = visitor_of(document)
+        with speaking(visitor.language):
+            document.title = told(title)
+            try:
+                return build()
+            except Exception:
+                log.exception("a dashboard could not be opened")
+                request_of(document).state[FAILED] = True
+                return build_page(visitor, "failed.html", {})
 
     return app
 

@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 
 from panel_apps.access import PREFIX
 from panel_apps.definitions import defined
-from serving.shell.formats import EMPTY, icon, number, percent
+from panel_apps.speech import number, percent, say, status, told
+from serving.shell.formats import EMPTY, icon
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,15 +64,16 @@ class Key:
 def legend(lines: Sequence[Key], words: str) -> str:
     """What the lines of a chart are, and what it says."""
     keys = "".join(
-        f'<li><i class="{one.look}" style="--key:{one.colour}"></i>{escape(one.title)}</li>' for one in lines
+        f'<li><i class="{one.look}" style="--key:{one.colour}"></i>{escape(told(one.title))}</li>'
+        for one in lines
     )
     return f'<ul class="legend">{keys}</ul><p class="words">{escape(words)}</p>'
 
 
-def csv_link(app: str, table: str, choices: dict[str, str]) -> str:
-    """The link to a table's CSV with the choices that are shown."""
+def csv_link(app: str, table: str, caption: str, choices: dict[str, str]) -> str:
+    """The link to the CSV of a table (by its name and its caption) with the choices that are shown."""
     address = f"{PREFIX}/export/{app}/{table}.csv?{urlencode(choices)}"
-    return f'<p class="csv"><a href="{escape(address)}" download>CSV<span class="visually-hidden"> of {escape(table.replace("-", " "))}</span></a></p>'
+    return f'<p class="csv"><a href="{escape(address)}" download>CSV<span class="visually-hidden"> – {escape(told(caption))}</span></a></p>'
 
 
 def bars(head: Sequence[str], rows: Iterable[str], caption: str) -> str:
@@ -100,10 +102,10 @@ def bar(name: str, value: float, widest: float, cells: Sequence[str]) -> str:
 def funnel(rows: "pd.DataFrame") -> str:
     """Steps as bars: how many runs reached each, and how many of these went no further."""
     if rows.empty or not int(rows["reached"].max()):
-        return nothing("No run took a step in this range.")
+        return nothing(say("No run took a step in this range."))
     widest, shown = int(rows["reached"].max()), rows.head(MOST_STEPS)
     more = (
-        f'<p class="muted small">{len(shown)} of {len(rows)} steps; the CSV has them all.</p>'
+        left_out(say("{shown} of {all} steps; the CSV has them all.", shown=len(shown), all=len(rows)))
         if len(shown) < len(rows)
         else ""
     )
@@ -111,7 +113,7 @@ def funnel(rows: "pd.DataFrame") -> str:
         bar(row["step"], row["reached"], widest, [number(row["reached"]), _gone(row)])
         for row in shown.to_dict("records")
     ]
-    return bars(("Step", "Reached", "Went no further"), body, "Steps") + more
+    return bars((say("Step"), say("Reached"), say("Went no further")), body, say("Steps")) + more
 
 
 def share_of(part: int, whole: int) -> float | None:
@@ -149,15 +151,20 @@ def table(
     )
 
 
-def badge(status: str, *, good: bool | None = None) -> str:
+def badge(state: str, *, good: bool | None = None) -> str:
     """A state as a word with an icon and a colour."""
-    if good or status in PASSED:
+    if good or state in PASSED:
         look, symbol = "good", "ok"
-    elif status in FAILED:
+    elif state in FAILED:
         look, symbol = "bad", "bad"
     else:
         look, symbol = "accent", "wait"
-    return f'<span class="badge {look}">{icon(symbol)}{escape(status.capitalize())}</span>'
+    return f'<span class="badge {look}">{icon(symbol)}{escape(status(state))}</span>'
+
+
+def left_out(words: str) -> str:
+    """A line below a table or a diagram about what it does not show."""
+    return f'<p class="muted small">{escape(words, quote=False)}</p>'
 
 
 def nothing(words: str) -> str:

@@ -6,20 +6,21 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from leitstand.insights.scope import EARLIEST, LATEST
-from serving.shell.formats import number
+from leitstand.words import N_
+from panel_apps.speech import day, number, say, told
 
 DAY = timedelta(days=1)
 AUTO, RECENT, ALL = "auto", "recent", "all"
 PRESETS = {
-    AUTO: "Suggested range",
-    RECENT: "Latest 30 days with data",
-    "last-7": "Last 7 days",
-    "last-30": "Last 30 days",
-    "last-90": "Last 90 days",
-    "last-365": "Last 365 days",
-    "this-month": "This month",
-    "last-month": "Last month",
-    ALL: "All there is",
+    AUTO: N_("Suggested range"),
+    RECENT: N_("Latest 30 days with data"),
+    "last-7": N_("Last 7 days"),
+    "last-30": N_("Last 30 days"),
+    "last-90": N_("Last 90 days"),
+    "last-365": N_("Last 365 days"),
+    "this-month": N_("This month"),
+    "last-month": N_("Last month"),
+    ALL: N_("All there is"),
 }
 # What is tried when a range is suggested, and which part of all runs it must hold.
 TRIED = ("last-30", "last-90", "last-365")
@@ -63,19 +64,21 @@ def suggest(total: int, within: Mapping[str, int]) -> Suggestion:
         total: how many runs there are.
         within: how many of them lie within each of `TRIED`.
     """
-    rule = "the shortest of the last 30, 90 and 365 days with at least a tenth of all runs"
     for word in TRIED:
         if total and within[word] >= FAIR_SHARE * total:
-            return Suggestion(
-                word, f"{PRESETS[word]}: {rule} ({number(within[word])} of {number(total)} runs)."
-            )
+            why = say(
+                "{range}: the shortest of the last 30, 90 and 365 days with at least a tenth of all runs"
+                " ({part} of {all} runs).",
+                range=told(PRESETS[word]), part=number(within[word]), all=number(total),
+            )  # fmt: skip
+            return Suggestion(word, why)
     if not total:
-        return Suggestion(TRIED[0], f"{PRESETS[TRIED[0]]}: there is no run yet.")
-    longest = TRIED[-1]
-    few = f"{number(within[longest])} of {number(total)} runs"
-    return Suggestion(
-        ALL, f"All there is: the {PRESETS[longest].lower()} hold less than a tenth of it ({few})."
-    )
+        return Suggestion(TRIED[0], say("{range}: there is no run yet.", range=told(PRESETS[TRIED[0]])))
+    few = say(
+        "All there is: the last 365 days hold less than a tenth of it ({part} of {all} runs).",
+        part=number(within[TRIED[-1]]), all=number(total),
+    )  # fmt: skip
+    return Suggestion(ALL, few)
 
 
 def find_range(
@@ -101,13 +104,15 @@ def find_range(
         try:
             start, last_day = (date.fromisoformat(day) for day in found.groups())
         except ValueError:
-            problem = f"“{word}” has a day that is in no calendar"
+            notice = say(
+                "“{word}” has a day that is in no calendar: the suggested range is shown.", word=word
+            )
         else:
             return _between(start, last_day)
     else:
-        problem = f"“{word[:40]}” is no range"
+        notice = say("“{word}” is no range: the suggested range is shown.", word=word[:40])
     usual = find_range(AUTO, today=today, first=first, last=last, suggested=suggested)
-    return replace(usual, notice=f"{problem}: the {PRESETS[AUTO].lower()} is shown.")
+    return replace(usual, notice=notice)
 
 
 def _between(first: date, last: date) -> Range:
@@ -116,13 +121,16 @@ def _between(first: date, last: date) -> Range:
         first, last, notice = (
             last,
             first,
-            "The range's last day lay before its first: they have been swapped.",
+            say("The range's last day lay before its first: they have been swapped."),
         )
     start, final = max(first, EARLIEST), min(last, LATEST - DAY)
     if start > final:
         start = final = min(max(first, EARLIEST), LATEST - DAY)
     if (start, final) != (first, last):
-        notice = f"The range was cut to {start}..{final}: no day before {EARLIEST} or after {LATEST - DAY} can be asked for."
+        notice = say(
+            "The range was cut to {first} – {last}: no day before {earliest} or after {latest} can be asked for.",
+            first=day(start), last=day(final), earliest=day(EARLIEST), latest=day(LATEST - DAY),
+        )  # fmt: skip
     return Range(f"{start}..{final}", start, final + DAY, notice)
 
 

@@ -10,25 +10,27 @@ from zoneinfo import ZoneInfo
 import param
 from sqlalchemy.orm import Session
 
-from leitstand.db.engine import transaction
 from leitstand.errors import InvalidInput
 from leitstand.identity.access import Principal
 from leitstand.identity.workspaces import checked_zone
 from leitstand.insights.scope import EARLIEST, LATEST, Scope, unnamed_companions
+from leitstand.words import N_
 from panel_apps import framing
 from panel_apps.access import Visitor
 from panel_apps.cache import Remembered
 from panel_apps.happened import Happened, happened
 from panel_apps.ranges import AUTO, Range, Suggestion, find_range
+from panel_apps.speech import language, say
+from serving.session import transaction_of
 
 ALL = "all"
 # No choice of a tag or a step. An address can't say it with nothing: what is empty there counts as not named.
 ANY = "*"
 PREVIOUS, WEEKDAYS, NONE = "previous", "weekdays", "none"
 COMPARISONS = {
-    PREVIOUS: "The period before",
-    WEEKDAYS: "The same weekdays before",
-    NONE: "No comparison",
+    PREVIOUS: N_("The period before"),
+    WEEKDAYS: N_("The same weekdays before"),
+    NONE: N_("No comparison"),
 }
 NAMES: Remembered[dict[str, str]] = Remembered(most=64, seconds=60)
 SUGGESTIONS: Remembered[Suggestion] = Remembered(most=256, seconds=60)
@@ -117,7 +119,7 @@ class ScopedStore(param.Parameterized):
             Forbidden: the role no longer allows it.
         """
         principal = self.visitor.confirm(acting=acting)
-        with transaction() as session:
+        with transaction_of(principal) as session:
             snapshot = self._load(session, principal)
         self.param.update(**snapshot.choices)
         return snapshot
@@ -128,7 +130,7 @@ class ScopedStore(param.Parameterized):
 
     def tags(self) -> list[str]:
         """The tags that companions have."""
-        with transaction() as session:
+        with transaction_of(self.visitor.principal) as session:
             return framing.known_tags(session, self.visitor.principal)
 
     def _used(self) -> dict[str, str]:
@@ -137,7 +139,7 @@ class ScopedStore(param.Parameterized):
         unnamed = self._unnamed()
 
         def ask_names() -> dict[str, str]:
-            with transaction() as session:
+            with transaction_of(self.visitor.principal) as session:
                 return framing.companion_names(session, workspace_id, unnamed)
 
         return NAMES.get((*who(self.visitor.principal), unnamed), ask_names)
@@ -145,7 +147,7 @@ class ScopedStore(param.Parameterized):
     def _unnamed(self) -> tuple[UUID, ...]:
         """The companions whose names this person is not told, as of the last load."""
         if self.unnamed is None:
-            with transaction() as session:
+            with transaction_of(self.visitor.principal) as session:
                 self.unnamed = unnamed_companions(session, self.visitor.principal)
         return self.unnamed
 
@@ -199,7 +201,7 @@ class ScopedStore(param.Parameterized):
         return ANSWERS.get(key, lambda: self.ask(session, scope, before))
 
     def _suggest(self, session: Session, scope: Scope, today: date) -> Suggestion:
-        key = (type(self).__name__, *who(self.visitor.principal), scope, today)
+        key = (type(self).__name__, *who(self.visitor.principal), scope, today, language())
         return SUGGESTIONS.get(key, lambda: self.suggest(session, scope, today))
 
     def _comparison(self) -> str:
@@ -207,7 +209,9 @@ class ScopedStore(param.Parameterized):
             return NONE
         if self.compare in COMPARISONS:
             return self.compare
-        self.told.append(f"There is no comparison “{_short(self.compare)}”: it is with the period before.")
+        self.told.append(
+            say("There is no comparison “{word}”: it is with the period before.", word=_short(self.compare))
+        )
         return PREVIOUS
 
     def _frame(self, session: Session, principal: Principal) -> tuple[Scope, str]:
@@ -216,7 +220,12 @@ class ScopedStore(param.Parameterized):
             zone = checked_zone(self.zone or principal.zone)
         except InvalidInput:
             zone = principal.zone
-            self.told.append(f"There is no time zone “{_short(self.zone)}”: the workspace's is used, {zone}.")
+            self.told.append(
+                say(
+                    "There is no time zone “{zone}”: the workspace's is used, {used}.",
+                    zone=_short(self.zone), used=zone,
+                )
+            )  # fmt: skip
         self.unnamed = unnamed_companions(session, principal)
         companion_id = self._companion(session, principal)
         among = self._among(session, principal) if "tag" in self.CHOICES else None
@@ -231,7 +240,9 @@ class ScopedStore(param.Parameterized):
             return None
         found = framing.find(session, principal.workspace_id, self.companion, self._unnamed())
         if found is None:
-            self.told.append(f"There is no companion “{_short(self.companion)}”: all of them are shown.")
+            self.told.append(
+                say("There is no companion “{name}”: all of them are shown.", name=_short(self.companion))
+            )
         return found
 
     def _among(self, session: Session, principal: Principal) -> tuple[UUID, ...] | None:
@@ -240,7 +251,9 @@ class ScopedStore(param.Parameterized):
             return None
         found = framing.tagged(session, principal, self.tag.replace("\x00", ""))
         if not found:
-            self.told.append(f"No companion has the tag “{_short(self.tag)}”: all of them are shown.")
+            self.told.append(
+                say("No companion has the tag “{tag}”: all of them are shown.", tag=_short(self.tag))
+            )
             self.tag = ANY
         return found or None
 
@@ -260,7 +273,11 @@ class ChosenStore(ScopedStore):
             else framing.find(session, principal.workspace_id, self.companion, self._unnamed())
         )
         if self.companion != ALL and found is None:
-            self.told.append(f"There is no companion “{_short(self.companion)}”: the one used most is shown.")
+            self.told.append(
+                say(
+                    "There is no companion “{name}”: the one used most is shown.", name=_short(self.companion)
+                )
+            )
         if found is None:
             found = next((UUID(used) for used in self._used()), None)
         return found

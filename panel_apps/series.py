@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Literal
 
+from panel_apps.speech import day as day_form
+from panel_apps.speech import month, say, weekday
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -84,8 +87,9 @@ def last_of(rows: "pd.DataFrame", unit: str) -> "pd.DataFrame":
 
 def labels(days: "pd.Series[date]", unit: str) -> list[str]:
     """What each point in time is called in a tooltip."""
-    forms = {"day": "%a %-d %b %Y", "week": "Week of %-d %b %Y", "month": "%B %Y"}
-    return [at.strftime(forms[unit]) for at in days]
+    if unit == "week":
+        return [say("Week of {day}", day=day_form(at)) for at in days]
+    return [(month if unit == "month" else weekday)(at) for at in days]
 
 
 def before(columns: Sequence[str]) -> list[str]:
@@ -139,10 +143,10 @@ def labels_before(days: "pd.Series[date]", unit: str, shift: timedelta, start: d
         start, end: of the range; the first and the last unit are cut there.
     """
     if unit == "day":
-        return [f"{at - shift:%a %-d %b %Y}" for at in days]
+        return [weekday(at - shift) for at in days]
     firsts = [max(at, start) - shift for at in days]
     lasts = [min(_after(at, unit), end) - DAY - shift for at in days]
-    return [f"{first:%-d %b %Y} – {last:%-d %b %Y}" for first, last in zip(firsts, lasts, strict=True)]
+    return [f"{day_form(first)} – {day_form(last)}" for first, last in zip(firsts, lasts, strict=True)]
 
 
 def _after(at: date, unit: str) -> date:

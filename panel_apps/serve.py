@@ -68,7 +68,7 @@ def mount(app: FastAPI, applications: dict[str, ModuleType]) -> None:
     configure_panel()
     policy = SessionCookiePolicy({path: module.PERMISSION for path, module in applications.items()})
     served = add_applications(
-        {path: guarded(module.app) for path, module in applications.items()},
+        {path: guarded(module.app, module.TITLE) for path, module in applications.items()},
         app=app,
         prefix=PREFIX,
         title={path: module.TITLE for path, module in applications.items()},

@@ -10,8 +10,9 @@ from bokeh.util.paths import bokehjs_path
 
 from leitstand.identity.access import Principal
 from panel_apps.assets import file_text, inner_styles
-from panel_apps.definitions import DEFINITIONS
+from panel_apps.definitions import definitions
 from panel_apps.page import TEMPLATES
+from panel_apps.speech import day_and_time, language
 from panel_apps.view import View
 from serving import shell
 from serving.shell import assets
@@ -36,19 +37,21 @@ def static_page(principal: Principal, view: View, template: str) -> str:
         name: f'<div class="inner">{ICON.sub("", str(pane.object))}</div>'
         for name, pane in view.panes.items()
     }
+    made = datetime.now(UTC)
     known = {
         "frame": "exported.html",
         "exported": True,
         "macros": EMBED,
         "roots": roots | dict(places),
-        "define": DEFINITIONS,
+        "define": definitions(),
         "styles": page_styles(),
         "scripts": inline_scripts(),
         "plots": plots,
-        "made": datetime.now(UTC),
+        "made": made,
+        "made_at": day_and_time(made),
         "app": view.APP,
     }
-    markup = shell.environment(TEMPLATES).get_template(template)
+    markup = shell.environment(TEMPLATES, language=language()).get_template(template)
     return markup.render(shell.context(principal, area="insights", **known))
 
 

@@ -1,24 +1,23 @@
 """Tables: one description of the columns for the page and for CSV."""
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from leitstand.words import spreadsheet
 from panel_apps.definitions import defined
+from panel_apps.parts import left_out
 from panel_apps.series import BEFORE, beside
-from serving.shell import formats
-from serving.shell.formats import EMPTY, number
+from panel_apps.speech import day as day_form
+from panel_apps.speech import number, say, told
+from serving.shell.formats import EMPTY
 
 if TYPE_CHECKING:
     import pandas as pd
 
 # The page shows so many rows; the CSV has them all.
 SHOWN_ROWS = 100
-# A cell that a spreadsheet would run as a formula.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -64,13 +63,18 @@ class Table[A]:
         if earlier is None:
             return rows, self.columns
         compared = [
-            replace(one, name=f"{BEFORE}{one.name}", title=f"{one.title} before", definition="")
+            replace(
+                one,
+                name=f"{BEFORE}{one.name}",
+                title=say("{figure} before", figure=told(one.title)),
+                definition="",
+            )
             for one in self.columns
             if one.name != "day" and f"{BEFORE}{one.name}" in earlier
         ]
         return beside(rows, earlier, self.day), (
             *self.columns,
-            day(f"{BEFORE}day", "Compared with"),
+            day(f"{BEFORE}day", say("Compared with")),
             *compared,
         )
 
@@ -87,7 +91,7 @@ def count(name: str, title: str, definition: str = "") -> Column:
 
 def day(name: str, title: str, definition: str = "") -> Column:
     """A column of days."""
-    return Column(name, title, formats.day, False, definition)
+    return Column(name, title, day_form, False, definition)
 
 
 def to_html(
@@ -103,7 +107,7 @@ def to_html(
     head = "".join(_head(column) for column in columns)
     body = "".join(_row(row, columns) for row in kept.to_dict("records"))
     more = (
-        f'<p class="muted small">{len(kept)} of {number(len(rows))} rows; the CSV has them all.</p>'
+        left_out(say("{shown} of {all} rows; the CSV has them all.", shown=len(kept), all=number(len(rows))))
         if len(kept) < len(rows)
         else ""
     )
@@ -116,12 +120,8 @@ def to_html(
 def to_csv(rows: "pd.DataFrame", columns: Iterable[Column]) -> str:
     """The table as CSV (RFC 4180): plain values under the columns' names; formulas are defused."""
     names = [column.name for column in columns]
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(names)
-    for row in rows[names].itertuples(index=False, name=None):
-        writer.writerow([_plain(value) for value in row])
-    return out.getvalue()
+    cells = ([_plain(value) for value in row] for row in rows[names].itertuples(index=False, name=None))
+    return "".join(spreadsheet.lines(names, cells))
 
 
 def shown(value: Any, form: Callable[[Any], str] | None = None) -> str:
@@ -153,8 +153,4 @@ def _row(row: dict[Any, Any], columns: Sequence[Column]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if is_missing(value):
-        return ""
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return f"'{value}"
-    return value
+    return "" if is_missing(value) else value

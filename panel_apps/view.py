@@ -12,6 +12,7 @@ from panel_apps.parts import Key
 from panel_apps.scoped import Snapshot
 from panel_apps.series import Unit, labels_before
 from panel_apps.series import labels as labels_of
+from panel_apps.speech import say, told
 from panel_apps.tables import Table, to_html
 
 STATUS, NOTES = "status", "notes"
@@ -71,10 +72,11 @@ class View:
             state: what the script puts into the choices.
             more: HTML below.
         """
-        told = "".join(
-            f'<div class="callout warn" role="status"><p>{escape(notice)}</p></div>' for notice in notices
+        corrected = "".join(
+            f'<div class="callout warn" role="status"><p>{escape(told(notice))}</p></div>'
+            for notice in notices
         )
-        self.put(STATUS, f'<p class="shown">{line}</p>{told}{more}')
+        self.put(STATUS, f'<p class="shown">{line}</p>{corrected}{more}')
         self.status.tags = [state]
 
     def annotate(self, notes: Sequence[Happened]) -> None:
@@ -132,9 +134,9 @@ class ScopedView(View):
         if before is not None and snapshot.before is not None:
             shift = scope.start - snapshot.before.start
             earlier = Earlier(before, labels_before(rows["at"], unit, shift, scope.start, scope.end))
-            title = f"{chart.lead.title}, {words.days(snapshot.before.start, snapshot.before.end)}"
+            title = f"{told(chart.lead.title)}, {words.days(snapshot.before.start, snapshot.before.end)}"
             lines.append(Key(title, chart.lead.colour, "quiet"))
-            described = f"{said} The thin line: {title}."
+            described = f"{said} {say('The thin line: {title}.', title=title)}"
         chart.show(rows, labels, described, start=scope.start, end=scope.end, before=earlier)
         self.put(f"{name}_words", parts.legend(lines, said))
 
@@ -142,10 +144,10 @@ class ScopedView(View):
         """A table as a whole, with the link to its file."""
         shown = self.TABLES[table]
         rows, columns = shown.of(snapshot.answers)
-        whole = to_html(rows, columns, caption=shown.caption, newest_last=newest_last)
-        html = parts.nothing("There is nothing in this range.") if rows.empty else whole
+        whole = to_html(rows, columns, caption=told(shown.caption), newest_last=newest_last)
+        html = parts.nothing(say("There is nothing in this range.")) if rows.empty else whole
         self.put(name, html + self.file(table, snapshot))
 
     def file(self, table: str, snapshot: Snapshot[Any]) -> str:
         """The link to a table's CSV with the choices that are shown."""
-        return parts.csv_link(self.APP, table, snapshot.choices)
+        return parts.csv_link(self.APP, table, self.TABLES[table].caption, snapshot.choices)

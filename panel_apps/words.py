@@ -6,12 +6,11 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from panel_apps.scoped import Snapshot
-from serving.shell.formats import day, number, percent
+from panel_apps.speech import clock, day, month, number, percent, say
 
 if TYPE_CHECKING:
     import pandas as pd
 
-BY = {"day": "", "week": ", by week", "month": ", by month"}
 DAY = timedelta(days=1)
 
 
@@ -24,12 +23,12 @@ def delta(
         judged: whether more is better, which a colour shows.
     """
     if now is None or before is None:
-        return '<span class="before">none before</span>' if now is not None else ""
+        return f'<span class="before">{say("none before")}</span>' if now is not None else ""
     if now == before:
-        return f'<span class="delta">= {escape(form(before))} before</span>'
+        return _same(form(before))
     up = now > before
-    size = _change(abs(now - before) / before) if before else "new"
-    return _marked(up, size, f"{escape(str(form(before)))} before", judged=judged)
+    size = _change(abs(now - before) / before) if before else say("new")
+    return _marked(up, size, form(before), judged=judged)
 
 
 def rate_delta(now: float | None, before: float | None) -> str:
@@ -38,8 +37,8 @@ def rate_delta(now: float | None, before: float | None) -> str:
         return ""
     points = round((now - before) * 100, 1)
     if not points:
-        return f'<span class="delta">= {percent(before)} before</span>'
-    return _marked(points > 0, f"{number(abs(points), 1)} points", f"{percent(before)} before")
+        return _same(percent(before))
+    return _marked(points > 0, say("{count} points", count=number(abs(points), 1)), percent(before))
 
 
 def range_line(snapshot: Snapshot[Any]) -> str:
@@ -48,10 +47,16 @@ def range_line(snapshot: Snapshot[Any]) -> str:
     as_of = snapshot.answers.as_of
     parts = [f"<strong>{days(scope.start, scope.end)}</strong>", escape(scope.zone)]
     if before is not None:
-        elapsed = " (the same part of it)" if before.until else ""
-        parts.append(f"compared with {days(before.start, before.end)}{elapsed}")
-    parts.append(f'figures as of <time datetime="{as_of.isoformat()}">{as_of:%H:%M:%S} UTC</time>')
-    why = f'<span class="why">Suggested: {escape(snapshot.range.why)}</span>' if snapshot.range.why else ""
+        other = days(before.start, before.end)
+        parts.append(
+            say("compared with {days} (the same part of it)", days=other)
+            if before.until
+            else say("compared with {days}", days=other)
+        )
+    time = f'<time datetime="{as_of.isoformat()}">{clock(as_of, seconds=True)} UTC</time>'
+    parts.append(say("figures as of {time}", time=time))
+    reason = snapshot.range.why
+    why = f'<span class="why">{escape(say("Suggested: {why}", why=reason))}</span>' if reason else ""
     return " · ".join(parts) + why
 
 
@@ -60,12 +65,13 @@ def empty_range(snapshot: Snapshot[Any]) -> str:
     if not snapshot.empty:
         return ""
     if snapshot.newest is None:
-        words = (
+        words = say(
             "No event has been recorded yet. Publish a companion and share its link, or import an event log:"
         )
         return f'<div class="callout"><p>{words} <code>leitstand events import FILE --workspace NAME</code></p></div>'
-    newest = f"Nothing happened in this range. The newest event is of {day(snapshot.newest)}."
-    return f'<div class="callout"><p>{newest} <a href="?range=recent">Show the latest 30 days with data</a></p></div>'
+    newest = say("Nothing happened in this range. The newest event is of {day}.", day=day(snapshot.newest))
+    link = f'<a href="?range=recent">{say("Show the latest 30 days with data")}</a>'
+    return f'<div class="callout"><p>{newest} {link}</p></div>'
 
 
 def days(start: date, end: date) -> str:
@@ -77,37 +83,68 @@ def days(start: date, end: date) -> str:
 def traffic_words(rows: "pd.DataFrame", unit: str) -> str:
     """The chart of traffic in a sentence."""
     if not int(rows["viewed"].sum()):
-        return "No run began in this range."
+        return say("No run began in this range.")
     best = rows.nlargest(1, "viewed").iloc[0]
-    return f"{number(rows['viewed'].sum())} viewed, {number(rows['started'].sum())} started and {number(rows['completed'].sum())} completed runs{BY[unit]}; most {on(best['at'], unit)} ({number(best['viewed'])})."
+    return say(
+        "{viewed} viewed, {started} started and {completed} completed runs{by}; most {when} ({most}).",
+        **{name: number(rows[name].sum()) for name in ("viewed", "started", "completed")},
+        by=by(unit), when=on(best["at"], unit), most=number(best["viewed"]),
+    )  # fmt: skip
 
 
 def active_words(rows: "pd.DataFrame") -> str:
     """The chart of active users in a sentence."""
     if rows.empty or not int(rows["mau"].max()):
-        return "Nobody was active in this range or in the 30 days before."
+        return say("Nobody was active in this range or in the 30 days before.")
     last, best = rows.iloc[-1], rows.nlargest(1, "dau").iloc[0]
-    return f"On {day(last['day'])}: {number(last['dau'])} active that day, {number(last['wau'])} in the 7 days and {number(last['mau'])} in the 30 days ending with it. The busiest day was {day(best['day'])} ({number(best['dau'])})."
+    return say(
+        "On {day}: {dau} active that day, {wau} in the 7 days and {mau} in the 30 days ending with it."
+        " The busiest day was {best} ({most}).",
+        day=day(last["day"]),
+        **{name: number(last[name]) for name in ("dau", "wau", "mau")},
+        best=day(best["day"]), most=number(best["dau"]),
+    )  # fmt: skip
 
 
 def completion_labels(rows: "pd.DataFrame", times: list[str]) -> list[str]:
     """What each point of the chart of completion is called: its time and the counts behind its shares."""
     counts = zip(times, rows["completed"], rows["started"], rows["viewed"], strict=True)
     return [
-        f"{at}: {number(done)} of {number(begun)} started, {number(seen)} viewed"
+        say(
+            "{at}: {done} of {begun} started, {seen} viewed",
+            at=at,
+            done=number(done),
+            begun=number(begun),
+            seen=number(seen),
+        )
         for at, done, begun, seen in counts
     ]
 
 
 def on(at: date, unit: str) -> str:
-    return {"week": f"in the week of {day(at)}", "month": f"in {at:%B %Y}"}.get(unit, f"on {day(at)}")
+    """When something was, as the end of a sentence."""
+    if unit == "week":
+        return say("in the week of {day}", day=day(at))
+    return say("in {month}", month=month(at)) if unit == "month" else say("on {day}", day=day(at))
+
+
+def by(unit: str) -> str:
+    """By what counts were summed, as a part of a sentence; nothing where each day is its own."""
+    if unit == "week":
+        return say(", by week")
+    return say(", by month") if unit == "month" else ""
 
 
 def _change(share: float) -> str:
     return percent(share, 0 if share >= 0.1 else 1)
 
 
+def _same(before: str) -> str:
+    return f'<span class="delta">= {escape(say("{figure} before", figure=before))}</span>'
+
+
 def _marked(up: bool, size: str, before: str, *, judged: bool = True) -> str:
-    word, arrow = ("up", "▲") if up else ("down", "▼")
-    look = f"delta {word}" if judged else "delta"
-    return f'<span class="{look}"><b aria-hidden="true">{arrow}</b> <span class="visually-hidden">{word} </span>{size}</span> <span class="before">{before}</span>'
+    look, word, arrow = ("up", say("up"), "▲") if up else ("down", say("down"), "▼")
+    look = f"delta {look}" if judged else "delta"
+    earlier = escape(say("{figure} before", figure=before))
+    return f'<span class="{look}"><b aria-hidden="true">{arrow}</b> <span class="visually-hidden">{word} </span>{size}</span> <span class="before">{earlier}</span>'

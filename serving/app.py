@@ -13,6 +13,7 @@ from leitstand.telemetry.traces import configure_tracing, shut_down
 from serving import health, problems
 from serving.guards import RefuseNul
 from serving.headers import STRICT_CSP, SecurityHeaders
+from serving.language import AskedLanguage
 from serving.observe import Observe
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -59,9 +60,18 @@ def create_app(
         shut_down()
         get_engine().dispose()
 
-    app = FastAPI(title=title, lifespan=whole, openapi_url=openapi_url, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title=title,
+        lifespan=whole,
+        openapi_url=openapi_url,
+        docs_url=None,
+        redoc_url=None,
+        # Generated clients call their functions by it.
+        generate_unique_id_function=lambda route: route.name,
+    )
     app.add_middleware(RefuseNul)
     problems.install(app, pages)
+    app.add_middleware(AskedLanguage)
     app.add_middleware(SecurityHeaders, csp=csp)
     app.add_middleware(Observe, service=service)
     health.install(app, service, {"database": probe_database} if probes is None else probes)

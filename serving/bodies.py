@@ -7,6 +7,7 @@ import zlib
 from fastapi import Request
 
 from leitstand.errors import InvalidInput, TooLarge, UnsupportedMedia
+from leitstand.words import msg
 
 
 async def raw_body(request: Request) -> bytes:
@@ -29,7 +30,10 @@ def unpacked(request: Request, body: bytes, largest: int) -> bytes:
     if encoding == "identity":
         return body
     if encoding not in ("gzip", "x-gzip"):
-        raise UnsupportedMedia(f"The encoding {encoding[:40]!r} is not read here.", hint="Send gzip or none.")
+        raise UnsupportedMedia(
+            msg("The encoding {encoding!r} is not read here.", encoding=encoding[:40]),
+            hint="Send gzip or none.",
+        )
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
             found = file.read(largest + 1)
@@ -38,5 +42,8 @@ def unpacked(request: Request, body: bytes, largest: int) -> bytes:
             "The body is not whole gzip.", hint="Compress it again and send all of it."
         ) from None
     if len(found) > largest:
-        raise TooLarge(f"The body unpacks to more than {largest:,} bytes.", hint="Send it in several parts.")
+        raise TooLarge(
+            msg("The body unpacks to more than {largest:,} bytes.", largest=largest),
+            hint="Send it in several parts.",
+        )
     return found

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from leitstand.errors import InvalidInput
-from leitstand.identity.idempotency import Claim, Kept, claim, fingerprint, keep
+from leitstand.identity.idempotency import LONGEST_KEY, Claim, Kept, claim, fingerprint, keep
 from serving.session import SAFE_METHODS, CurrentPrincipal, Db, require_csrf
 
 KEPT_HEADERS = ("content-type", "location", "cache-control")
@@ -23,7 +23,13 @@ REPLAYED = "Idempotency-Replayed"
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 Key = Annotated[
     str | None,
-    Header(alias="Idempotency-Key", description="Sending a request again with its key does nothing twice."),
+    Header(
+        alias="Idempotency-Key",
+        description="Sending a request again with its key does nothing twice.",
+        min_length=1,
+        max_length=LONGEST_KEY,
+        pattern="^[!-~]+$",
+    ),
 ]
 
 

@@ -6,16 +6,23 @@ from dataclasses import dataclass, field
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DataError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
-from leitstand.errors import LeitstandError
+from leitstand.errors import InvalidInput, LeitstandError
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import N_
 from serving.observe import App, Message, Receive, Scope, Send
 
 MEDIA_TYPE = "application/problem+json"
-UNAUTHORIZED = 401
+UNAUTHORIZED, NOT_ALLOWED = 401, 405
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
+# PostgreSQL: character not in repertoire, untranslatable character.
+NOT_KEPT = ("22021", "22P05")
+NO_TEXT = N_("It has a character in it that no text has.")
 log = get_logger("problems")
 
 
@@ -59,6 +66,11 @@ def problem(
     return JSONResponse(body | members, status_code=status, media_type=MEDIA_TYPE, headers=headers)
 
 
+def answer_of(request: Request, error: LeitstandError) -> Response:
+    """The problem document of an error that is an answer: what was done before it is kept."""
+    return _answer(request, _of_domain(request, error), None)
+
+
 def request_id_of(request: Request) -> str:
     """The id under which this request is logged."""
     return str(request.scope.get("state", {}).get("request_id", ""))
@@ -75,16 +87,45 @@ def install(app: FastAPI, pages: ProblemPages | None = None) -> None:
     def validation(request: Request, error: RequestValidationError) -> Response:
         return _answer(request, _of_validation(request, error), pages)
 
+    @app.exception_handler(DataError)
+    @app.exception_handler(UnicodeEncodeError)
+    def characters(request: Request, error: DataError | UnicodeEncodeError) -> Response:
+        if not _is_of_characters(error):
+            raise error
+        return _answer(request, _of_domain(request, InvalidInput(NO_TEXT)), pages)
+
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> Response:
         detail = str(error.detail)
         headers = dict(error.headers or {})
+        if error.status_code == NOT_ALLOWED:
+            headers["Allow"] = ", ".join(sorted(_allowed(request)))
         found = Problem(
             error.status_code, "http", detail, detail, request_id=request_id_of(request), headers=headers
         )
         return _answer(request, found, pages)
 
     app.add_middleware(Unexpected, pages=pages)
+
+
+def _is_of_characters(error: DataError | UnicodeEncodeError) -> bool:
+    """Whether a text could not be kept: it has a NUL, or half of a surrogate pair, deep in a document."""
+    if isinstance(error, UnicodeEncodeError):
+        return error.reason == "surrogates not allowed"
+    told = str(error.orig)
+    return getattr(error.orig, "sqlstate", None) in NOT_KEPT or "NUL" in told or "surrogate" in told
+
+
+def _allowed(request: Request) -> set[str]:
+    """The methods that the path is served for; the framework tells only those of its first route."""
+    return {
+        method
+        for method in METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.router.routes
+        )
+    }
 
 
 class Unexpected:
@@ -162,7 +203,7 @@ def _of_validation(request: Request, error: RequestValidationError) -> Problem:
         {"pointer": "/" + "/".join(str(part) for part in issue["loc"]), "detail": issue["msg"]}
         for issue in error.errors()
     ]
-    detail = "The request does not have the form that is needed."
+    detail = N_("The request does not have the form that is needed.")
     return Problem(
         422,
         "invalid-input",
@@ -174,5 +215,5 @@ def _of_validation(request: Request, error: RequestValidationError) -> Problem:
 
 
 def _of_unexpected(request: Request) -> Problem:
-    detail = "An unexpected error; it was logged under this request id."
-    return Problem(500, "internal", "Something went wrong", detail, request_id=request_id_of(request))
+    detail = N_("An unexpected error; it was logged under this request id.")
+    return Problem(500, "internal", N_("Something went wrong"), detail, request_id=request_id_of(request))

@@ -1,11 +1,15 @@
 """FastAPI dependencies: one transaction a request, who is asking, and the CSRF check of writes."""
 
-from collections.abc import Iterator
+from asyncio import CancelledError
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
+from anyio import CancelScope, CapacityLimiter, to_thread
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
+from leitstand.db import row_security
 from leitstand.db.engine import transaction
 from leitstand.errors import Forbidden, NotSignedIn
 from leitstand.identity import tokens
@@ -17,18 +21,46 @@ CSRF_FIELD = "csrf"
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
 
-def open_transaction() -> Iterator[Session]:
-    """One transaction a request: committed before the answer is sent, rolled back when the request fails."""
-    with transaction() as session:
+async def open_transaction() -> AsyncIterator[Session]:
+    """One transaction a request: committed before the answer is sent, rolled back when the request fails.
+
+    Beginning it asks the database nothing, so that only its end needs a thread.
+    """
+    opened = transaction()
+    session = opened.__enter__()
+    try:
         yield session
+    except (Exception, CancelledError) as error:
+        await _in_thread(opened.__exit__, type(error), error, error.__traceback__)
+        raise
+    await _in_thread(opened.__exit__, None, None, None)
+
+
+async def _in_thread(end: Callable[..., bool | None], *why: object) -> None:
+    """End a transaction, also where the client has gone.
+
+    Not in one of the threads for work: all of these may wait for the connection that this gives back.
+    """
+    with CancelScope(shield=True):
+        await to_thread.run_sync(end, *why, limiter=CapacityLimiter(1))
 
 
 # Scope "function" ends the dependency before the answer is sent: who reads "saved" can rely on it.
 Db = Annotated[Session, Depends(open_transaction, scope="function")]
 
 
+@contextmanager
+def transaction_of(principal: Principal) -> Iterator[Session]:
+    """A further transaction of a request, which sees the rows of the principal's workspace alone."""
+    with transaction() as session:
+        row_security.enter(session, workspace_id=principal.workspace_id, person_id=principal.person_id)
+        yield session
+
+
 def optional_principal(request: Request, session: Db) -> Principal | None:
     """Who is asking, or None; also kept in `request.state.principal` for the error pages.
+
+    From here on the request's transaction sees the rows of their workspace alone.
 
     Raises:
         InvalidToken: an API token came to a service that takes them, and it does not hold.
@@ -40,6 +72,8 @@ def optional_principal(request: Request, session: Db) -> Principal | None:
         else authenticate(session, request.cookies.get(COOKIE))
     )
     request.state.principal = principal
+    if principal is not None:
+        row_security.enter(session, workspace_id=principal.workspace_id, person_id=principal.person_id)
     return principal
 
 
@@ -54,7 +88,7 @@ def bearer_token(request: Request) -> str | None:
 OptionalPrincipal = Annotated[Principal | None, Depends(optional_principal)]
 
 
-def current_principal(principal: OptionalPrincipal) -> Principal:
+async def current_principal(principal: OptionalPrincipal) -> Principal:
     """Who is asking.
 
     Raises:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
+import structlog
 from argon2 import PasswordHasher
 from hypothesis import settings
 
@@ -19,6 +20,15 @@ os.environ.setdefault("LEITSTAND_ENVIRONMENT", "test")
 # A busy machine is no failure.
 settings.register_profile("leitstand", deadline=None)
 settings.load_profile("leitstand")
+# The default draws every local variable of every frame, which takes seconds an error.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S"),
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 pytest_plugins = ["tests.services", "tests.stack"]
 
 # What these fixtures start (a cluster or services of their own) takes longer than a quick answer may.
@@ -28,16 +38,18 @@ SLOW_SECONDS, OTHER_SECONDS = 15.0, 0.5
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what a heavy fixture makes slow, and begin with the files that take longest.
+    """Mark what a heavy fixture makes slow, and begin with those of the shared stack, then with the longest files.
 
-    A long file that begins last keeps a single worker busy when all else has ended.
+    The stack runs, and takes its share of the machine, until no test wants it any more. A long file that begins last
+    keeps a single worker busy when all else has ended.
     """
     expected: defaultdict[Path, float] = defaultdict(float)
+    shared = {item.path for item in items if item.get_closest_marker("stack")}
     for item in items:
         if HEAVY & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
         expected[item.path] += SLOW_SECONDS if item.get_closest_marker("slow") else OTHER_SECONDS
-    items.sort(key=lambda item: (-expected[item.path], item.path))
+    items.sort(key=lambda item: (item.path not in shared, -expected[item.path], item.path))
 
 
 @pytest.fixture(scope="session", autouse=True)

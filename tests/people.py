@@ -67,3 +67,10 @@ def visit(app: FastAPI, session: Session, person: Person) -> Visitor:
     client = TestClient(app, follow_redirects=False, raise_server_exceptions=False)
     client.cookies.set(COOKIE, signed_in.token)
     return Visitor(client, signed_in.principal)
+
+
+def acting(session: Session, workspace: Workspace, person: Person) -> Principal:
+    """The person as a principal with a session, as the database knows them now."""
+    return sessions.open_at(
+        session, person=person, workspace_id=workspace.id, user_agent="test browser"
+    ).principal

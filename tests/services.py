@@ -141,6 +141,7 @@ def settings_for(data: Path, port: int, database: str) -> Settings:
         LEITSTAND_S3_ACCESS_KEY="test-access",
         LEITSTAND_S3_SECRET_KEY="test-secret",
         LEITSTAND_SESSION_SECRET="test-session-secret",
+        LEITSTAND_SECRETS_KEY="test-secrets-key",
     )
     get_settings.cache_clear()
     engine_module.get_engine.cache_clear()

@@ -1,7 +1,6 @@
 """The whole environment, started by the command that people use, on free ports in a temporary folder.
 
-Fixture `stack` (session): shared by every pytest-xdist worker; the last to leave stops it. Mark tests that take it
-`stack`. A test that breaks things on purpose starts an environment of its own with `start_stack`.
+Fixture `stack`: shared by every pytest-xdist worker; the last to leave stops it. Mark tests that take it `stack`. A test that breaks things on purpose starts an environment of its own with `start_stack`.
 """
 
 import fcntl
@@ -12,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -138,12 +137,47 @@ def _shared(root: Path) -> Iterator[Stack]:
                 state_file.unlink()
 
 
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Stack]:
+class Lease:
+    """A worker's hold on the shared stack, which takes a share of the machine for as long as it runs.
+
+    It lasts from the first test that takes the stack to the first that does not: those that do come first.
+    """
+
+    def __init__(self) -> None:
+        self._held = ExitStack()
+        self._stack: Stack | None = None
+
+    def take(self, root: Path) -> Stack:
+        """The running stack."""
+        if self._stack is None:
+            self._stack = self._held.enter_context(_shared(root))
+        return self._stack
+
+    def leave(self) -> None:
+        """Give it back; the last one stops it."""
+        self._stack = None
+        self._held.close()
+
+
+LEASE = Lease()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave the stack before the first test that has no use for it."""
+    if not item.get_closest_marker("stack"):
+        LEASE.leave()
+
+
+def pytest_sessionfinish() -> None:
+    """Leave the stack when there are no more tests."""
+    LEASE.leave()
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Stack:
     """The running environment that all tests share: change nothing that others rely on."""
     base = tmp_path_factory.getbasetemp()
-    with _shared(base if worker_id == "master" else base.parent) as stack:
-        yield stack
+    return LEASE.take(base if worker_id == "master" else base.parent)
 
 
 @pytest.fixture

@@ -11,39 +11,92 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from leitstand.identity.access import Principal
 from leitstand.settings import get_settings
+from leitstand.words import N_
 from serving import shell
+from serving.language import language_of
 
 TEMPLATES = Path(__file__).parent / "templates"
 NOTICE_COOKIE = "leitstand_notice"
 NOTICE_SECONDS = 60
-NOTICE = re.compile(r"([a-z-]{1,40})(?:\.([0-9a-f-]{36}))?")
+NOTICE = re.compile(r"([a-z-]{1,40})(?:\.([0-9a-f-]{36}|[A-Za-z0-9_-]{22,3300}))?")
 SEE_OTHER = 303
 
 # Only these texts can be shown, whatever a cookie says. The second is where Undo leads, with the item's id in it.
 NOTICES: dict[str, tuple[str, str]] = {
-    "created": ("Created.", ""),
-    "saved": ("Saved.", ""),
-    "version-saved": ("Saved as a new version.", ""),
-    "published": ("Published: open to everybody who has the link.", ""),
-    "rolled-back": ("Rolled back to the version before.", ""),
-    "withdrawn": ("Withdrawn: closed to visitors.", ""),
-    "archived": ("Archived.", ""),
-    "trashed": ("Moved to the trash.", "/trash/{}/restore"),
-    "restored": ("Restored from the trash.", ""),
-    "purged": ("Deleted for good.", ""),
-    "favorite-added": ("Added to your favorites.", ""),
-    "favorite-removed": ("Removed from your favorites.", "/favorites/{}/add"),
-    "profile-saved": ("Profile saved.", ""),
-    "password-changed": ("Password changed; your other sessions have ended.", ""),
-    "session-ended": ("The session has ended.", ""),
-    "sessions-ended": ("Your other sessions have ended.", ""),
-    "token-revoked": ("The token is revoked: from now on it is refused.", ""),
-    "report-started": ("Started: the list below shows how it goes.", ""),
-    "subscribed": ("Subscribed: it comes by mail from the next one on.", ""),
-    "unsubscribed": ("Unsubscribed.", ""),
-    "run-started": ("Started: it is followed here.", ""),
-    "signed": ("Signed: the signature is in the chain of evidence.", ""),
-    "job-started": ("Started: the queue worker does it now. Load the page again to see how it goes.", ""),
+    "created": (N_("Created."), ""),
+    "saved": (N_("Saved."), ""),
+    "version-saved": (N_("Saved as a new version."), ""),
+    "flow-saved": (N_("Saved as a draft."), "/companions/{}/flow/undo"),
+    "flow-undone": (N_("The flow is what it was before."), ""),
+    "published": (N_("Published: open to everybody who has the link."), ""),
+    "rolled-back": (N_("Rolled back to the version before."), ""),
+    "withdrawn": (N_("Withdrawn: closed to visitors."), ""),
+    "archived": (N_("Archived."), ""),
+    "trashed": (N_("Moved to the trash."), "/trash/{}/restore"),
+    "restored": (N_("Restored from the trash."), ""),
+    "purged": (N_("Deleted for good."), ""),
+    "favorite-added": (N_("Added to your favorites."), ""),
+    "favorite-removed": (N_("Removed from your favorites."), "/favorites/{}/add"),
+    "profile-saved": (N_("Profile saved."), ""),
+    "password-changed": (N_("Password changed; your other sessions have ended."), ""),
+    "password-set": (N_("Your new password is set; all your sessions have ended. Sign in with it."), ""),
+    "code-off": (N_("Two-step sign-in is off."), ""),
+    "passkey-added": (N_("The passkey is added: you can sign in with it."), ""),
+    "passkey-removed": (
+        N_("The passkey is removed. Delete it from your device or password manager as well."),
+        "",
+    ),
+    "sign-on-works": (N_("The provider answers as it should."), ""),
+    "sign-on-removed": (N_("Single sign-on is removed."), ""),
+    "session-ended": (N_("The session has ended."), ""),
+    "sessions-ended": (N_("Your other sessions have ended."), ""),
+    "token-revoked": (N_("The token is revoked: from now on it is refused."), ""),
+    "report-started": (N_("Started: the list below shows how it goes."), ""),
+    "subscribed": (N_("Subscribed: it comes by mail from the next one on."), ""),
+    "unsubscribed": (N_("Unsubscribed."), ""),
+    "run-started": (N_("Started: it is followed here."), ""),
+    "signed": (N_("Signed: the signature is in the chain of evidence."), ""),
+    "invited": (N_("Invited: the mail is on its way."), ""),
+    "invitation-revoked": (N_("The invitation is revoked: its link opens nothing any more."), ""),
+    "member-saved": (N_("Saved: it holds from now on."), ""),
+    "member-suspended": (N_("Suspended: this person can't come in until you let them in again."), ""),
+    "member-resumed": (N_("This person can come in again."), ""),
+    "member-removed": (N_("Removed from the workspace."), ""),
+    "items-transferred": (N_("The items have a new owner."), ""),
+    "workspace-transferred": (N_("The workspace has a new owner; you are an admin now."), ""),
+    "role-saved": (N_("The role is saved and holds for everybody who has it."), ""),
+    "role-deleted": (N_("The role is deleted."), ""),
+    "group-deleted": (N_("The group is deleted; what was granted to it is granted no more."), ""),
+    "shared": (N_("Shared."), ""),
+    "share-revoked": (N_("Shared no more."), ""),
+    "joined": (N_("Welcome. You are in the workspace now."), ""),
+    "acting-ended": (N_("You are yourself again."), ""),
+    "left": (N_("You have left the workspace."), ""),
+    "job-started": (N_("Started: the queue worker does it now. Load the page again to see how it goes."), ""),
+    "version-restored": (N_("The earlier version is the newest again."), ""),
+    "item-published": (N_("Published."), ""),
+    "draft-again": (N_("It is a draft again."), ""),
+    "duplicated": (N_("This is your copy: a draft that only you see."), ""),
+    "bulk-done": (N_("Done."), ""),
+    "bulk-trashed": (N_("Moved to the trash."), "/trash/undo/{}"),
+    "imported": (N_("Imported."), ""),
+    "documents-added": (N_("Uploaded: the worker reads it now. Load the page again to see how it goes."), ""),
+    "documents-known": (N_("Uploaded; what the space had already was not taken again."), ""),
+    "document-again": (N_("It is read again now."), ""),
+    "document-deleted": (N_("The document is deleted."), "/documents/{}/restore"),
+    "document-restored": (N_("The document is there again; it is read now."), ""),
+    "document-purged": (N_("The document is deleted for good."), ""),
+    "mail-sent": (N_("The mail server took the message: look into your mailbox."), ""),
+    "delivery-queued": (N_("Queued: it is sent within seconds. Load the page again to see how it goes."), ""),
+    "webhook-removed": (N_("The webhook is removed."), ""),
+    "endpoint-works": (N_("The endpoint answers as it should."), ""),
+    "endpoint-removed": (N_("The model endpoint is removed, with its key."), ""),
+    "bucket-works": (N_("The store lists the bucket as it should."), ""),
+    "import-started": (N_("Started: the queue worker takes one object after the other."), ""),
+    "import-removed": (N_("The import is removed, with its key; the documents stay."), ""),
+    "plan-changed": (N_("The plan is changed."), ""),
+    "invoice-paid": (N_("Noted as paid."), ""),
+    "payment-follows": (N_("Thank you. The plan changes as soon as the payment is confirmed."), ""),
 }
 
 
@@ -60,10 +113,11 @@ def render(
 ) -> HTMLResponse:
     """A whole page in the shell; shows the notice of the redirect that led here."""
     notice = _take_notice(request)
-    html = shell.page(template, principal, area=area, folders=(TEMPLATES,), notice=notice, **more)
-    response = HTMLResponse(
-        html, status_code=code, headers={"Cache-Control": "no-store", "Vary": "HX-Request"}
+    language = language_of(principal)
+    html = shell.page(
+        template, principal, area=area, folders=(TEMPLATES,), language=language, notice=notice, **more
     )
+    response = HTMLResponse(html, status_code=code, headers=_headers(language))
     if NOTICE_COOKIE in request.cookies:
         response.delete_cookie(NOTICE_COOKIE, path="/")
     return response
@@ -72,8 +126,17 @@ def render(
 def fragment(principal: Principal, template: str, *, code: int = 200, **more: Any) -> HTMLResponse:
     """A piece of a page for htmx to put in place."""
     names = shell.context(principal, area="") | more
-    html = shell.environment(TEMPLATES).get_template(template).render(names)
-    return HTMLResponse(html, status_code=code, headers={"Cache-Control": "no-store", "Vary": "HX-Request"})
+    language = language_of(principal)
+    html = shell.environment(TEMPLATES, language=language).get_template(template).render(names)
+    return HTMLResponse(html, status_code=code, headers=_headers(language))
+
+
+def _headers(language: str) -> dict[str, str]:
+    return {
+        "Cache-Control": "no-store",
+        "Content-Language": language,
+        "Vary": "HX-Request, Accept-Language",
+    }
 
 
 def wants_fragment(request: Request) -> bool:
@@ -82,13 +145,13 @@ def wants_fragment(request: Request) -> bool:
     return headers.get("hx-request") == "true" and headers.get("hx-history-restore-request") != "true"
 
 
-def go(path: str, notice: str = "", item_id: UUID | None = None) -> Response:
-    """Redirect after a write, with a notice that the next page shows once."""
+def go(path: str, notice: str = "", undone: UUID | str | None = None) -> Response:
+    """Redirect after a write, with a notice that the next page shows once; `undone` is what its Undo takes back."""
     response = RedirectResponse(path, status_code=SEE_OTHER)
     if notice:
         if notice not in NOTICES:
             raise ValueError(f"unknown notice {notice!r}")
-        value = f"{notice}.{item_id}" if item_id else notice
+        value = f"{notice}.{undone}" if undone else notice
         secure = get_settings().cookie_secure
         response.set_cookie(
             NOTICE_COOKIE,

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from leitstand.catalogue.items import visible
+from leitstand.catalogue.visibility import visible
 from leitstand.db.models import Item, RunFact
 from leitstand.db.models.events import NO_ACTOR
 from leitstand.identity.access import Principal

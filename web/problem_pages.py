@@ -10,13 +10,22 @@ from leitstand.db.engine import transaction
 from leitstand.errors import LeitstandError
 from leitstand.identity.access import Principal
 from leitstand.identity.sessions import COOKIE, authenticate
+from leitstand.words import N_
 from serving.problems import Problem
 from web.pages import SEE_OTHER, render, safe_path
 
 NOT_SIGNED_IN = 401
 NOT_FOUND = 404
 INVALID = 422
-TITLES = {404: "Nothing is here", 405: "That does not work here", 413: "That is too large"}
+TITLES = {
+    404: N_("Nothing is here"),
+    405: N_("That does not work here"),
+    413: N_("That is too large"),
+}
+DETAILS = {
+    404: N_("There is no page at this address."),
+    405: N_("This address does not take such a request."),
+}
 
 
 def problem_page(request: Request, problem: Problem) -> Response | None:
@@ -29,7 +38,7 @@ def problem_page(request: Request, problem: Problem) -> Response | None:
     if _concerns_path(problem):
         status, title = NOT_FOUND, TITLES[NOT_FOUND]
     if problem.kind == "http" or _concerns_path(problem):
-        detail = "There is no page at this address." if status == NOT_FOUND else f"{problem.detail}."
+        detail = DETAILS.get(status, f"{problem.detail}.")
     principal = _principal(request)
     page = render(
         request,

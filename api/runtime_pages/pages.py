@@ -11,19 +11,24 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
 from api.runtime_pages.visitors import Visitor, form_token
+from leitstand.companions.inputs import fields_of
 from leitstand.companions.runner import transcript
 from leitstand.companions.runs import Run
+from leitstand.companions.steps import Input
 from leitstand.errors import NotFound
+from leitstand.words import DEFAULT, LANGUAGES, N_
+from serving.language import language_of
 from serving.problems import Problem
+from serving.shell import speak
 
 HERE = Path(__file__).parent
 STATIC_TYPES = {"runtime.css": "text/css; charset=utf-8"}
 SNIPPET = HERE / "static" / "leitstand.js"
 AN_HOUR = "public, max-age=3600"
 FOREVER = "public, max-age=31536000, immutable"
-STALE = "You had gone on already, here or in another window. This is where you are."
-TITLES = {404: "Nothing is here", 413: "That is too long", 429: "One moment, please"}
-NOTHING = "There is nothing at this address. Check the link, or ask who gave it to you."
+STALE = N_("You had gone on already, here or in another window. This is where you are.")
+TITLES = {404: N_("Nothing is here"), 413: N_("That is too long"), 429: N_("One moment, please")}
+NOTHING = N_("There is nothing at this address. Check the link, or ask who gave it to you.")
 
 
 @dataclass(frozen=True)
@@ -63,16 +68,18 @@ def snippet(workspace: str) -> str:
     return _snippet().replace('"WORKSPACE"', f'"{workspace}"')
 
 
-@lru_cache(maxsize=1)
-def environment() -> jinja2.Environment:
-    """Templates that escape whatever they are given and know no name that they were not."""
+@lru_cache(maxsize=len(LANGUAGES))
+def environment(language: str = DEFAULT) -> jinja2.Environment:
+    """Templates that escape whatever they are given and know no name that they were not, in one language."""
     env = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    speak(env, language)
     env.globals.update(static=static_url)
     return env
 
@@ -95,17 +102,21 @@ def run_page(
         problem: why the last answer was not taken; `given` is that answer, to be mended.
     """
     *before, current = transcript(run.flow, run.state)
+    step = run.flow.step(current.step)
+    spoken = run.flow.language.lower().partition("-")[0]
     return _render(
         "run.html",
         status,
-        language=run.flow.language,
-        # The page's own words are English: a screen reader must not read them as another language.
-        foreign=not run.flow.language.lower().startswith("en"),
+        page_language=run.flow.language,
+        # The page's own words are the reader's: a screen reader must not read them as the flow's language.
+        foreign=spoken != language_of(None),
         title=run.flow.title,
         slug=slug,
         run=run,
         lines=before,
-        step=run.flow.step(current.step),
+        step=step,
+        words=current.text,
+        fields=fields_of(step, given) if isinstance(step, Input) else (),
         token=form_token(visitor, run.run_id) if visitor else "",
         notice=notice,
         problem=problem,
@@ -121,7 +132,7 @@ def problem_page(request: Request, problem: Problem) -> Response | None:
     page = _render(
         "problem.html",
         problem.status,
-        language="en",
+        page_language=language_of(None),
         title=TITLES.get(problem.status, problem.title),
         detail=detail,
         hint="" if problem.status == 404 else problem.hint,
@@ -132,5 +143,6 @@ def problem_page(request: Request, problem: Problem) -> Response | None:
 
 
 def _render(template: str, status: int, **context: Any) -> HTMLResponse:
-    text = environment().get_template(template).render(context)
-    return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
+    text = environment(language_of(None)).get_template(template).render(context)
+    headers = {"Cache-Control": "no-store", "Vary": "Accept-Language"}
+    return HTMLResponse(text, status_code=status, headers=headers)

@@ -16,6 +16,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 
 from leitstand.errors import TooManyRequests
 from leitstand.settings import Settings
+from leitstand.words import msg
 
 LONGEST_WAIT = 3600
 
@@ -72,6 +73,6 @@ class Rates:
                 wait = min(max(1, math.ceil(reset - time.time())), LONGEST_WAIT)
                 raise TooManyRequests(
                     "There are too many requests at the moment.",
-                    hint=f"Wait {wait} seconds, then go on: your answers so far are kept.",
+                    hint=msg("Wait {wait} seconds, then go on: your answers so far are kept.", wait=wait),
                     details={"retry_after": wait},
                 )

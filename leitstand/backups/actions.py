@@ -21,6 +21,7 @@ from leitstand.jobs.queue import enqueue
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import msg
 
 log = get_logger("backups")
 
@@ -111,7 +112,10 @@ def keep(
     backup = get_backup(session, backup_id)
     session.refresh(backup, with_for_update=True)
     if backup.status not in (COMPLETE, MISSING):
-        raise Conflict(f"Backup {backup.id} is {backup.status}.", hint="Only a complete backup can be kept.")
+        raise Conflict(
+            msg("Backup {id} is {status}.", id=backup.id, status=backup.status),
+            hint="Only a complete backup can be kept.",
+        )
     if backup.kept == kept:
         return backup
     backup.kept = kept
@@ -142,7 +146,7 @@ def start_verification(session: Session, backup_id: UUID | str, *, principal: Pr
     require(principal, "backup:run")
     backup = get_backup(session, backup_id)
     if backup.status != COMPLETE:
-        raise Conflict(f"Backup {backup.id} is {backup.status}, not complete.")
+        raise Conflict(msg("Backup {id} is {status}, not complete.", id=backup.id, status=backup.status))
     number = enqueue(session, "operations.verify", backup_id=str(backup.id))
     audit.record(
         session,
@@ -192,5 +196,6 @@ def refuse_other_name(typed: str, expected: str) -> None:
     """
     if typed.strip() != expected:
         raise InvalidInput(
-            f"{typed.strip()!r} is not the name of what this is about.", hint=f"Type {expected} to go on."
+            msg("{typed!r} is not the name of what this is about.", typed=typed.strip()),
+            hint=msg("Type {expected} to go on.", expected=expected),
         )

@@ -21,7 +21,7 @@ from leitstand.backups.parts import Part, PartsReader, PartWriter
 from leitstand.backups.sealing import Measured, unsealed
 from leitstand.backups.streaming import NothingCame, essence, refuse_older, sealed_output
 from leitstand.backups.work import Job, Outcome, Progress
-from leitstand.db.cluster import EXTENSIONS, Cluster, bin_dir
+from leitstand.db.cluster import EXTENSIONS, MEMBER, Cluster, bin_dir
 from leitstand.db.exclusive import SCHEMA, check_held, exclusive
 from leitstand.db.migrate import current
 from leitstand.errors import Conflict, IntegrityFailed, NotFound, PreconditionFailed
@@ -160,7 +160,7 @@ def create_database(settings: Settings, database: str) -> None:
     except psycopg.OperationalError as error:
         raise PreconditionFailed(
             "Only where PostgreSQL runs embedded can a database be made from here.",
-            hint=f"Make it by hand, with the extensions {', '.join(EXTENSIONS)}: `createdb -O {url.username} {database}`.",
+            hint=f"Make it by hand, with the role {MEMBER} and the extensions {', '.join(EXTENSIONS)}: `createdb -O {url.username} {database}`.",
         ) from error
 
 

@@ -14,6 +14,7 @@ from leitstand.backups.archive_failure import last_failure
 from leitstand.backups.condition import Condition
 from leitstand.backups.known import KnownKind
 from leitstand.backups.places import PENDING, RECORD
+from leitstand.db.row_security import lifted
 from leitstand.settings import Settings
 
 LAG = timedelta(minutes=10)
@@ -58,7 +59,7 @@ def server_conditions(
 
 def _archiver(session: Session, settings: Settings, known: KnownKind, now: datetime) -> Iterator[Condition]:
     try:
-        with session.begin_nested():
+        with lifted(session, "the archiver is the whole server's"), session.begin_nested():
             found = session.execute(ARCHIVER).one()
     except ProgrammingError:
         yield Condition(

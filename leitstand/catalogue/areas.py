@@ -1,14 +1,15 @@
 """The navigation as data: every area, its group, its route, who may see it, and what is there today."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 from leitstand.identity.access import Principal
+from leitstand.words import DEFAULT, translate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Area:
     """One place of the navigation.
 
@@ -38,7 +39,8 @@ class Area:
         return not self.today
 
 
-@dataclass(frozen=True)
+# Each is itself alone: what is kept under it is looked up by it and not by its texts.
+@dataclass(frozen=True, eq=False)
 class Group:
     """Areas that stand together in the navigation."""
 
@@ -54,14 +56,10 @@ GROUPS = (
             Area(
                 "conversations", "Conversations", "/conversations", "conversation", "item:read",
                 "Search, resume, share and export your conversations with companions, agents and the assistant.",
-                "No conversation is kept yet. Visitors run a published companion through its public link, and its "
-                "runs are counted in Insights.", "companions",
             ),
             Area(
                 "assistant", "Assistant", "/assistant", "assistant", "item:read",
                 "Ask about everything you may read, and get answers with citations.",
-                "There is no assistant page yet. `leitstand query ask` answers questions over the documents of spaces, "
-                "with citations, and so does /query for programs.",
             ),
             Area("favorites", "Favorites", "/favorites", "star", "item:read", "Your own favorites, in your order."),
         ),
@@ -73,31 +71,26 @@ GROUPS = (
             Area(
                 "agents", "Agents", "/agents", "agent", "item:read",
                 "Create agents from instructions, tools, spaces and a model, and publish them to the organisation.",
-                "No agent can be made or run yet.",
             ),
             Area(
                 "boards", "Boards", "/boards", "board", "item:read",
-                "Canvases of notes, items and the links between them.", "No board can be made yet.",
+                "Canvases of notes, items and the links between them.",
             ),
             Area(
                 "collections", "Collections", "/collections", "collection", "item:read",
                 "Ordered sets of any items, to share with others.",
-                "No collection can be made yet. Your own ordered set is under Favorites.", "favorites",
             ),
             Area(
                 "spaces", "Spaces", "/spaces", "space", "item:read",
                 "Knowledge bases: upload documents, see how their ingestion goes, ask the space.",
-                "There is no page for documents yet. `leitstand space add` takes files into a space, "
-                "`leitstand space documents` tells what became of them, `leitstand query ask` asks the space.",
             ),
             Area(
                 "controls", "Controls", "/controls", "control", "item:read",
                 "Input and output widgets that flows use, each with a schema and a live preview.",
-                "Flows use the built-in inputs; no control of your own can be made yet.",
             ),
             Area(
                 "apps", "Agentic apps", "/apps", "app", "item:read",
-                "Published applications of agents: inputs, agent and a view of the output.", "No app can be published yet.",
+                "Published applications of agents: inputs, agent and a view of the output.",
             ),
         ),
     ),
@@ -119,35 +112,30 @@ GROUPS = (
             Area(
                 "external-users", "External users", "/external-users", "external", "member:manage",
                 "People outside the organisation and what each may open.",
-                "Nobody outside can be invited yet. Published companions are open to everybody who has the link.", "companions",
             ),
             Area(
                 "groups", "Groups", "/groups", "groups", "member:manage",
-                "Groups of people, and what each group may open.", "No group can be made yet; a role holds for the whole workspace.",
+                "Groups of people, and what each group may open.",
             ),
             Area(
                 "members", "Members", "/settings/members", "members", "member:manage",
                 "Who belongs to the workspace, and in which role.",
-                "People are added on the command line: `leitstand person create` and `leitstand person list`.",
             ),
             Area(
                 "organisation", "Organisation", "/settings/organisation", "organisation", "workspace:manage",
                 "The workspace's name and the time zone in which it reports.",
-                "Name and zone are set when the workspace is made: `leitstand workspace create`. Dashboards take another zone at the top.",
             ),
             Area(
                 "integrations", "Integrations", "/settings/integrations", "integration", "workspace:manage",
-                "Single sign-on, model endpoints, mail, webhooks and imports, each with its state.",
-                "Nothing can be connected here yet. Event files are imported with `leitstand events import`.",
+                "Single sign-on, mail, model endpoints, webhooks and S3 imports, each with its state.",
             ),
             Area(
                 "tools", "Tools", "/settings/tools", "tool", "workspace:manage",
-                "Which tools agents may use.", "There are no agents yet, so no tool is allowed to any.",
+                "Which tools agents may use.", "Agents are written down here, but none runs yet, so that no tool is used by any.",
             ),
             Area(
                 "billing", "Plans and billing", "/settings/billing", "billing", "billing:manage",
                 "Plan, limits, usage to date and invoices.",
-                "There is no plan and no limit: everything of this installation can be used. Usage is shown on the home page.", "home",
             ),
             Area("audit", "Audit log", "/settings/audit", "audit", "audit:read", "Every change: who, what, when, before and after."),
         ),
@@ -162,6 +150,24 @@ GROUPS = (
     ),
 )  # fmt: skip
 
+# For as many sets of permissions as people have at once.
+MOST_KEPT = 100
+# What somebody outside of the organisation sees: what is shared with them, and their own.
+FOR_EXTERNAL = frozenset(
+    {
+        "home",
+        "conversations",
+        "favorites",
+        "companions",
+        "agents",
+        "boards",
+        "collections",
+        "spaces",
+        "controls",
+        "apps",
+        "profile",
+    }
+)
 AREAS = tuple(area for group in GROUPS for area in group.areas)
 BY_SLUG = {area.slug: area for area in AREAS}
 
@@ -191,23 +197,41 @@ def address_of(kind: str, item_id: UUID) -> str:
 
 def may_see(principal: Principal, area: Area) -> bool:
     """Whether the principal's role shows this area."""
-    return not area.permission or principal.may(area.permission)
+    return _shown(area, principal.permissions, principal.external)
 
 
-def visible_groups(principal: Principal) -> Iterator[Group]:
+def visible_groups(principal: Principal) -> tuple[Group, ...]:
     """The navigation as this principal sees it; a group without an area is left out."""
-    for group in GROUPS:
-        areas = tuple(area for area in group.areas if may_see(principal, area))
-        if areas:
-            yield Group(group.title, areas)
+    return _groups(frozenset(principal.permissions), principal.external)
 
 
-def find_areas(principal: Principal, q: str, *, limit: int = 8) -> list[Area]:
+@lru_cache(maxsize=MOST_KEPT)
+def _groups(permissions: frozenset[str], external: bool) -> tuple[Group, ...]:
+    seen = [
+        Group(group.title, tuple(area for area in group.areas if _shown(area, permissions, external)))
+        for group in GROUPS
+    ]
+    return tuple(group for group in seen if group.areas)
+
+
+def _shown(area: Area, permissions: frozenset[str], external: bool) -> bool:
+    if external and area.slug not in FOR_EXTERNAL:
+        return False
+    return not area.permission or area.permission in permissions
+
+
+def find_areas(principal: Principal, q: str, *, limit: int = 8, language: str = DEFAULT) -> list[Area]:
     """The areas in whose title or purpose every word of `q` begins a word: those named so first, then those built."""
     asked = q.lower().split()
     seen = [area for area in AREAS if may_see(principal, area)]
-    matching = [area for area in seen if _begin(asked, f"{area.title} {area.purpose}")]
-    return sorted(matching, key=lambda area: (not _begin(asked, area.title), not area.built))[:limit]
+    matching = [area for area in seen if _begin(asked, _read(language, area.title, area.purpose))]
+    named = {area.slug for area in matching if _begin(asked, _read(language, area.title))}
+    return sorted(matching, key=lambda area: (area.slug not in named, not area.built))[:limit]
+
+
+def _read(language: str, *texts: str) -> str:
+    """Texts as the code has them and as they are read: both are looked for."""
+    return " ".join([*texts, *(translate(text, language) for text in texts)])
 
 
 def _begin(asked: list[str], text: str) -> bool:

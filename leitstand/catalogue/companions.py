@@ -13,12 +13,17 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from leitstand.catalogue.editing import require_edit
+from leitstand.catalogue.flow_uses import refer
 from leitstand.catalogue.items import create_item, get_item
 from leitstand.db.models import Companion, CompanionVersion, Item, Person
 from leitstand.db.models.base import new_id
+from leitstand.db.row_security import lifted
 from leitstand.errors import Conflict, NotFound
 from leitstand.identity import audit
 from leitstand.identity.access import Principal, require
+from leitstand.limits.room import require_room
+from leitstand.words import msg
 
 KIND = "companion"
 SLUG_WORDS = 40
@@ -87,9 +92,20 @@ def create(
         tags=tags,
         visibility=visibility,
     )
+    begin(session, item)
+    return item
+
+
+def begin(session: Session, item: Item) -> None:
+    """Give a companion just made what is its own: no link and nothing published yet."""
     session.add(Companion(item_id=item.id))
     session.flush()
-    return item
+
+
+def next_version(session: Session, item_id: UUID) -> int:
+    """The number that the companion's next flow gets; hold its item first."""
+    newest = select(func.max(CompanionVersion.number)).where(CompanionVersion.companion_id == item_id)
+    return (session.scalar(newest) or 0) + 1
 
 
 def get(session: Session, *, principal: Principal, item_id: UUID) -> CompanionDetails:
@@ -106,14 +122,23 @@ def publish(session: Session, *, principal: Principal, item_id: UUID, version: i
     """Open a version of the flow to visitors, the newest where none is named; runs keep the version they began on.
 
     Raises:
-        Forbidden: without `item:publish`.
+        Forbidden: without `item:publish`, or it is not theirs to change.
         NotFound: there is no such companion or version.
-        Conflict: it has no flow yet.
+        Conflict: it has no flow yet, or it is a draft that can't be run.
+        LimitReached: the plan has no room for another published companion.
     """
     require(principal, "item:publish")
     item = get_item(session, principal=principal, item_id=item_id, kind=KIND, for_update=True)
+    require_edit(session, principal, item)
     companion = _own(session, item)
     number = _chosen_version(session, item_id, version)
+    if session.get_one(CompanionVersion, (item_id, number)).flow.get("draft"):
+        raise Conflict(
+            msg("Version {number} can't be run yet.", number=number),
+            hint="The page of its flow names what is missing.",
+        )
+    if item.status != "published":
+        require_room(session, principal.workspace_id, "published_companions")
     before = {"published_version": companion.published_version, "status": item.status}
     companion.published_version = number
     if companion.slug is None:
@@ -127,7 +152,7 @@ def withdraw(session: Session, *, principal: Principal, item_id: UUID) -> Item:
     """Close a companion to visitors; it becomes a draft and keeps its link for the next time.
 
     Raises:
-        Forbidden: without `item:publish`.
+        Forbidden: without `item:publish`, or it is not theirs to change.
         NotFound: there is no such companion.
     """
     return _close(session, principal=principal, item_id=item_id, status="draft", action="withdraw")
@@ -137,7 +162,7 @@ def archive(session: Session, *, principal: Principal, item_id: UUID) -> Item:
     """Close a companion to visitors and put it aside; its figures stay.
 
     Raises:
-        Forbidden: without `item:publish`.
+        Forbidden: without `item:publish`, or it is not theirs to change.
         NotFound: there is no such companion.
     """
     return _close(session, principal=principal, item_id=item_id, status="archived", action="archive")
@@ -153,6 +178,7 @@ def new_slug(title: str) -> str:
 def _close(session: Session, *, principal: Principal, item_id: UUID, status: str, action: str) -> Item:
     require(principal, "item:publish")
     item = get_item(session, principal=principal, item_id=item_id, kind=KIND, for_update=True)
+    require_edit(session, principal, item)
     companion = _own(session, item)
     before = {"published_version": companion.published_version, "status": item.status}
     companion.published_version, item.status = None, status
@@ -172,6 +198,7 @@ def _record(
     if new:
         item.updated_at = datetime.now(UTC)
         session.flush()
+        refer(session, item.id)
         target = f"{KIND}:{item.id}"
         audit.record(
             session, principal=principal, action=f"{KIND}.{action}", target=target, before=old, after=new
@@ -193,7 +220,8 @@ def _versions(session: Session, item_id: UUID) -> list[Version]:
         .order_by(CompanionVersion.number.desc())
         .limit(MOST_VERSIONS)
     )
-    return [Version(*row) for row in session.execute(query)]
+    with lifted(session, "authors may have left the workspace since"):
+        return [Version(*row) for row in session.execute(query)]
 
 
 def _chosen_version(session: Session, item_id: UUID, version: int | None) -> int:
@@ -204,5 +232,5 @@ def _chosen_version(session: Session, item_id: UUID, version: int | None) -> int
     if number is not None:
         return number
     if version is not None:
-        raise NotFound(f"There is no version {version} of this companion.")
+        raise NotFound(msg("There is no version {version} of this companion.", version=version))
     raise Conflict("This companion has no flow yet.", hint="Save a flow first; then publish it.")

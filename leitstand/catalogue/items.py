@@ -1,47 +1,28 @@
 """Items of every kind: listed by keyset, found, made, changed. What a person may not see does not exist for them."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from leitstand.catalogue import cursors
-from leitstand.catalogue.text import (
-    checked_description,
-    checked_tags,
-    checked_title,
-    contains,
-    searchable,
-)
+from leitstand.catalogue import listing
+from leitstand.catalogue.editing import require_edit
+from leitstand.catalogue.icons import checked_icon
+from leitstand.catalogue.listing import LARGEST_PAGE, PAGE, STATUSES, Listing
+from leitstand.catalogue.publicity import change_visibility, checked_visibility
+from leitstand.catalogue.text import checked_description, checked_tags, checked_title
+from leitstand.catalogue.visibility import VISIBILITIES, visible
 from leitstand.db.models import Item
 from leitstand.errors import Conflict, InvalidInput, NotFound
 from leitstand.identity import audit
 from leitstand.identity.access import Principal, require
+from leitstand.limits.room import require_room
+from leitstand.words import msg
 
-PAGE = 50
-LARGEST_PAGE = 200
-STATUSES = ("draft", "published", "archived")
-VISIBILITIES = ("workspace", "private")
-
-
-@dataclass(frozen=True)
-class Listing:
-    """One page of a list, newest change first; `cursor` leads to the next, None at the end."""
-
-    items: Sequence[Item]
-    cursor: str | None
-
-
-def visible(principal: Principal) -> ColumnElement[bool]:
-    """Which items the principal may see: those of the workspace that are not in the trash and not another's private ones."""
-    mine = Item.visibility != "private"
-    if principal.person_id is not None:
-        mine = or_(mine, Item.owner_id == principal.person_id)
-    return and_(Item.workspace_id == principal.workspace_id, Item.deleted_at.is_(None), mine)
+__all__ = ["LARGEST_PAGE", "PAGE", "STATUSES", "VISIBILITIES", "Listing"]
 
 
 def list_items(
@@ -54,25 +35,14 @@ def list_items(
     cursor: str | None = None,
     limit: int = PAGE,
 ) -> Listing:
-    """The items of a kind, the last changed first.
-
-    Args:
-        q: text that the title contains, in any case; one or two characters must begin a word of it.
-        status: one of `STATUSES`; empty: all.
-        cursor: where the previous page ended.
-        limit: 1 to 200 items.
+    """The items of a kind, the last changed first; `leitstand.catalogue.listing` knows more filters and orders.
 
     Raises:
         Forbidden: without `item:read`.
         InvalidInput: there is no such status, or the cursor is not ours.
     """
-    require(principal, "item:read")
-    query = select(Item).where(visible(principal), Item.kind == kind)
-    if status:
-        query = query.where(Item.status == _checked(status, STATUSES, "status"))
-    if q := searchable(q):
-        query = query.where(contains(Item.title, q))
-    return _page(session, query, cursor=cursor, limit=max(1, min(limit, LARGEST_PAGE)))
+    wanted = listing.Filters(kind=kind, q=q, status=status)
+    return listing.find(session, principal=principal, filters=wanted, cursor=cursor, limit=limit)
 
 
 def get_item(
@@ -98,7 +68,8 @@ def get_item(
     item = session.scalar(query)
     if item is None:
         raise NotFound(
-            f"There is no such {kind or 'item'}.", hint="It may have been deleted: look in the trash."
+            msg("There is no such {kind}.", kind=kind or "item"),
+            hint="It may have been deleted: look in the trash.",
         )
     return item
 
@@ -112,21 +83,31 @@ def create_item(
     description: str = "",
     tags: Iterable[str] = (),
     visibility: str = "workspace",
+    icon: str = "",
+    external_key: str | None = None,
 ) -> Item:
     """Make an item; it is the principal's own and a draft.
 
     Raises:
-        Forbidden: without `item:write`.
+        Forbidden: without `item:read` and `item:write`, or what the visibility needs.
         InvalidInput: a value is not fit.
+        LimitReached: the plan has no room for another item or space.
     """
+    # Whoever makes one is shown it: without this the API would refuse only after it has written.
+    require(principal, "item:read")
     require(principal, "item:write")
+    require_room(session, principal.workspace_id, "items")
+    if kind == "space":
+        require_room(session, principal.workspace_id, "spaces")
     item = Item(
         workspace_id=principal.workspace_id,
         kind=kind,
         title=checked_title(title),
         description=checked_description(description),
         tags=checked_tags(tags),
-        visibility=_checked(visibility, VISIBILITIES, "visibility"),
+        icon=checked_icon(icon),
+        external_key=external_key,
+        visibility=checked_visibility(principal, visibility),
         owner_id=principal.person_id,
         status="draft",
         updated_at=datetime.now(UTC),
@@ -134,7 +115,7 @@ def create_item(
     session.add(item)
     session.flush()
     audit.record(
-        session, principal=principal, action=f"{kind}.create", target=f"{kind}:{item.id}", after=_facts(item)
+        session, principal=principal, action=f"{kind}.create", target=f"{kind}:{item.id}", after=facts(item)
     )
     return item
 
@@ -148,6 +129,7 @@ def update_item(
     description: str | None = None,
     tags: Iterable[str] | None = None,
     visibility: str | None = None,
+    icon: str | None = None,
     seen: datetime | None = None,
 ) -> Item:
     """Change what is given and leave the rest.
@@ -156,26 +138,44 @@ def update_item(
         seen: `updated_at` as the editor saw it; a change made since then is not overwritten.
 
     Raises:
-        Forbidden: without `item:write`.
+        Forbidden: the principal may not change it.
         NotFound: there is no such item.
         InvalidInput: a value is not fit.
         Conflict: somebody changed it since `seen`.
     """
-    require(principal, "item:write")
-    item = get_item(session, principal=principal, item_id=item_id, for_update=True)
-    if seen is not None and item.updated_at != seen:
+    item = editable(session, principal=principal, item_id=item_id, seen=seen)
+    before = facts(item)
+    given = {"title": title, "description": description, "tags": tags, "icon": icon, "visibility": visibility}
+    set_checked(session, principal, item, given)
+    note_change(session, principal=principal, item=item, action="update", before=before)
+    return item
+
+
+def editable(
+    session: Session,
+    *,
+    principal: Principal,
+    item_id: UUID,
+    kind: str | None = None,
+    seen: datetime | int | None = None,
+) -> Item:
+    """An item held for a change.
+
+    Args:
+        seen: `updated_at` or `version` as the editor saw it; a change made since then is not overwritten.
+
+    Raises:
+        Forbidden: the principal may not change it.
+        NotFound: there is no such item.
+        Conflict: somebody changed it since `seen`.
+    """
+    item = get_item(session, principal=principal, item_id=item_id, kind=kind, for_update=True)
+    require_edit(session, principal, item)
+    if seen is not None and seen != (item.version if isinstance(seen, int) else item.updated_at):
         raise Conflict(
             "Somebody changed this meanwhile.",
             hint="Load the page again, then make your change on what is there now.",
         )
-    before = _facts(item)
-    changes = _checked_changes(title=title, description=description, tags=tags)
-    if visibility is not None and visibility != item.visibility:
-        _require_own(principal, item)
-        changes["visibility"] = _checked(visibility, VISIBILITIES, "visibility")
-    for name, value in changes.items():
-        setattr(item, name, value)
-    note_change(session, principal=principal, item=item, action="update", before=before)
     return item
 
 
@@ -183,7 +183,7 @@ def note_change(
     session: Session, *, principal: Principal, item: Item, action: str, before: dict[str, Any]
 ) -> None:
     """Move a changed item to the head of its list and write the audit row; nothing where nothing changed."""
-    old, new = audit.changed(before, _facts(item))
+    old, new = audit.changed(before, facts(item))
     if not new:
         return
     item.updated_at = datetime.now(UTC)
@@ -201,53 +201,44 @@ def set_status(session: Session, *, principal: Principal, item: Item, status: st
         Forbidden: without `item:publish`.
     """
     require(principal, "item:publish")
-    before = _facts(item)
+    before = facts(item)
     item.status = _checked(status, STATUSES, "status")
     note_change(session, principal=principal, item=item, action=action, before=before)
 
 
-def _page(session: Session, query: Select[tuple[Item]], *, cursor: str | None, limit: int) -> Listing:
-    if cursor:
-        query = query.where(tuple_(Item.updated_at, Item.id) < cursors.decode(cursor))
-    rows = list(session.scalars(query.order_by(Item.updated_at.desc(), Item.id.desc()).limit(limit + 1)))
-    if len(rows) <= limit:
-        return Listing(rows, None)
-    last = rows[limit - 1]
-    return Listing(rows[:limit], cursors.encode(last.updated_at, last.id))
-
-
-def _facts(item: Item) -> dict[str, Any]:
+def facts(item: Item) -> dict[str, Any]:
     """What the audit log keeps of an item."""
     return {
         "title": item.title,
         "description": item.description,
         "tags": list(item.tags),
+        "icon": item.icon,
         "visibility": item.visibility,
         "status": item.status,
     }
 
 
-def _checked_changes(
-    *, title: str | None, description: str | None, tags: Iterable[str] | None
-) -> dict[str, Any]:
-    """Every given value checked before any is set, so that a refusal leaves the item as it was."""
-    changes: dict[str, Any] = {}
-    if title is not None:
-        changes["title"] = checked_title(title)
-    if description is not None:
-        changes["description"] = checked_description(description)
-    if tags is not None:
-        changes["tags"] = checked_tags(tags)
-    return changes
+def set_checked(session: Session, principal: Principal, item: Item, given: dict[str, Any]) -> None:
+    """Set what is given (None: stays as it is) after all of it was checked: a refusal leaves the item as it was.
 
-
-def _require_own(principal: Principal, item: Item) -> None:
-    """Only its owner makes an item private or gives it free: nobody hides another's work from them."""
-    if principal.person_id is None or item.owner_id != principal.person_id:
-        raise InvalidInput("Only its owner can change who sees this.")
+    Raises:
+        InvalidInput: a value is not fit.
+        Forbidden: without what the visibility needs.
+    """
+    checks = {
+        "title": checked_title, "description": checked_description, "tags": checked_tags, "icon": checked_icon,
+    }  # fmt: skip
+    changes = {name: checks[name](given[name]) for name in checks if given.get(name) is not None}
+    if given.get("visibility") is not None:
+        change_visibility(session, principal=principal, item=item, visibility=given["visibility"])
+    for name, value in changes.items():
+        setattr(item, name, value)
 
 
 def _checked(value: str, allowed: tuple[str, ...], what: str) -> str:
     if value not in allowed:
-        raise InvalidInput(f"There is no {what} {value!r}.", hint=f"It is one of: {', '.join(allowed)}.")
+        raise InvalidInput(
+            msg("There is no {what} {value!r}.", what=what, value=value),
+            hint=msg("It is one of: {allowed}.", allowed=", ".join(allowed)),
+        )
     return value

@@ -10,6 +10,7 @@ from leitstand.errors import Conflict, InvalidInput
 from leitstand.identity import audit
 from leitstand.identity.access import Principal, require
 from leitstand.jobs.queue import enqueue
+from leitstand.words import msg
 
 BACKUP_KINDS = ("postgres", "objects", "secrets", "dump")
 DRILLS = ("postgres-latest",)
@@ -107,11 +108,16 @@ def _start(
     **more: str,
 ) -> int:
     if value not in allowed:
-        raise InvalidInput(f"There is no {argument} {value!r}.", hint=f"It is one of: {', '.join(allowed)}.")
+        raise InvalidInput(
+            msg("There is no {argument} {value!r}.", argument=argument, value=value),
+            hint=msg("It is one of: {allowed}.", allowed=", ".join(allowed)),
+        )
     # Two people who start the same at once must not both pass the question below.
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{job}:{value}", 0))))
     if session.scalar(UNDER_WAY, {"name": job, "argument": argument, "value": value}):
-        raise Conflict(f"{value} is waiting or running already.", hint="Wait until it has ended.")
+        raise Conflict(
+            msg("{value} is waiting or running already.", value=value), hint="Wait until it has ended."
+        )
     number = enqueue(session, job, **{argument: value}, **more)
     after = {argument: value, "job": number}
     audit.record(

@@ -1,10 +1,12 @@
 """What a person last opened, created or edited: newest first, one row an item, at most 20 a kind."""
 
-from sqlalchemy import delete, func, select
+from functools import lru_cache
+
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from leitstand.catalogue.items import visible
+from leitstand.catalogue.visibility import MOST_KEPT, Who, seen_by, who
 from leitstand.db.models import Item, Recent
 from leitstand.identity.access import Principal, require
 
@@ -38,10 +40,15 @@ def note_use(session: Session, *, principal: Principal, item: Item) -> None:
 def list_recents(session: Session, *, principal: Principal, limit: int = KEEP) -> list[tuple[Item, Recent]]:
     """The items the person last used and may still see, with when."""
     require(principal, "item:read")
-    query = (
+    return [(item, recent) for item, recent in session.execute(_recents(who(principal), limit))]
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _recents(asking: Who, limit: int) -> Select[tuple[Item, Recent]]:
+    return (
         select(Item, Recent)
         .join(Recent, Recent.item_id == Item.id)
-        .where(Recent.person_id == principal.person_id, visible(principal))
+        .where(Recent.person_id == asking.person_id, seen_by(asking))
         .order_by(Recent.used_at.desc(), Item.id)
+        .limit(limit)
     )
-    return [(item, recent) for item, recent in session.execute(query.limit(limit))]

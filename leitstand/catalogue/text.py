@@ -6,6 +6,8 @@ from sqlalchemy import ColumnElement, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from leitstand.errors import InvalidInput
+from leitstand.words import msg
+from leitstand.words.letters import without_controls
 
 TITLE_LENGTH = 200
 DESCRIPTION_LENGTH = 5_000
@@ -24,7 +26,7 @@ def checked_title(title: str) -> str:
     if not title:
         raise InvalidInput("The title is empty.", hint="Give it a name by which people find it.")
     if len(title) > TITLE_LENGTH:
-        raise InvalidInput(f"The title may have at most {TITLE_LENGTH} characters.")
+        raise InvalidInput(msg("The title may have at most {most} characters.", most=TITLE_LENGTH))
     return title
 
 
@@ -35,11 +37,11 @@ def checked_description(description: str) -> str:
         InvalidInput: it is too long.
     """
     lines = description.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    text = "\n".join(
-        "".join(c if c.isprintable() or c == "\t" else " " for c in line).rstrip() for line in lines
-    ).strip()
+    text = "\n".join(without_controls(line, keep="\t").rstrip() for line in lines).strip()
     if len(text) > DESCRIPTION_LENGTH:
-        raise InvalidInput(f"The description may have at most {DESCRIPTION_LENGTH} characters.")
+        raise InvalidInput(
+            msg("The description may have at most {most} characters.", most=DESCRIPTION_LENGTH)
+        )
     return text
 
 
@@ -51,9 +53,9 @@ def checked_tags(tags: Iterable[str]) -> list[str]:
     """
     cleaned = list(dict.fromkeys(tag for tag in (_one_line(tag).lower() for tag in tags) if tag))
     if len(cleaned) > TAGS:
-        raise InvalidInput(f"There may be at most {TAGS} tags.")
+        raise InvalidInput(msg("There may be at most {most} tags.", most=TAGS))
     if any(len(tag) > TAG_LENGTH for tag in cleaned):
-        raise InvalidInput(f"A tag may have at most {TAG_LENGTH} characters.")
+        raise InvalidInput(msg("A tag may have at most {most} characters.", most=TAG_LENGTH))
     return cleaned
 
 
@@ -83,4 +85,4 @@ def searchable(q: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return " ".join(without_controls(text).split())

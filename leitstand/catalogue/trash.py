@@ -4,29 +4,50 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Select, delete, or_, select, update
+from sqlalchemy import ColumnElement, Engine, Select, and_, delete, select, update
 from sqlalchemy.orm import Session
 
+from leitstand.catalogue.editing import require_edit
 from leitstand.catalogue.items import get_item
-from leitstand.db.models import Companion, CompanionVersion, Favorite, Item, Recent
+from leitstand.catalogue.visibility import reachable
+from leitstand.db.engine import transaction
+from leitstand.db.models import (
+    Companion,
+    CompanionVersion,
+    Conversation,
+    Document,
+    Favorite,
+    FlowRun,
+    Item,
+    ItemGrant,
+    ItemReference,
+    ItemVersion,
+    Recent,
+)
 from leitstand.errors import NotFound
 from leitstand.identity import audit
-from leitstand.identity.access import Principal, require
+from leitstand.identity.access import Principal, require, system_principal
+from leitstand.jobs.queue import enqueue
+from leitstand.limits.room import require_room
 
+BY = "trash"
 KEEP = timedelta(days=30)
+# Items that are emptied in one transaction: a trash of thousands holds no lock for long.
+AT_ONCE = 500
 MOST = 200
 PURGED_TITLE = "Deleted {kind}"
 
 
-def trash_item(session: Session, *, principal: Principal, item_id: UUID) -> Item:
+def trash_item(session: Session, *, principal: Principal, item_id: UUID, kind: str | None = None) -> Item:
     """Put an item into the trash; whoever published it no longer reaches it.
 
     Raises:
-        Forbidden: without `item:write`, or without `item:publish` where it is published.
+        Forbidden: without `item:write`, the principal may not change it, or without `item:publish` where it is published.
         NotFound: there is no such item.
     """
     require(principal, "item:write")
-    item = get_item(session, principal=principal, item_id=item_id, for_update=True)
+    item = get_item(session, principal=principal, item_id=item_id, kind=kind, for_update=True)
+    require_edit(session, principal, item)
     if item.status == "published":
         require(principal, "item:publish")
     item.deleted_at = datetime.now(UTC)
@@ -47,9 +68,17 @@ def restore_item(session: Session, *, principal: Principal, item_id: UUID) -> It
     Raises:
         Forbidden: without `item:write`.
         NotFound: it is not in the trash.
+        LimitReached: the plan has no room for it any more.
     """
     require(principal, "item:write")
     item = _get(session, principal, item_id)
+    require_edit(session, principal, item)
+    if item.kind != "conversation":
+        require_room(session, principal.workspace_id, "items")
+    if item.kind == "companion" and item.status == "published":
+        require_room(session, principal.workspace_id, "published_companions")
+    if item.kind == "space":
+        require_room(session, principal.workspace_id, "spaces")
     item.deleted_at = None
     session.flush()
     audit.record(session, principal=principal, action=f"{item.kind}.restore", target=_target(item))
@@ -65,16 +94,17 @@ def purge_item(session: Session, *, principal: Principal, item_id: UUID) -> None
     """
     require(principal, "item:write")
     item = _get(session, principal, item_id)
+    require_edit(session, principal, item)
     _empty(session, item)
     audit.record(session, principal=principal, action=f"{item.kind}.purge", target=_target(item))
 
 
 def purge_expired(session: Session, *, principal: Principal) -> int:
-    """Delete for good what has been in the workspace's trash for longer than 30 days; how many items."""
+    """Delete for good what has been in the workspace's trash for longer than 30 days; how many items, at most 500."""
     require(principal, "item:write")
-    old = (Item.workspace_id == principal.workspace_id) & (Item.deleted_at < datetime.now(UTC) - KEEP)
+    old = select(Item).where(Item.workspace_id == principal.workspace_id, _expired())
     items = list(
-        session.scalars(select(Item).where(old, Item.purged_at.is_(None)).with_for_update(skip_locked=True))
+        session.scalars(old.order_by(Item.deleted_at).limit(AT_ONCE).with_for_update(skip_locked=True))
     )
     for item in items:
         _empty(session, item)
@@ -82,13 +112,40 @@ def purge_expired(session: Session, *, principal: Principal) -> int:
     return len(items)
 
 
+def purge_expired_everywhere(engine: Engine) -> int:
+    """As `purge_expired`, of all there is in every workspace, some hundreds in a transaction; how many items."""
+    with transaction(engine) as session:
+        workspaces = session.scalars(select(Item.workspace_id).where(_expired()).distinct()).all()
+    purged = 0
+    for workspace_id in workspaces:
+        principal = system_principal(workspace_id, BY)
+        done = AT_ONCE
+        while done == AT_ONCE:
+            with transaction(engine) as session:
+                done = purge_expired(session, principal=principal)
+            purged += done
+    return purged
+
+
+def _expired() -> ColumnElement[bool]:
+    return and_(Item.deleted_at < datetime.now(UTC) - KEEP, Item.purged_at.is_(None))
+
+
+def purge_conversations(session: Session, *, workspace_id: UUID, person_id: UUID) -> int:
+    """Delete for good what somebody who goes said in a workspace; how many conversations. The caller writes the audit row."""
+    theirs = (Item.workspace_id == workspace_id) & (Item.owner_id == person_id)
+    said = theirs & (Item.kind == "conversation") & Item.purged_at.is_(None)
+    items = list(session.scalars(select(Item).where(said).with_for_update()))
+    for item in items:
+        item.deleted_at = item.deleted_at or datetime.now(UTC)
+        _empty(session, item)
+    return len(items)
+
+
 def _trashed(principal: Principal) -> Select[tuple[Item]]:
-    mine = Item.visibility != "private"
-    if principal.person_id is not None:
-        mine = or_(mine, Item.owner_id == principal.person_id)
     recent = Item.deleted_at > datetime.now(UTC) - KEEP
     return select(Item).where(
-        Item.workspace_id == principal.workspace_id, recent, Item.purged_at.is_(None), mine
+        Item.workspace_id == principal.workspace_id, recent, Item.purged_at.is_(None), reachable(principal)
     )
 
 
@@ -108,10 +165,34 @@ def _empty(session: Session, item: Item) -> None:
     session.execute(
         update(Companion).where(Companion.item_id == item.id).values(slug=None, published_version=None)
     )
+    item.icon, item.version = "", 0
+    for kept, column in ((ItemVersion, ItemVersion.item_id), (ItemReference, ItemReference.from_id)):
+        session.execute(delete(kept).where(column == item.id))
+    session.execute(delete(ItemGrant).where(ItemGrant.item_id == item.id))
+    _forget_documents(session, item)
+    _forget_conversation(session, item)
     session.execute(update(CompanionVersion).where(CompanionVersion.companion_id == item.id).values(flow={}))
     session.execute(delete(Favorite).where(Favorite.item_id == item.id))
     session.execute(delete(Recent).where(Recent.item_id == item.id))
     session.flush()
+
+
+def _forget_documents(session: Session, item: Item) -> None:
+    """Remove the documents of a space: rows and passages now, every version of their files by jobs."""
+    gone = delete(Document).where(Document.workspace_id == item.workspace_id, Document.space_id == item.id)
+    for key in session.scalars(gone.returning(Document.object_key)).all():
+        enqueue(session, "knowledge.forget", key=key)
+
+
+def _forget_conversation(session: Session, item: Item) -> None:
+    """Remove what was said, and what was answered in the run behind it; its events stay counted."""
+    gone = delete(Conversation).where(
+        Conversation.workspace_id == item.workspace_id, Conversation.item_id == item.id
+    )
+    runs = session.scalars(gone.returning(Conversation.run_id)).all()
+    session.execute(
+        delete(FlowRun).where(FlowRun.workspace_id == item.workspace_id, FlowRun.id.in_(filter(None, runs)))
+    )
 
 
 def _target(item: Item) -> str:

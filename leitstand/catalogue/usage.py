@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from leitstand.catalogue.items import visible
+from leitstand.catalogue.visibility import visible
 from leitstand.db.models import EventImport, Item, Membership
-from leitstand.identity.access import Principal, require
+from leitstand.identity.access import Principal, require, require_member
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,13 @@ class Usage:
 
 
 def usage(session: Session, *, principal: Principal) -> Usage:
-    """Counts of what the principal may see."""
+    """Counts of what the principal may see.
+
+    Raises:
+        Forbidden: to people outside of the organisation.
+    """
     require(principal, "item:read")
+    require_member(principal)
     companions = (
         select(Item.status, func.count())
         .where(visible(principal), Item.kind == "companion")

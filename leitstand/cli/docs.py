@@ -8,10 +8,26 @@ import click
 
 from leitstand import errors
 from leitstand.errors import Conflict, LeitstandError
+from leitstand.identity.access import PERMISSIONS, ROLES
+from leitstand.identity.permission_matrix import Need, matrix
 from leitstand.settings import REPOSITORY, Settings
 
 REFERENCE = REPOSITORY / "docs" / "reference"
 NOTE = "<!-- Written by `./run docs write` from the code; edit the code. -->\n"
+
+PERMISSIONS_INTRO = """
+What each built-in role may do, and what each page and endpoint needs. A role of the workspace's own may do whatever
+its permissions say in the same tables. `+`: all of them are needed. A test asks for every address as every role.
+
+- *anyone*: without signing in; some have a link or a code of their own as proof. *signed in*: whoever has a place.
+- *of members*: not of people from outside, who see what is shared with them and nothing else (*where shared*).
+- Who may open an item is not who may change it: whoever may write changes what is open to the workspace and their own;
+  a grant to edit holds for whoever has it. Items are shared by their owner, or by owners and admins.
+- Actions on many items at once, and imports, ask for each item what its own address asks for. To move a published item
+  to the trash, `item:publish` is needed as well.
+- Nobody gives, changes or takes away more permissions than they have, of roles, people and invitations.
+- An API token does no more than its owner may, and nothing that only a person may.
+""".strip()
 
 
 @click.group(name="docs")
@@ -39,7 +55,12 @@ def write(check: bool) -> None:
 
 def pages() -> dict[str, str]:
     """File name -> text of every reference page."""
-    return {"settings.md": settings_page(), "errors.md": errors_page(), "commands.md": commands_page()}
+    return {
+        "settings.md": settings_page(),
+        "errors.md": errors_page(),
+        "commands.md": commands_page(),
+        "permissions.md": permissions_page(),
+    }
 
 
 def settings_page() -> str:
@@ -73,6 +94,45 @@ def errors_page() -> str:
         + "\n".join(rows)
         + "\n"
     )
+
+
+def permissions_page() -> str:
+    """What each built-in role may do, and what each page and endpoint needs."""
+    parts = [f"# Permissions\n{NOTE}\n{PERMISSIONS_INTRO}\n", "## Roles\n", *_roles_table()]
+    for name, title in (("web", "Pages"), ("api", "API")):
+        parts += [f"\n## {title}\n", *_routes_table(matrix()[name])]
+    return "\n".join(parts) + "\n"
+
+
+def _roles_table() -> list[str]:
+    rows = _head("permission", "what it lets do")
+    for name, deed in PERMISSIONS.items():
+        held = ["yes" if name in permissions else "" for permissions in ROLES.values()]
+        rows.append(_row(f"`{name}`", deed, *held))
+    return rows
+
+
+def _routes_table(needs: dict[tuple[str, str], Need]) -> list[str]:
+    rows = _head("address", "needs")
+    for (method, path), need in sorted(needs.items(), key=lambda found: (found[0][1], found[0][0])):
+        held = [
+            "yes"
+            if need.holds(role, permissions)
+            else "where shared"
+            if need.shared(role, permissions)
+            else ""
+            for role, permissions in ROLES.items()
+        ]
+        rows.append(_row(f"{method} `{path}`", need.text, *held))
+    return rows
+
+
+def _head(*first: str) -> list[str]:
+    return [_row(*first, *ROLES), _row(*["---"] * (len(first) + len(ROLES)))]
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _subclasses(root: type[LeitstandError]) -> list[type[LeitstandError]]:

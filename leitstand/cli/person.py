@@ -10,7 +10,7 @@ import click
 from leitstand.cli._options import database
 from leitstand.db.engine import transaction
 from leitstand.errors import InvalidInput
-from leitstand.identity import people
+from leitstand.identity import one_time_codes, people
 from leitstand.identity.access import ROLES, system_principal
 from leitstand.identity.workspaces import find_workspace
 
@@ -56,6 +56,45 @@ def create_owner(
     _create(workspace, email, name, "owner", _password(password_stdin, generate), generate, as_json)
 
 
+@group.command("invite")
+@click.option("--workspace", required=True, help="Short name of the workspace.")
+@click.option("--email", "emails", required=True, multiple=True, help="Repeat it for several people.")
+@click.option(
+    "--role", default="member", show_default=True, help="A built-in role, or one of the workspace's own."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def invite(*, workspace: str, emails: tuple[str, ...], role: str, as_json: bool) -> None:
+    """Invite people by e-mail; where no mail goes out, print each one's link once."""
+    from leitstand.identity import invitations
+
+    with database() as engine, transaction(engine) as session:
+        principal = system_principal(find_workspace(session, workspace).id, "command line")
+        sent = invitations.invite(session, principal=principal, emails=emails, role=role)
+        made = [{"email": one.invitation.email, "role": role, "link": one.link} for one in sent]
+    if as_json:
+        click.echo(json.dumps({"invitations": made}, ensure_ascii=False))
+        return
+    for one in made:
+        click.echo(
+            f"{one['email']} is invited as {role}{': ' + one['link'] if one['link'] else ', by mail'}."
+        )
+
+
+@group.command("role")
+@click.option("--workspace", required=True, help="Short name of the workspace.")
+@click.option("--email", required=True)
+@click.option("--role", required=True, help="A built-in role, or one of the workspace's own.")
+def change_role(*, workspace: str, email: str, role: str) -> None:
+    """Give somebody another role; the last owner stays one."""
+    from leitstand.identity import members
+
+    with database() as engine, transaction(engine) as session:
+        principal = system_principal(find_workspace(session, workspace).id, "command line")
+        person = people.find_person(session, email)
+        members.change_member(session, principal=principal, person_id=person.id, role=role)
+    click.echo(f"{email} is {role} of {workspace}.")
+
+
 @group.command("list")
 @click.option("--workspace", required=True, help="Short name of the workspace.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -94,6 +133,20 @@ def reset_password(*, email: str, password_stdin: bool, generate: bool, as_json:
         )
         made = {"email": person.email}
     _tell(made, "has a new password; every session has ended", password if generate else "", as_json)
+
+
+@group.command("turn-off-codes")
+@click.option("--email", required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def turn_off_codes(*, email: str, as_json: bool) -> None:
+    """Ask somebody for no one-time code any more, who has lost device and recovery codes."""
+    with database() as engine, transaction(engine) as session:
+        workspace_id = people.home_of(session, people.find_person(session, email).id)
+        person = one_time_codes.turn_off_for(
+            session, principal=system_principal(workspace_id, "command line"), email=email
+        )
+        made = {"email": person.email}
+    _tell(made, "is asked for no one-time code any more", "", as_json)
 
 
 def _create(

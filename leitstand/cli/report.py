@@ -69,8 +69,8 @@ def run(
 @json_option
 def list_command(workspace: str, name: str | None, limit: int, as_json: bool) -> None:
     """The reports of a workspace, the newest period first, and whether mail is sent."""
+    from leitstand.mail.settings import mail_off
     from leitstand.reports.editions import list_reports, public
-    from leitstand.reports.mail.settings import mail_off
     from leitstand.settings import get_settings
 
     with database() as engine, transaction(engine) as session:
@@ -121,7 +121,7 @@ def show(report_id: UUID, workspace: str, html: Path | None, pdf: Path | None, a
 @json_option
 def subscribe_command(name: str, workspace: str, email: str, zone: str, as_json: bool) -> None:
     """Have the report NAME mailed to somebody who may read it."""
-    from leitstand.reports.mail.settings import mail_off
+    from leitstand.mail.settings import mail_off
     from leitstand.reports.subscriptions import subscribe
     from leitstand.settings import get_settings
 
@@ -157,7 +157,7 @@ def unsubscribe_command(name: str, workspace: str, email: str, as_json: bool) ->
 @json_option
 def subscriptions(workspace: str, as_json: bool) -> None:
     """Who gets which report, in which zone, and how the last mail went."""
-    from leitstand.reports.mail.settings import mail_off
+    from leitstand.mail.settings import mail_off
     from leitstand.reports.subscriptions import list_subscribers
     from leitstand.settings import get_settings
 

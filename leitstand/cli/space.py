@@ -10,12 +10,14 @@ import click
 from sqlalchemy.orm import Session
 
 from leitstand.catalogue.items import LARGEST_PAGE, list_items
+from leitstand.cli import _uploading as uploading
 from leitstand.cli._options import database
 from leitstand.db.engine import transaction
+from leitstand.db.models import Document
 from leitstand.errors import InvalidInput, NotFound
 from leitstand.identity.access import Principal, system_principal
 from leitstand.identity.workspaces import find_workspace
-from leitstand.knowledge import documents, spaces
+from leitstand.knowledge import document_trash, documents, spaces
 from leitstand.settings import get_settings
 from leitstand.storage.objects import ObjectStorage
 
@@ -78,6 +80,37 @@ def add(space: str, files: tuple[Path, ...], workspace: str, as_json: bool) -> N
         click.echo(json.dumps({"documents": rows}, ensure_ascii=False))
 
 
+@group.command("upload")
+@click.argument("space")
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False)
+)
+@workspace_option
+@json_option
+def upload(space: str, files: tuple[Path, ...], workspace: str, as_json: bool) -> None:
+    """Upload large FILES to the SPACE in pieces; what an upload that broke off has sent is not sent again."""
+    rows = []
+    with database() as engine:
+        for file in files:
+            with transaction(engine) as session:
+                space_id = _ensure_space(session, _principal(session, workspace), space)
+            document, duplicate = uploading.send_file(
+                engine, ObjectStorage(get_settings()), file, workspace=workspace, space_id=space_id
+            )
+            rows.append({"id": str(document.id), "title": document.title, "duplicate": duplicate})
+            click.echo(f"{document.title}: {'there already' if duplicate else 'added'}", err=True)
+    if as_json:
+        click.echo(json.dumps({"documents": rows}, ensure_ascii=False))
+
+
+@group.command("restore")
+@click.argument("document", type=click.UUID)
+@workspace_option
+def restore(document: UUID, workspace: str) -> None:
+    """Take the DOCUMENT (its id) out of the trash; it is read again by the worker."""
+    _tell(workspace, document, document_trash.restore_document, "is there again.")
+
+
 @group.command("documents")
 @click.argument("space")
 @workspace_option
@@ -111,25 +144,24 @@ def list_documents(space: str, workspace: str, as_json: bool) -> None:
 @workspace_option
 def ingest(document: UUID, workspace: str) -> None:
     """Have the DOCUMENT (its id) read again by the worker."""
-
-    def work(session: Session, principal: Principal) -> str:
-        return documents.ingest_again(session, principal=principal, document_id=document).title
-
-    click.echo(f"{_in_workspace(workspace, work)} will be read again.")
+    _tell(workspace, document, documents.ingest_again, "will be read again.")
 
 
 @group.command("delete")
 @click.argument("document", type=click.UUID)
 @workspace_option
 def delete(document: UUID, workspace: str) -> None:
-    """Delete the DOCUMENT (its id): its passages now, its file by the worker."""
+    """Put the DOCUMENT (its id) into the trash: its passages go now, its file after 30 days."""
+    _tell(workspace, document, documents.delete_document, "is deleted.")
+
+
+def _tell(workspace: str, document: UUID, change: Callable[..., Document], said: str) -> None:
+    """Do something with a document, and say of its title what was done."""
 
     def work(session: Session, principal: Principal) -> str:
-        title = documents.get_document(session, principal=principal, document_id=document).title
-        documents.delete_document(session, principal=principal, document_id=document)
-        return title
+        return change(session, principal=principal, document_id=document).title
 
-    click.echo(f"{_in_workspace(workspace, work)} is deleted.")
+    click.echo(f"{_in_workspace(workspace, work)} {said}")
 
 
 def _principal(session: Session, workspace: str) -> Principal:

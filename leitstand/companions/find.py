@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from leitstand.catalogue.items import visible
+from leitstand.catalogue.visibility import visible
 from leitstand.db.models import Companion, Item
 from leitstand.errors import Conflict, NotFound
 from leitstand.identity.access import Principal, require

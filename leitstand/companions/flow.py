@@ -1,130 +1,56 @@
 """What a flow is: named steps, the ways between them, and the rules that keep every visitor out of a dead end.
 
-A flow is JSON. A *message* is shown and the run goes on at once; a *question* waits for words; a *choice* waits
-for one of its options; an *end* closes the run. So a run only ever stands at a question, a choice or an end.
+A flow is JSON. A *message* is shown, a *condition* and a *set* are not, and the run goes on at once; a *question*
+waits for words, a *choice* for one of its options, an *input* for a control's value, an *ask* for a question that a
+space answers; an *end* and a *handover* close the run. So a run only ever stands where it waits, or is closed.
 """
 
 import json
-import re
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
-from leitstand.companions.graph import check_graph
+from leitstand.companions.graph import check_graph, doubled, fault
+from leitstand.companions.steps import (
+    CLOSING,
+    CONTROLS,
+    KINDS,
+    MAX_ANSWER,
+    WAITING,
+    AnyStep,
+    Ask,
+    Choice,
+    Condition,
+    End,
+    HandOver,
+    Input,
+    Message,
+    Name,
+    Question,
+    Set,
+    Step,
+    _Part,
+    _text,
+)
 from leitstand.errors import InvalidInput
+from leitstand.words import N_, msg
 
+__all__ = ["CONTROLS", "MAX_ANSWER", "Ask", "Choice", "Condition", "End", "HandOver", "Input", "Message", "Question", "Set"]  # fmt: skip
 MAX_STEPS = 500
-MAX_OPTIONS = 50
-MAX_TEXT = 10_000
-MAX_ANSWER = 4_000
 MAX_FLOW_BYTES = 1_000_000
-# C0 and C1 controls, without tab and line ends: PostgreSQL refuses NUL, and none of them is meant to be read.
-CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-NAME_HINT = "a name has 1 to 80 characters, no line ends and no spaces around it"
-
-
-def _name(value: str) -> str:
-    if value != value.strip() or re.search(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", value):
-        raise ValueError(NAME_HINT)
-    return value
-
-
-def _text(value: str) -> str:
-    if CONTROLS.search(value) or re.search(r"[\ud800-\udfff]", value):
-        raise ValueError("holds characters that can't be shown")
-    return value
-
-
-Name = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_name)]
-Words = Annotated[str, Field(min_length=1, max_length=MAX_TEXT), AfterValidator(_text)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Message(_Part):
-    """Words that are shown; the run goes on without waiting."""
-
-    kind: Literal["message"]
-    name: Name
-    text: Words
-    next: Name
-
-    def exits(self) -> list[str]:
-        """The steps that may come next."""
-        return [self.next]
-
-
-class Question(_Part):
-    """A question answered in the visitor's own words."""
-
-    kind: Literal["question"]
-    name: Name
-    text: Words
-    next: Name
-    required: bool = True
-    long: bool = False
-    max_length: int = Field(default=1_000, ge=1, le=MAX_ANSWER)
-
-    def exits(self) -> list[str]:
-        """The steps that may come next."""
-        return [self.next]
-
-
-class Option(_Part):
-    """One answer of a choice; without `next` the run goes where the choice's own `next` says."""
-
-    value: Name
-    label: Words | None = None
-    next: Name | None = None
-
-    @property
-    def shown(self) -> str:
-        """What the visitor reads."""
-        return self.label or self.value
-
-
-class Choice(_Part):
-    """A question answered by one of its options, each of which may lead elsewhere."""
-
-    kind: Literal["choice"]
-    name: Name
-    text: Words
-    options: list[Option] = Field(min_length=1, max_length=MAX_OPTIONS)
-    next: Name | None = None
-
-    def exits(self) -> list[str]:
-        """The steps that may come next; an option that leads nowhere is the empty name."""
-        return [option.next or self.next or "" for option in self.options]
-
-    def option(self, value: str) -> Option | None:
-        """The option of that value."""
-        return next((option for option in self.options if option.value == value), None)
-
-
-class End(_Part):
-    """Where a run closes."""
-
-    kind: Literal["end"]
-    name: Name
-    text: Words
-
-    def exits(self) -> list[str]:
-        """Nothing comes after an end."""
-        return []
-
-
-Step = Annotated[Message | Question | Choice | End, Field(discriminator="kind")]
 
 
 class Flow(_Part):
-    """A companion's flow; `start` is the first step of `steps` where it is not named."""
+    """A companion's flow; `start` is the first step of `steps` where it is not named.
+
+    `draft` marks one that is kept although it can't be run yet: it is not published.
+    """
 
     title: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_text)]
     language: str = Field(default="en", pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")
     start: Name | None = None
+    draft: bool = False
     steps: list[Step] = Field(min_length=1, max_length=MAX_STEPS)
 
     @property
@@ -132,7 +58,7 @@ class Flow(_Part):
         """Name of the step where a run begins."""
         return self.start or self.steps[0].name
 
-    def step(self, name: str) -> Message | Question | Choice | End:
+    def step(self, name: str) -> AnyStep:
         """The step of that name.
 
         Raises:
@@ -141,19 +67,52 @@ class Flow(_Part):
         return self.by_name[name]
 
     @cached_property
-    def by_name(self) -> dict[str, Message | Question | Choice | End]:
+    def by_name(self) -> dict[str, AnyStep]:
         """Every step by its name."""
         return {step.name: step for step in self.steps}
 
     @property
     def ends(self) -> list[str]:
-        """Names of the end steps, in the flow's order."""
-        return [step.name for step in self.steps if step.kind == "end"]
+        """Names of the steps that close a run, in the flow's order."""
+        return [step.name for step in self.steps if step.kind in CLOSING]
 
     @property
     def funnel(self) -> list[str]:
         """Names of the steps that a run's events can name, in the flow's order: those that wait, then the ends."""
-        return [step.name for step in self.steps if step.kind in ("question", "choice")] + self.ends
+        return [step.name for step in self.steps if step.kind in WAITING] + self.ends
+
+    @cached_property
+    def variables(self) -> frozenset[str]:
+        """The names that texts, conditions and sets may use: what is answered, and what is set."""
+        names = {step.name for step in self.steps if step.kind in WAITING}
+        names |= {step.variable for step in self.steps if isinstance(step, Set)}
+        for step in self.steps:
+            if isinstance(step, Input):
+                properties = step.content["schema"].get("properties", {})
+                names |= {f"{step.name}.{member}" for member in properties}
+        return frozenset(names)
+
+    @cached_property
+    def remembers(self) -> bool:
+        """Whether where a run goes depends on earlier answers."""
+        return any(step.kind == "condition" for step in self.steps)
+
+    def rests_after(self, name: str) -> list[str]:
+        """The steps at which a run can stand next, once that step was answered."""
+        found: dict[str, None] = {}
+        seen: set[str] = set()
+        waiting = self.step(name).exits()[::-1]
+        while waiting:
+            at = waiting.pop()
+            if at in seen:
+                continue
+            seen.add(at)
+            step = self.step(at)
+            if step.kind in WAITING or step.kind in CLOSING:
+                found[at] = None
+            else:
+                waiting += step.exits()[::-1]
+        return list(found)
 
     def document(self) -> dict[str, Any]:
         """The flow as JSON values, without what was left to its default."""
@@ -167,16 +126,41 @@ def parse_flow(source: str | bytes | dict[str, Any]) -> Flow:
         InvalidInput: it can't be run; the message names the first step that is wrong and how to mend it, and
             `details["errors"]` lists every fault as {"step", "problem", "mend"}.
     """
+    flow = read_draft(source)
+    if faults := problems(flow):
+        raise _refusal(faults)
+    return flow.model_copy(update={"draft": False}) if flow.draft else flow
+
+
+def read_draft(source: str | bytes | dict[str, Any]) -> Flow:
+    """A flow that may still be under work: each step is whole, but ways may lead nowhere.
+
+    Raises:
+        InvalidInput: as `parse_flow`, about single steps and doubled names.
+    """
     document = _load(source)
     try:
         flow = Flow.model_validate(document)
     except ValidationError as error:
         raise _refusal([_fault(document, issue) for issue in error.errors()]) from None
-    faults = check_graph(flow.first, [(step.name, step.kind, step.exits()) for step in flow.steps])
-    faults += [fault for step in flow.steps if step.kind == "choice" for fault in _option_faults(step)]
-    if faults:
+    if faults := doubled(step.name for step in flow.steps):
         raise _refusal(faults)
     return flow
+
+
+def problems(flow: Flow) -> list[dict[str, str]]:
+    """Why a flow can't be run, each as {"step", "problem", "mend"}; none where it can."""
+    faults = check_graph(flow.first, [(step.name, step.kind, step.exits()) for step in flow.steps])
+    faults += [one for step in flow.steps if step.kind == "choice" for one in _option_faults(step)]
+    return faults + [
+        fault for step in flow.steps if step.kind == "condition" for fault in _unknown(flow, step)
+    ]
+
+
+def kept(flow: Flow) -> dict[str, Any]:
+    """The document of a flow as it is kept: marked where it can't be run yet."""
+    document = {name: value for name, value in flow.document().items() if name != "draft"}
+    return document | ({"draft": True} if problems(flow) else {})
 
 
 def _load(source: str | bytes | dict[str, Any]) -> dict[str, Any]:
@@ -198,31 +182,58 @@ def _option_faults(step: Choice) -> list[dict[str, str]]:
     values = [option.value for option in step.options]
     doubled = sorted({value for value in values if values.count(value) > 1})
     return [
-        _entry(
-            step.name, f"has two options with the value {value!r}", "Give every option a value of its own."
+        fault(
+            step.name,
+            msg("has two options with the value {value!r}", value=value),
+            N_("Give every option a value of its own."),
         )
         for value in doubled
     ]
 
 
+def _unknown(flow: Flow, step: Condition) -> list[dict[str, str]]:
+    """Tests of what no step answers or sets."""
+    # Which members an input has is known once its control was looked at, when the version is saved.
+    open_ = {one.name for one in flow.steps if isinstance(one, Input) and one.shape is None}
+    known = ", ".join(sorted(flow.variables)[:20]) or "none yet"
+    names = dict.fromkeys(
+        b.variable
+        for b in step.branches
+        if b.variable not in flow.variables and b.variable.partition(".")[0] not in open_
+    )
+    return [
+        fault(
+            step.name,
+            msg("tests {name!r}, which no step answers or sets", name=name),
+            msg("Known names: {names}", names=known),
+        )
+        for name in names
+    ]
+
+
 def _fault(document: dict[str, Any], issue: Any) -> dict[str, str]:
     """One of pydantic's issues in the words of a flow's author."""
-    place = [part for part in issue["loc"] if part not in ("message", "question", "choice", "end")]
+    place = [part for at, part in enumerate(issue["loc"]) if at != 2 or part not in KINDS]
     name = _step_name(document, place)
     member = ".".join(str(part) for part in (place[2:] if len(place) > 1 and place[0] == "steps" else place))
     problem = {
-        "missing": f"lacks {member!r}",
-        "extra_forbidden": f"has the unknown member {member!r}",
-        "union_tag_invalid": "is of no known kind",
-        "union_tag_not_found": "lacks 'kind'",
-    }.get(issue["type"], f"has a wrong {member!r}: {issue['msg']}" if member else f"is wrong: {issue['msg']}")
+        "missing": msg("lacks {member!r}", member=member),
+        "extra_forbidden": msg("has the unknown member {member!r}", member=member),
+        "union_tag_invalid": N_("is of no known kind"),
+        "union_tag_not_found": N_("lacks 'kind'"),
+    }.get(
+        issue["type"],
+        msg("has a wrong {member!r}: {why}", member=member, why=issue["msg"])
+        if member
+        else msg("is wrong: {why}", why=issue["msg"]),
+    )
     mend = {
-        "missing": f"Add {member!r}.",
-        "extra_forbidden": "Remove it, or correct its spelling.",
-        "union_tag_invalid": "Use message, question, choice or end.",
-        "union_tag_not_found": "Add 'kind': message, question, choice or end.",
-    }.get(issue["type"], "Correct that value.")
-    return _entry(name, problem, mend)
+        "missing": msg("Add {member!r}.", member=member),
+        "extra_forbidden": N_("Remove it, or correct its spelling."),
+        "union_tag_invalid": msg("Use one of: {kinds}.", kinds=", ".join(KINDS)),
+        "union_tag_not_found": msg("Add 'kind': {kinds}.", kinds=", ".join(KINDS)),
+    }.get(issue["type"], N_("Correct that value."))
+    return fault(name, problem, mend)
 
 
 def _step_name(document: dict[str, Any], place: list[Any]) -> str:
@@ -235,16 +246,17 @@ def _step_name(document: dict[str, Any], place: list[Any]) -> str:
     return name[:80] if isinstance(name, str) and name.strip() else f"number {place[1] + 1}"
 
 
-def _entry(step: str, problem: str, mend: str) -> dict[str, str]:
-    return {"step": step, "problem": problem, "mend": mend}
-
-
 def _refusal(faults: list[dict[str, str]]) -> InvalidInput:
     first, more = faults[0], len(faults) - 1
-    whose = f"step {first['step']!r}" if first["step"] else "it"
-    tail = f" (and {more} more fault{'s' if more > 1 else ''})" if more else ""
+    problem = first["problem"]
+    if first["step"]:
+        problem = msg("step {name!r} {problem}", name=first["step"], problem=problem)
+    else:
+        problem = msg("it {problem}", problem=problem)
+    if more:
+        problem = msg("{problem} (and {more} more)", problem=problem, more=more)
     return InvalidInput(
-        f"The flow can't be run: {whose} {first['problem']}{tail}.",
+        msg("The flow can't be run: {problem}.", problem=problem),
         hint=first["mend"],
         details={"errors": list(faults)},
     )

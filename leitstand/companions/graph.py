@@ -3,7 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from leitstand.words import N_, Message, msg
+
 Fault = dict[str, str]
+# Kinds at which a run does not wait, and those at which it closes.
+PASSING = ("message", "condition", "set")
+CLOSING = ("end", "handover")
 Node = tuple[str, str, list[str]]
 
 
@@ -14,9 +19,8 @@ def check_graph(first: str, nodes: list[Node]) -> list[Fault]:
         first: name of the step where a run begins.
         nodes: (name, kind, names of the steps that may come next) of each step, in order.
     """
-    doubled = _doubled(nodes)
-    if doubled:
-        return doubled
+    if faults := doubled(name for name, _, _ in nodes):
+        return faults
     exits = {name: following for name, _, following in nodes}
     kinds = {name: kind for name, kind, _ in nodes}
     lost = _lost(first, exits)
@@ -25,10 +29,11 @@ def check_graph(first: str, nodes: list[Node]) -> list[Fault]:
     return _unreached(first, exits) + _endless(exits, kinds) + _spinning(exits, kinds)
 
 
-def _doubled(nodes: list[Node]) -> list[Fault]:
-    counts = Counter(name for name, _, _ in nodes)
+def doubled(names: Iterable[str]) -> list[Fault]:
+    """The names that several steps have."""
+    counts = Counter(names)
     return [
-        _fault(name, f"stands there {count} times", "Give every step a name of its own.")
+        fault(name, msg("stands there {count} times", count=count), N_("Give every step a name of its own."))
         for name, count in counts.items()
         if count > 1
     ]
@@ -36,24 +41,27 @@ def _doubled(nodes: list[Node]) -> list[Fault]:
 
 def _lost(first: str, exits: Mapping[str, list[str]]) -> list[Fault]:
     """References to steps that don't exist."""
-    known = "Existing steps: " + ", ".join(list(exits)[:20]) + ("…" if len(exits) > 20 else "")
+    names = ", ".join(list(exits)[:20]) + (", …" if len(exits) > 20 else "")
+    known = msg("Existing steps: {names}", names=names)
     faults = []
     if first not in exits:
-        faults.append(_fault("", f"starts at the step {first!r}, which does not exist", known))
+        faults.append(fault("", msg("starts at the step {name!r}, which does not exist", name=first), known))
     for name, following in exits.items():
         for target in dict.fromkeys(following):
             if target == "":
-                mend = "Give each option a 'next', or the choice one for all."
-                faults.append(_fault(name, "has an option that leads nowhere", mend))
+                mend = N_("Give each option a 'next', or the choice one for all.")
+                faults.append(fault(name, N_("has an option that leads nowhere"), mend))
             elif target not in exits:
-                faults.append(_fault(name, f"goes on to {target!r}, which does not exist", known))
+                faults.append(
+                    fault(name, msg("goes on to {name!r}, which does not exist", name=target), known)
+                )
     return faults
 
 
 def _unreached(first: str, exits: Mapping[str, list[str]]) -> list[Fault]:
     reached = _closure([first], exits)
-    mend = "Let another step lead to it with 'next', or remove it."
-    return [_fault(name, "is never reached", mend) for name in exits if name not in reached]
+    mend = N_("Let another step lead to it with 'next', or remove it.")
+    return [fault(name, N_("is never reached"), mend) for name in exits if name not in reached]
 
 
 def _endless(exits: Mapping[str, list[str]], kinds: Mapping[str, str]) -> list[Fault]:
@@ -62,23 +70,42 @@ def _endless(exits: Mapping[str, list[str]], kinds: Mapping[str, str]) -> list[F
     for name, following in exits.items():
         for target in following:
             before[target].append(name)
-    ending = _closure([name for name, kind in kinds.items() if kind == "end"], before)
-    mend = "Let one of the ways from it lead to a step of kind 'end'."
-    return [_fault(name, "can never come to an end", mend) for name in exits if name not in ending]
+    ending = _closure([name for name, kind in kinds.items() if kind in CLOSING], before)
+    mend = N_("Let one of the ways from it lead to a step of kind 'end'.")
+    return [fault(name, N_("can never come to an end"), mend) for name in exits if name not in ending]
 
 
 def _spinning(exits: Mapping[str, list[str]], kinds: Mapping[str, str]) -> list[Fault]:
-    """Messages that lead back to themselves with nothing to answer between."""
-    faults = []
-    for name, kind in kinds.items():
-        seen, at = set(), name
-        while kind == "message" and kinds[at] == "message" and at not in seen:
-            seen.add(at)
-            at = exits[at][0]
-        if kind == "message" and at == name:
-            mend = "Put a question or a choice between, so that the visitor can go on."
-            faults.append(_fault(name, "leads back to itself through messages only", mend))
-    return faults
+    """Steps that lead back to themselves with nothing to answer between: a run would never come to rest."""
+    inner = {
+        name: [target for target in exits[name] if kinds[target] in PASSING]
+        for name, kind in kinds.items()
+        if kind in PASSING
+    }
+    mend = N_("Put a question or a choice between, so that the visitor can go on.")
+    return [
+        fault(name, N_("leads back to itself with nothing to answer between"), mend)
+        for name in _knotted(inner)
+        if name in _closure(inner[name], inner)
+    ]
+
+
+def _knotted(ways: Mapping[str, list[str]]) -> list[str]:
+    """Steps that are left when those that lead nowhere are taken away, again and again: all cycles are among them."""
+    left = {name: len(set(following)) for name, following in ways.items()}
+    before: dict[str, set[str]] = {name: set() for name in ways}
+    for name, following in ways.items():
+        for target in following:
+            before[target].add(name)
+    waiting = [name for name, count in left.items() if not count]
+    while waiting:
+        gone = waiting.pop()
+        del left[gone]
+        for name in before[gone]:
+            left[name] -= 1
+            if not left[name]:
+                waiting.append(name)
+    return list(left)
 
 
 def _closure(begin: Iterable[str], ways: Mapping[str, list[str]]) -> set[str]:
@@ -92,5 +119,6 @@ def _closure(begin: Iterable[str], ways: Mapping[str, list[str]]) -> set[str]:
     return reached
 
 
-def _fault(step: str, problem: str, mend: str) -> Fault:
-    return {"step": step, "problem": problem, "mend": mend}
+def fault(step: str, problem: str, mend: str) -> Fault:
+    """What is wrong with a step, and how it is mended; texts of ours, so that both can be translated."""
+    return {"step": step, "problem": Message(problem) if type(problem) is str else problem, "mend": mend}

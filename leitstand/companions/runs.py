@@ -18,7 +18,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from leitstand.companions.flow import Flow
-from leitstand.companions.runner import Answer, State, advance, begin, clean
+from leitstand.companions.handovers import hand_over
+from leitstand.companions.runner import Answer, State, advance, begin, normal
+from leitstand.companions.spaces import asker_of_version, reply_from, reply_to
+from leitstand.companions.steps import CLOSING, HandOver
 from leitstand.db.ids import derived_uuid7
 from leitstand.db.models import Companion, CompanionVersion, FlowRun, Item
 from leitstand.db.models.base import new_id
@@ -32,12 +35,13 @@ PARSED_FLOWS = 256
 
 @dataclass(frozen=True)
 class OpenCompanion:
-    """A companion that is open to visitors."""
+    """A companion that is open to visitors; `actor_kind` is how events name whoever talks with it."""
 
     companion_id: UUID
     workspace_id: UUID
     slug: str
     version: int
+    actor_kind: str = "visitor"
 
 
 @dataclass(frozen=True)
@@ -129,10 +133,11 @@ def give_answer(
         return Outcome.STALE, open_run(session, companion=companion, visitor=visitor)
     run = _run(session, row)
     if row.revision != revision:
-        repeated = _repeats(run.state, revision, answer)
+        repeated = _repeats(run, revision, answer)
         return (Outcome.REPEATED if repeated else Outcome.STALE), run
-    state = advance(run.flow, run.state, answer)
-    _write(session, row, run.flow, state)
+    ask = asker_of_version(session, row.workspace_id, row.companion_id, row.version)
+    state = advance(run.flow, run.state, answer, ask)
+    _write(session, row, companion, run.flow, state)
     return Outcome.TAKEN, _run(session, row)
 
 
@@ -161,22 +166,30 @@ def _begin(session: Session, companion: OpenCompanion, visitor: str) -> Run:
     )  # fmt: skip
     if session.scalar(statement.returning(FlowRun.id)) is not None:
         row = session.get_one(FlowRun, values["id"])
-        _record(session, row, [_event(row, "viewed", now)])
+        _record(session, row, [_event(row, companion, "viewed", now)])
     else:
         row = session.scalars(_of(companion, visitor).where(FlowRun.ended_at.is_(None))).one()
     return _run(session, row)
 
 
-def _write(session: Session, row: FlowRun, flow: Flow, state: State) -> None:
+def _write(session: Session, row: FlowRun, companion: OpenCompanion, flow: Flow, state: State) -> None:
     now, given = datetime.now(UTC), state.answers[-1]
     row.step, row.revision, row.updated_at = state.step, state.revision, now
-    row.answers = [{"step": answer.step, "answer": answer.answer} for answer in state.answers]
-    events = [_event(row, "answered", now, step=given.step)]
+    row.answers = [_kept(answer) for answer in state.answers]
+    events = [_event(row, companion, "answered", now, step=given.step)]
     if _is_end(flow, state):
         row.completed_at = row.ended_at = now
-        events.append(_event(row, "completed", now, step=state.step))
+        events.append(_event(row, companion, "completed", now, step=state.step))
     session.flush()
+    step = flow.step(state.step)
+    if isinstance(step, HandOver):
+        hand_over(session, run=row, step=step)
     _record(session, row, events)
+
+
+def _kept(answer: Answer) -> dict[str, Any]:
+    kept: dict[str, Any] = {"step": answer.step, "answer": answer.answer}
+    return kept if answer.reply is None else kept | {"reply": reply_to(answer.reply)}
 
 
 def _record(session: Session, row: FlowRun, events: list[IncomingEvent]) -> None:
@@ -186,7 +199,7 @@ def _record(session: Session, row: FlowRun, events: list[IncomingEvent]) -> None
         raise IntegrityFailed(f"A step's events were not taken: {refused[0] or 'they were there already'}.")
 
 
-def _event(row: FlowRun, kind: Kind, at: datetime, step: str = "") -> IncomingEvent:
+def _event(row: FlowRun, companion: OpenCompanion, kind: Kind, at: datetime, step: str = "") -> IncomingEvent:
     """An event whose id follows from run, revision and kind. It holds no word of what a visitor wrote."""
     return IncomingEvent(
         event_id=derived_uuid7(at, f"{row.id}:{row.revision}:{kind}".encode()),
@@ -196,6 +209,7 @@ def _event(row: FlowRun, kind: Kind, at: datetime, step: str = "") -> IncomingEv
         occurred_at=at,
         step=step,
         actor_key=row.visitor,
+        actor_kind=companion.actor_kind,
         seq=row.revision + (kind == "completed"),
         flow_version=row.version,
     )
@@ -221,20 +235,22 @@ def _of(companion: OpenCompanion, visitor: str) -> Any:
 
 def _run(session: Session, row: FlowRun) -> Run:
     flow = _flow(session, row.companion_id, row.version)
-    answers = tuple(Answer(entry["step"], entry["answer"]) for entry in row.answers)
+    answers = tuple(
+        Answer(entry["step"], entry["answer"], reply_from(entry.get("reply"))) for entry in row.answers
+    )
     return Run(row.id, row.version, flow, State(row.step, answers), ended=row.ended_at is not None)
 
 
-def _repeats(state: State, revision: int, answer: str) -> bool:
+def _repeats(run: Run, revision: int, answer: str) -> bool:
     """Whether this very answer was taken at that revision already: a doubled submit, not another opinion."""
-    if not 0 <= revision < len(state.answers):
+    if not 0 <= revision < len(run.state.answers):
         return False
-    taken = state.answers[revision].answer
-    return taken in (answer, clean(answer))
+    taken = run.state.answers[revision]
+    return taken.answer in (answer, normal(run.flow.step(taken.step), answer))
 
 
 def _is_end(flow: Flow, state: State) -> bool:
-    return flow.step(state.step).kind == "end"
+    return flow.step(state.step).kind in CLOSING
 
 
 def _flow(session: Session, companion_id: UUID, number: int) -> Flow:

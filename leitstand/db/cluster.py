@@ -37,8 +37,22 @@ PROGRAMS = (
     "pg_amcheck",
     "pgbench",
 )
-EXTENSIONS = ("vector", "pg_trgm", "unaccent", "amcheck", "pg_stat_statements")
+EXTENSIONS = ("vector", "pg_trgm", "btree_gin", "unaccent", "amcheck", "pg_stat_statements")
 SUPERUSER = "postgres"
+# As which requests work: it signs nobody in and owns nothing (`leitstand.db.row_security`).
+MEMBER = "leitstand_member"
+OPTIONS_SINCE = 160000
+# Row-level security lets PostgreSQL look up an index by these only when they are known to tell nothing of what they
+# compare, which they don't: our searches would read every title else. Members never write statements of their own.
+LEAKPROOF = (
+    "lower(text)",
+    "textlike(text, text)",
+    "texticlike(text, text)",
+    "ts_match_vq(tsvector, tsquery)",
+    "arraycontains(anyarray, anyarray)",
+    "word_similarity_op(text, text)",
+    "word_similarity_commutator_op(text, text)",
+)
 # What pgBackRest calls in the database that it connects to; who may replicate can copy everything anyway.
 BACKUP_RIGHTS = """\
 GRANT EXECUTE ON FUNCTION pg_backup_start(text, boolean), pg_backup_stop(boolean), pg_switch_wal(),
@@ -385,9 +399,9 @@ class Cluster:
             set_passwords(connection, password)
 
     def prepare(self, *databases: str) -> None:
-        """Make the role `leitstand`, the databases it owns and their extensions; what is there stays.
+        """Make the roles `leitstand` and `leitstand_member`, the databases and their extensions; what is there stays.
 
-        The role may replicate (backups) and read server files' settings, but is no superuser.
+        `leitstand` owns the databases, may replicate (backups) and read server files' settings, but is no superuser.
         """
         import psycopg
         from psycopg import sql
@@ -403,6 +417,12 @@ class Cluster:
                 sql.SQL(verb + " ROLE leitstand LOGIN REPLICATION PASSWORD {}").format(sql.Literal(verifier))
             )
             connection.execute("GRANT pg_monitor, pg_checkpoint, pg_read_all_settings TO leitstand")
+            if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [MEMBER]).fetchone() is None:
+                connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(MEMBER)))
+            # Before PostgreSQL 16 a membership has no options; what is inherited is nothing that `leitstand` lacks.
+            how = " WITH INHERIT FALSE, SET TRUE" if connection.info.server_version >= OPTIONS_SINCE else ""
+            become = sql.SQL("GRANT {} TO leitstand" + how)
+            connection.execute(become.format(sql.Identifier(MEMBER)))
             for database in databases:
                 if (
                     connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()
@@ -418,3 +438,5 @@ class Cluster:
                         sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension))
                     )
                 connection.execute(BACKUP_RIGHTS)
+                for function in LEAKPROOF:
+                    connection.execute(sql.SQL("ALTER FUNCTION {} LEAKPROOF").format(sql.SQL(function)))

@@ -1,8 +1,10 @@
 """One backup of a kind, one drill, one copier at a time: an advisory lock that the server drops with the connection.
 
-So a killed process never leaves a lock behind, and who gets the lock knows that no other is at work.
+So a killed process never leaves a lock behind, and who gets the lock knows that no other is at work. The server needs a
+moment to see that the connection of a killed process is gone: who asks in that moment waits for it.
 """
 
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +18,8 @@ from leitstand.errors import Conflict, Unavailable
 LOCK_CLASS = 4_711_002
 # Held by a migration and by a dump, so that neither runs during the other.
 SCHEMA = "migration or dump"
+PATIENCE_SECONDS = 1.0
+EVERY_SECONDS = 0.05
 
 
 @contextmanager
@@ -27,7 +31,7 @@ def exclusive(engine: Engine, name: str) -> Iterator[Connection]:
     """
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("SET statement_timeout = 0"))
-        if not connection.scalar(text("SELECT pg_try_advisory_lock(:class, :key)"), _arguments(name)):
+        if not _taken(connection, name):
             raise Conflict(
                 f"Another {name} is running.",
                 hint="Wait until it has ended; `leitstand backup list`, `leitstand drill list` and `leitstand flow list` show what runs.",
@@ -40,6 +44,16 @@ def exclusive(engine: Engine, name: str) -> Iterator[Connection]:
                 connection.execute(text("SELECT pg_advisory_unlock(:class, :key)"), _arguments(name))
             # The connection goes back to the pool with the server's limits as they were, or not at all.
             connection.invalidate()
+
+
+def _taken(connection: Connection, name: str) -> bool:
+    """Try for a moment to get the lock; whether it is ours."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not connection.scalar(text("SELECT pg_try_advisory_lock(:class, :key)"), _arguments(name)):
+        if time.monotonic() > until:
+            return False
+        time.sleep(EVERY_SECONDS)
+    return True
 
 
 def check_held(connection: Connection, name: str) -> None:

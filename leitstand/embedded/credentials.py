@@ -6,16 +6,23 @@ from leitstand.embedded.environment import SECRET_PREFIX, Environment, write_pri
 
 BYTES = 32
 # Every secret setting but those of `LASTING`, `GIVEN` and `LEFT` (tests compare both with Settings). S3 access keys are short by convention.
-NAMES = ("database_password", "s3_access_key", "s3_secret_key", "session_secret", "prefect_password")
+NAMES = (
+    "database_password",
+    "s3_access_key",
+    "s3_secret_key",
+    "session_secret",
+    "secrets_key",
+    "prefect_password",
+)
 # Made once and never replaced by a rotation: it opens backups for as long as there are any.
 LASTING = ("pgbackrest_cipher_pass",)
 # What others give us, or a person keeps: never made here.
 GIVEN = (
     "smtp_password", "copies_s3_access_key", "copies_s3_secret_key", "insights_distributed_token",
-    "pgbackrest_cipher_pass_previous",
+    "pgbackrest_cipher_pass_previous", "stripe_secret_key", "stripe_webhook_secret",
 )  # fmt: skip
 # What a rotation leaves behind, for as long as it is needed.
-LEFT = ("session_secret_previous",)
+LEFT = ("session_secret_previous", "secrets_key_previous")
 
 
 def ensure_secrets(environment: Environment) -> list[str]:

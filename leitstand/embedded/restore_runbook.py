@@ -19,11 +19,10 @@ from leitstand.backups.restore import (
     refuse_removed_log,
     restore_postgres,
 )
-from leitstand.db import migrate
+from leitstand.db import migrate, row_security
 from leitstand.db.engine import make_engine
-from leitstand.embedded import restore_history, switching
+from leitstand.embedded import programs, restore_history, switching
 from leitstand.embedded.environment import locate
-from leitstand.embedded.programs import BY_NAME
 from leitstand.embedded.switching import BETWEEN, NOT_BEGUN, ODD, SWITCHED, Switch
 from leitstand.errors import InvalidInput, LeitstandError, NotFound
 from leitstand.runbooks import scratch
@@ -183,7 +182,7 @@ class PointInTimeRestore(Confirmed):
         told: list[str] = []
         with self.evidence.step("switch"), self.environment.exclusive():
             stopped = self.environment.recall().get(STOPPED, [])
-            names = sorted({*switching.running(self.environment), *stopped} & BY_NAME.keys())
+            names = sorted({*switching.running(self.environment), *stopped} & programs.BY_NAME.keys())
             if self.switch.stage() != SWITCHED:
                 self.environment.remember(**{STOPPED: names})
                 switching.stop(self.environment, names, told.append)
@@ -206,7 +205,11 @@ class PointInTimeRestore(Confirmed):
             return facts({"checked": "nothing more: the live database was not touched"})
         first, engine = len(self.evidence.checks), make_engine(self.settings, statement_timeout_ms=0)
         before = migrate.current(engine)
+        # What the release needs of the server, such as the role of requests, may be younger than the backup.
+        programs.cluster(self.environment).prepare(str(engine.url.database))
         migrate.upgrade(engine)
+        with engine.begin() as connection:
+            row_security.build(connection)
         now = migrate.current(engine)
         self.evidence.check(
             "migrations are at head", now == migrate.head(), f"restored at {before}, now at {now}"

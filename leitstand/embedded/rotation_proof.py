@@ -14,6 +14,7 @@ from leitstand.services import PREFECT
 
 OK, REFUSED = 200, 401
 SIGNER, SIGNERS_BEFORE = "session_secret", "session_secret_previous"
+SEALER = "secrets_key"
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,6 +96,25 @@ def _session(_: Environment, before: Values, after: Values) -> Proof:
     return Proof("session", bool(new), f"the new one signs, the old one is {purpose}")
 
 
+def _sealing(environment: Environment, before: Values, after: Values) -> Proof:
+    """What is sealed now needs the new key, and nothing in the database needs an earlier one."""
+    from leitstand.db.engine import make_engine, transaction
+    from leitstand.identity.sealed import seal_again
+
+    settings = programs.settings_of(environment)
+    engine = make_engine(settings)
+    try:
+        with transaction(engine) as session:
+            left = seal_again(session, settings)
+    finally:
+        engine.dispose()
+    changed = before.settings.get(SEALER) != after.settings[SEALER]
+    said = "the new one seals" if changed else "was replaced by the run before"
+    return Proof(
+        "sealing", left == 0, f"{said}; {left or 'nothing'} in the database was sealed with an earlier one"
+    )
+
+
 def _prefect(environment: Environment, before: Values, after: Values) -> Proof:
     passwords = [values.settings["prefect_password"] for values in (after, before)]
     new, old = (_answer(environment, password) for password in passwords)
@@ -141,6 +161,7 @@ PROOFS: dict[str, Callable[[Environment, Values, Values], Proof]] = {
     "database": _database,
     "objects": _objects,
     "session": _session,
+    "sealing": _sealing,
     "prefect": _prefect,
     "backup-key": _backup_key,
 }

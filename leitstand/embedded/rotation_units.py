@@ -193,6 +193,30 @@ def _new_signer(environment: Environment, leaked: bool) -> Values:
     }
 
 
+def _new_sealer(environment: Environment, _: bool) -> Values:
+    """Every earlier key stays, even a leaked one: it seals nothing any more, and opens what a restored database holds."""
+    earlier = environment.secrets_dir / f"{SECRET_PREFIX}secrets_key_previous"
+    before = earlier.read_text().split() if earlier.exists() else []
+    return {
+        file_of("secrets_key_previous"): "\n".join([environment.secret("secrets_key"), *before]),
+        file_of("secrets_key"): secrets.token_hex(BYTES),
+    }
+
+
+def _seal_again(environment: Environment, _: Values) -> None:
+    """In one transaction, when every process seals with the new key; cut short, the earlier key still opens all."""
+    from leitstand.db.engine import make_engine, transaction
+    from leitstand.identity.sealed import seal_again
+
+    settings = programs.settings_of(environment)
+    engine = make_engine(settings)
+    try:
+        with transaction(engine) as session:
+            seal_again(session, settings)
+    finally:
+        engine.dispose()
+
+
 def _new_prefect(_: Environment, __: bool) -> Values:
     return {file_of("prefect_password"): secrets.token_hex(BYTES)}
 
@@ -260,6 +284,15 @@ UNITS = (
         ("session_secret", "session_secret_previous"),
         OURS,
         _new_signer,
+    ),
+    Unit(
+        "sealing",
+        "Key that seals one-time codes' and integrations' secrets in the database",
+        "nothing; what is in the database is sealed again with the new key",
+        ("secrets_key", "secrets_key_previous"),
+        OURS,
+        _new_sealer,
+        retire=_seal_again,
     ),
     Unit(
         "prefect",

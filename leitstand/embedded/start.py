@@ -181,7 +181,7 @@ class _Start:
         self.supervisor.launch(PREFECT.name)
 
     def _schema_and_buckets(self) -> None:
-        from leitstand.db import migrate
+        from leitstand.db import migrate, row_security
         from leitstand.db.engine import make_engine
         from leitstand.storage.objects import ObjectStorage
 
@@ -191,6 +191,9 @@ class _Start:
             if self._must_migrate(migrate.current(engine)):
                 with self.tell.step("Migrating the database", "database migrated"):
                     migrate.upgrade(engine)
+            # Roles are the server's: what was migrated where the role was missing gets its rights here.
+            with engine.begin() as connection:
+                row_security.build(connection)
         finally:
             engine.dispose()
         self._wait_ready([OBJECTS])

@@ -25,6 +25,8 @@ from leitstand.events.instants import parse_instant
 from leitstand.events.ledger import IncomingEvent, Kind, Outcome, Verdict, content, settle
 from leitstand.events.rows import LARGEST_SEQ, LONGEST_KEY
 from leitstand.identity.access import Principal, require
+from leitstand.limits.intake import within_plan
+from leitstand.words import msg
 
 MOST = 1_000
 LARGEST_EVENT = refusals.LARGEST_WHOLE
@@ -96,7 +98,7 @@ def read_json(body: bytes) -> list[Given]:
         found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         hint = "As NDJSON (application/x-ndjson), a broken line would be refused by itself."
-        raise InvalidInput(f"The body is not JSON: {error}.", hint=hint) from None
+        raise InvalidInput(msg("The body is not JSON: {error}.", error=error), hint=hint) from None
     if isinstance(found, dict) and set(found) == {"events"}:
         found = found["events"]
     if not isinstance(found, list):
@@ -177,6 +179,11 @@ def answer(
             fit.append((place, parse(event, names)))
         except Unfit as unfit:
             items[place] = Answered(_id_of(event), Verdict.REFUSED, str(unfit))
+    room = within_plan(session, workspace_id, [event.occurred_at for _, event in fit])
+    for (place, taken), reason in zip(fit, room, strict=True):
+        if reason:
+            items[place] = Answered(taken.event_id, Verdict.REFUSED, reason)
+    fit = [pair for pair, reason in zip(fit, room, strict=True) if not reason]
     outcomes = _settled(session, workspace_id, [event for _, event in fit], source, trusted)
     for (place, _), outcome in zip(fit, outcomes, strict=True):
         items[place] = Answered(outcome.event_id, outcome.verdict, outcome.reason)
@@ -196,12 +203,12 @@ def parse(given: Given, companions: Mapping[str, UUID]) -> IncomingEvent:
     if members is None:
         raise Unfit(given.reason)
     if not members.keys() <= MEMBERS:
-        raise Unfit(f"there is no member {_unknown(members)}")
+        raise Unfit(msg("there is no member {members}", members=_unknown(members)))
     for name in REQUIRED:
         if name not in members:
-            raise Unfit(f"{name} is missing")
+            raise Unfit(msg("{name} is missing", name=name))
     if (kind := members["kind"]) not in KINDS:
-        raise Unfit(f"kind is not one of {', '.join(KINDS)}")
+        raise Unfit(msg("kind is not one of {kinds}", kinds=", ".join(KINDS)))
     event = IncomingEvent(
         event_id=_NO_ID,
         kind=cast(Kind, kind),
@@ -238,7 +245,10 @@ def _event_id(members: dict[str, Any], event: IncomingEvent) -> UUID:
 
 def _check_size(events: int) -> None:
     if events > MOST:
-        raise TooLarge(f"A batch has at most {MOST:,} events; this one has {events:,}.", hint="Send several.")
+        raise TooLarge(
+            msg("A batch has at most {most:,} events; this one has {events:,}.", most=MOST, events=events),
+            hint="Send several.",
+        )
 
 
 def _read_line(line: bytes) -> Given:
@@ -314,7 +324,7 @@ def _companion(name: object, companions: Mapping[str, UUID]) -> UUID:
         raise Unfit("companion is not text: give its id, public slug or external key")
     found = companions.get(name)
     if found is None:
-        raise Unfit(f"the workspace has no companion {name[:80]!r}")
+        raise Unfit(msg("the workspace has no companion {name!r}", name=name[:80]))
     return found
 
 
@@ -324,13 +334,13 @@ def _instant(value: object) -> datetime:
     try:
         return parse_instant(value)
     except ValueError as error:
-        raise Unfit(f"occurred_at: {error}") from None
+        raise Unfit(msg("occurred_at: {error}", error=error)) from None
 
 
 def _text(members: dict[str, Any], name: str) -> str | None:
     value = members.get(name)
     if value is not None and not isinstance(value, str):
-        raise Unfit(f"{name} is not text")
+        raise Unfit(msg("{name} is not text", name=name))
     return value
 
 
@@ -339,7 +349,7 @@ def _whole(members: dict[str, Any], name: str) -> int | None:
     if value is None:
         return None
     if type(value) is not int or value not in WHOLE:
-        raise Unfit(f"{name} is not a whole number")
+        raise Unfit(msg("{name} is not a whole number", name=name))
     return value
 
 
@@ -362,7 +372,7 @@ def _props(value: object) -> dict[str, Any]:
 def _actor_kind(members: dict[str, Any]) -> str:
     kind = members.get("actor_kind", "visitor")
     if kind not in ACTOR_KINDS:
-        raise Unfit(f"actor_kind is not one of {', '.join(ACTOR_KINDS)}")
+        raise Unfit(msg("actor_kind is not one of {actor_kinds}", actor_kinds=", ".join(ACTOR_KINDS)))
     agent = members.get("user_agent")
     if agent is None:
         return str(kind)

@@ -16,6 +16,7 @@ from leitstand.errors import InvalidInput, TooLarge
 from leitstand.events import agents
 from leitstand.events.intake import TOO_DEEP, Batch, Given, take_in_for, written
 from leitstand.events.ledger import OLDEST_UNTRUSTED
+from leitstand.words import msg
 
 SOURCE = "snippet"
 MOST = 20
@@ -41,7 +42,7 @@ def read(body: bytes) -> tuple[str, list[Any]]:
     if not isinstance(visitor, str) or not isinstance(events, list):
         raise InvalidInput("This is not what the snippet sends.", hint="Load leitstand.js afresh.")
     if len(events) > MOST:
-        raise TooLarge(f"A page sends at most {MOST} events at once.")
+        raise TooLarge(msg("A page sends at most {most} events at once.", most=MOST))
     return visitor, events
 
 

@@ -18,6 +18,7 @@ from leitstand.events.ledger import OLDEST_UNTRUSTED, Verdict
 from leitstand.events.refusals import Filters, matching
 from leitstand.identity import audit
 from leitstand.identity.access import Principal, require
+from leitstand.words import msg
 
 MOST = 1_000
 # Sources that nobody vouches for: what was too old when it came is too old for good.
@@ -74,7 +75,7 @@ def replay(session: Session, *, principal: Principal, ids: Sequence[int]) -> Rep
     missing = sorted(set(ids) - {row.id for row in rows})
     if missing:
         raise NotFound(
-            f"There is no refused event {missing[0]}.",
+            msg("There is no refused event {missing}.", missing=missing[0]),
             hint="`leitstand events refusals` shows those there are.",
         )
     return Replay(_replayed(session, principal, rows))

@@ -15,6 +15,7 @@ from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from leitstand.db.engine import transaction
+from leitstand.db.row_security import gaps
 from leitstand.errors import LeitstandError
 from leitstand.jobs.heartbeat import last_beat
 from leitstand.services import OBJECTS, POSTGRES, SERVICES, WORKER, Service
@@ -111,7 +112,7 @@ def _address(service: Service, settings: Settings) -> str:
 
 def _probe_of(service: Service, engine: Engine, settings: Settings) -> Probe:
     if service is POSTGRES:
-        return lambda: _postgres(settings)
+        return lambda: _postgres(engine, settings)
     if service is OBJECTS:
         return lambda: _objects(settings)
     if service is WORKER:
@@ -193,14 +194,18 @@ def _judge_heartbeat(last: datetime | None, now: datetime) -> Verdict:
     return UP, f"heartbeat {max(silent, 0):.0f} s ago"
 
 
-def _postgres(settings: Settings) -> Verdict:
+def _postgres(engine: Engine, settings: Settings) -> Verdict:
     conninfo = (
         make_url(settings.database_url).set(drivername="postgresql").render_as_string(hide_password=False)
     )
     with psycopg.connect(conninfo, connect_timeout=int(LIMIT_SECONDS), autocommit=True) as connection:
         row = connection.execute("SELECT current_setting('server_version'), pg_is_in_recovery()").fetchone()
     version, recovering = row or ("", False)
-    return (DEGRADED, f"{version}, in recovery") if recovering else (UP, f"PostgreSQL {version}")
+    if recovering:
+        return DEGRADED, f"{version}, in recovery"
+    if missing := gaps(engine):
+        return DEGRADED, f"{version}; row-level security: {missing[0]}"
+    return UP, f"PostgreSQL {version}"
 
 
 def _objects(settings: Settings) -> Verdict:

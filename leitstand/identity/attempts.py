@@ -12,6 +12,7 @@ from leitstand.db.models import SignInAttempt
 from leitstand.errors import TooManyRequests
 from leitstand.identity.secret import signing_key
 from leitstand.settings import get_settings
+from leitstand.words import msg
 
 WINDOW = timedelta(minutes=15)
 KEEP = timedelta(days=1)
@@ -32,6 +33,24 @@ def check(session: Session, *, email: str, address: str) -> None:
     waits = [_wait(session, key, now=now, limit=limit) for key in (by_email, by_address)]
     if max(waits) > 0:
         raise _refusal(max(waits))
+
+
+def check_address(session: Session, *, address: str) -> None:
+    """As `check` where no e-mail is given, such as with a passkey.
+
+    Raises:
+        TooManyRequests: as `check`.
+    """
+    limit = get_settings().sign_in_attempts
+    wait = _wait(session, _key("address", address), now=datetime.now(UTC), limit=limit)
+    if wait > 0:
+        raise _refusal(wait)
+
+
+def note_address_failure(session: Session, *, address: str) -> None:
+    """Count one failure where no e-mail was given."""
+    session.add(SignInAttempt(key_hash=_key("address", address)))
+    session.flush()
 
 
 def note_failure(session: Session, *, email: str, address: str) -> None:
@@ -63,10 +82,15 @@ def _wait(session: Session, key: bytes, *, now: datetime, limit: int) -> int:
 
 
 def _refusal(seconds: int) -> TooManyRequests:
-    unit, amount = ("minute", math.ceil(seconds / 60)) if seconds > 60 else ("second", seconds)
+    if seconds > 60:
+        hint = msg("Wait {count} minutes and try again.", count=math.ceil(seconds / 60))
+    elif seconds > 1:
+        hint = msg("Wait {count} seconds and try again.", count=seconds)
+    else:
+        hint = msg("Wait 1 second and try again.")
     return TooManyRequests(
-        "Too many sign-ins failed.",
-        hint=f"Wait {amount} {unit}{'' if amount == 1 else 's'} and try again.",
+        msg("Too many sign-ins failed."),
+        hint=hint,
         details={"retry_after": seconds},
     )
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from leitstand.db.models import IdempotencyKey
 from leitstand.errors import Conflict, InvalidInput
 from leitstand.identity.access import Principal
+from leitstand.words import msg
 
 KEEP = timedelta(hours=24)
 LONGEST_KEY = 255
@@ -56,7 +57,9 @@ def claim(session: Session, *, principal: Principal, key: str, fingerprint: byte
         Conflict: a request with this key is running, or the key was used for another request.
     """
     if not 0 < len(key) <= LONGEST_KEY or not all("!" <= letter <= "~" for letter in key):
-        raise InvalidInput(f"An Idempotency-Key is 1 to {LONGEST_KEY} visible ASCII characters.")
+        raise InvalidInput(
+            msg("An Idempotency-Key is 1 to {longest_key} visible ASCII characters.", longest_key=LONGEST_KEY)
+        )
     whose = principal.token_id or principal.person_id
     if whose is None:
         raise InvalidInput("Only a person or an API token can use an Idempotency-Key.")

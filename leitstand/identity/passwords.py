@@ -8,6 +8,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from leitstand.errors import InvalidInput
+from leitstand.words import msg
 
 MIN_LENGTH = 12
 MAX_LENGTH = 200
@@ -126,11 +127,11 @@ def check_choice(password: str, *, email: str = "", name: str = "") -> None:
     """
     if len(password) < MIN_LENGTH:
         raise InvalidInput(
-            f"The password needs at least {MIN_LENGTH} characters.",
+            msg("The password needs at least {least} characters.", least=MIN_LENGTH),
             hint="Several unrelated words make a good one.",
         )
     if len(password) > MAX_LENGTH:
-        raise InvalidInput(f"The password may have at most {MAX_LENGTH} characters.")
+        raise InvalidInput(msg("The password may have at most {most} characters.", most=MAX_LENGTH))
     if _is_guessable(password, email=email, name=name):
         raise InvalidInput(
             "This password is one of the first that would be tried.",

@@ -20,8 +20,10 @@ from sqlalchemy.orm import Session
 from leitstand.db.models import ApiToken, Membership, Person, Workspace
 from leitstand.errors import Conflict, Forbidden, InvalidInput, NotFound, NotSignedIn
 from leitstand.identity import audit
-from leitstand.identity.access import PERMISSIONS, ROLES, Principal, require, require_person
+from leitstand.identity.access import PERMISSIONS, Principal, require, require_person
+from leitstand.identity.membership import OWN_PERMISSIONS, holds, permissions_of, with_role
 from leitstand.identity.people import checked_name, find_person
+from leitstand.words import msg
 
 PREFIX = "lst_"
 RANDOM_BYTES = 32
@@ -73,9 +75,11 @@ def create(
         raise Forbidden("A token belongs to a person.", hint="Name the person whose token it is.")
     wanted = _checked(principal, permissions)
     if days is not None and not 1 <= days <= LONGEST_DAYS:
-        raise InvalidInput(f"A token expires after 1 to {LONGEST_DAYS:,} days, or never.")
+        raise InvalidInput(msg("A token expires after 1 to {most:,} days, or never.", most=LONGEST_DAYS))
     if len(list_tokens(session, principal=principal)) >= MOST:
-        raise Conflict(f"You have {MOST} tokens already.", hint="Revoke those that are not used.")
+        raise Conflict(
+            msg("You have {most} tokens already.", most=MOST), hint="Revoke those that are not used."
+        )
     secret = _generate()
     token = ApiToken(
         workspace_id=principal.workspace_id,
@@ -134,11 +138,19 @@ def owner(session: Session, *, workspace_id: UUID, email: str, name: str) -> Pri
         NotFound: nobody of that workspace has this e-mail.
     """
     person = find_person(session, email)
-    membership = session.get(Membership, (workspace_id, person.id))
-    if membership is None:
-        raise NotFound(f"{email} is not in this workspace.", hint="`leitstand person list` shows who is.")
-    permissions = ROLES.get(membership.role, frozenset())
-    return Principal(person.id, workspace_id, name, "", membership.role, permissions)
+    query = with_role(
+        select(Membership.role, OWN_PERMISSIONS)
+        .select_from(Membership)
+        .where(Membership.workspace_id == workspace_id, Membership.person_id == person.id, holds())
+    )
+    row = session.execute(query).one_or_none()
+    if row is None:
+        raise NotFound(
+            msg("{email} is not in this workspace.", email=email),
+            hint="`leitstand person list` shows who is.",
+        )
+    role, own = row
+    return Principal(person.id, workspace_id, name, "", role, permissions_of(role, own))
 
 
 def authenticate(session: Session, secret: str) -> Principal:
@@ -149,22 +161,24 @@ def authenticate(session: Session, secret: str) -> Principal:
     """
     if not well_formed(secret):
         raise InvalidToken(
-            "This is not a whole API token.", hint=f"A token begins with {PREFIX}; copy it again, all of it."
+            "This is not a whole API token.",
+            hint=msg("A token begins with {prefix}; copy it again, all of it.", prefix=PREFIX),
         )
-    query = (
-        select(ApiToken, Person, Membership.role, Workspace)
+    query = with_role(
+        select(ApiToken, Person, Membership.role, Workspace, OWN_PERMISSIONS)
+        .select_from(ApiToken)
         .join(Person, Person.id == ApiToken.person_id)
         .join(Workspace, Workspace.id == ApiToken.workspace_id)
         .join(
             Membership,
             (Membership.person_id == ApiToken.person_id) & (Membership.workspace_id == ApiToken.workspace_id),
         )
-        .where(ApiToken.token_hash == _digest(secret))
+        .where(ApiToken.token_hash == _digest(secret), holds())
     )
     row = session.execute(query).one_or_none()
     if row is None:
         raise InvalidToken("No member has this API token.", hint=AGAIN)
-    token, person, role, workspace = row
+    token, person, role, workspace, own = row
     _check_use(token, person)
     _touch(session, token)
     return Principal(
@@ -173,9 +187,11 @@ def authenticate(session: Session, secret: str) -> Principal:
         name=person.name,
         email=person.email,
         role=role,
-        permissions=ROLES.get(role, frozenset()) & frozenset(token.permissions),
+        permissions=permissions_of(role, own) & frozenset(token.permissions),
         workspace_name=workspace.name,
         zone=workspace.reporting_zone,
+        own_zone=person.zone,
+        language=person.language,
         theme=person.theme,
         token_id=token.id,
         token_name=token.name,
@@ -213,7 +229,8 @@ def _checked(principal: Principal, permissions: Collection[str]) -> list[str]:
     unknown = sorted(set(permissions) - set(wanted))
     if unknown:
         raise InvalidInput(
-            f"There is no permission {unknown[0]!r}.", hint=f"Permissions are: {', '.join(PERMISSIONS)}."
+            msg("There is no permission {unknown!r}.", unknown=unknown[0]),
+            hint=msg("Permissions are: {permissions}.", permissions=", ".join(PERMISSIONS)),
         )
     if not wanted:
         raise InvalidInput("A token without a permission can do nothing.", hint="Choose at least one.")

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from leitstand.db.models import Workspace
 from leitstand.db.models.base import new_id
 from leitstand.errors import InvalidInput, NotFound
+from leitstand.words import msg
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
@@ -44,7 +45,7 @@ def find_workspace(session: Session, slug: str) -> Workspace:
     ).scalar_one_or_none()
     if found is None:
         hint = "`leitstand workspace list` shows the workspaces; `leitstand events import FILE --workspace NAME` makes a new one."
-        raise NotFound(f"There is no workspace {slug!r}.", hint=hint)
+        raise NotFound(msg("There is no workspace {slug!r}.", slug=slug), hint=hint)
     return found
 
 
@@ -62,7 +63,7 @@ def checked_slug(slug: str) -> str:
     lowered = slug.strip().lower()
     if not SLUG.fullmatch(lowered):
         hint = "Use at most 63 letters a-z, digits, hyphens, dots and underscores, and begin with a letter or digit."
-        raise InvalidInput(f"{slug!r} can't be the name of a workspace.", hint=hint)
+        raise InvalidInput(msg("{slug!r} can't be the name of a workspace.", slug=slug), hint=hint)
     return lowered
 
 
@@ -74,8 +75,15 @@ def checked_zone(zone: str) -> str:
     """
     if zone not in _zones():
         hint = "Use an IANA zone such as Europe/Berlin, America/New_York or UTC; an offset is not a zone."
-        raise InvalidInput(f"There is no time zone {zone!r}.", hint=hint)
+        raise InvalidInput(msg("There is no time zone {zone!r}.", zone=zone), hint=hint)
     return zone
+
+
+@lru_cache(maxsize=1)
+def zone_names() -> tuple[str, ...]:
+    """The zones that people choose from, by name: those of places, and UTC."""
+    placed = (zone for zone in _zones() if "/" in zone and not zone.startswith(("Etc/", "SystemV/")))
+    return tuple(sorted({*placed, "UTC"}))
 
 
 @lru_cache(maxsize=1)

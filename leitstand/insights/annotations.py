@@ -16,6 +16,7 @@ from leitstand.identity import audit
 from leitstand.identity.access import Principal, require
 from leitstand.insights.scope import EARLIEST, LATEST, midnight
 from leitstand.insights.undoing import is_there, note, take_away
+from leitstand.words import msg
 
 MOST = 500
 
@@ -152,14 +153,19 @@ def may_change(principal: Principal, annotation: Annotation) -> bool:
 
 def _fill(annotation: Annotation, *, kind: str, text: str, day: date | None, at: datetime | None) -> None:
     if kind not in ANNOTATION_KINDS:
-        raise InvalidInput(f"There is no kind {kind[:40]!r}.", hint=f"One of {', '.join(ANNOTATION_KINDS)}.")
+        raise InvalidInput(
+            msg("There is no kind {kind!r}.", kind=kind[:40]),
+            hint=msg("One of {annotation_kinds}.", annotation_kinds=", ".join(ANNOTATION_KINDS)),
+        )
     if (day is None) == (at is None):
         raise InvalidInput("An annotation has either a day or an instant.", hint="Send `day` or `at`.")
     if at is not None and at.tzinfo is None:
         raise InvalidInput("The instant has no offset.", hint="End it with Z, or an offset such as +02:00.")
     when = at.date() if at else day
     if when is None or not EARLIEST <= when < LATEST:
-        raise InvalidInput(f"An annotation lies between {EARLIEST} and {LATEST}.")
+        raise InvalidInput(
+            msg("An annotation lies between {earliest} and {latest}.", earliest=EARLIEST, latest=LATEST)
+        )
     annotation.kind, annotation.text, annotation.day, annotation.at = kind, checked_title(text), day, at
 
 

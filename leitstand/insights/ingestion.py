@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, ColumnElement, Float, Select, cast, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from leitstand.catalogue.items import visible
+from leitstand.catalogue.visibility import visible
 from leitstand.db.models import Document, EventImport, EventRefusal, Item
 from leitstand.identity.access import Principal, require
 from leitstand.insights.frames import by_code_point
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_ROWS = 100
-FINISHED = ("ready", "failed")
+FAILED = ("failed", "infected")
+FINISHED = ("ready", *FAILED)
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def documents_by_day(session: Session, scope: Scope, *, principal: Principal) ->
     day = scope.local_day(Document.created_at).label("day")
     columns = (
         func.count().filter(Document.status == "ready").label("ready"),
-        func.count().filter(Document.status == "failed").label("failed"),
+        func.count().filter(Document.status.in_(FAILED)).label("failed"),
         func.count().filter(Document.status.not_in(FINISHED)).label("waiting"),
         _whole(func.sum(Document.bytes)).label("bytes"),
     )
@@ -147,7 +148,7 @@ def failures(session: Session, scope: Scope, *, principal: Principal) -> "pd.Dat
     )
     statement = (
         _documents(principal, scope, *columns)
-        .where(Document.status == "failed")
+        .where(Document.status.in_(FAILED))
         .group_by(Document.reason)
         .order_by(func.count().desc(), by_code_point(Document.reason))
         .limit(MOST_ROWS)
@@ -191,13 +192,14 @@ def days_with_any(session: Session, scope: Scope, *, principal: Principal) -> tu
 
 
 def _documents(principal: Principal, scope: Scope, *columns: Any) -> Select[Any]:
-    """Documents uploaded in the range to spaces that the principal may see."""
+    """Documents uploaded in the range to spaces that the principal may see, those in the trash left out."""
     require(principal, "insights:read")
     return (
         select(*columns)
         .select_from(Document)
         .join(Item, Item.id == Document.space_id)
-        .where(visible(principal), *_within(scope, Document.workspace_id, Document.created_at))
+        .where(visible(principal), Document.deleted_at.is_(None))
+        .where(*_within(scope, Document.workspace_id, Document.created_at))
     )
 
 

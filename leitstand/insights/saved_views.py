@@ -14,6 +14,7 @@ from leitstand.errors import Forbidden, InvalidInput, NotFound
 from leitstand.identity import audit
 from leitstand.identity.access import Principal, require
 from leitstand.insights.undoing import is_there, note, take_away
+from leitstand.words import msg
 
 MOST = 200
 MOST_CHOICES, LONGEST_NAME, LONGEST_VALUE, LONGEST_APP = 20, 40, 500, 40
@@ -73,7 +74,9 @@ def save_view(
         raise InvalidInput("The dashboard has no name.")
     mine = (SavedView.owner_id == principal.person_id) & SavedView.deleted_at.is_(None)
     if (session.scalar(select(func.count()).select_from(SavedView).where(mine)) or 0) >= MOST:
-        raise InvalidInput(f"There may be at most {MOST} views of one's own.", hint="Delete some of them.")
+        raise InvalidInput(
+            msg("There may be at most {most} views of one's own.", most=MOST), hint="Delete some of them."
+        )
     view = SavedView(
         workspace_id=principal.workspace_id,
         owner_id=principal.person_id,
@@ -218,7 +221,11 @@ def _checked(choices: Mapping[str, str]) -> dict[str, str]:
     )
     if not fits:
         raise InvalidInput(
-            f"A view holds at most {MOST_CHOICES} choices of at most {LONGEST_VALUE} characters."
+            msg(
+                "A view holds at most {most_choices} choices of at most {longest_value} characters.",
+                most_choices=MOST_CHOICES,
+                longest_value=LONGEST_VALUE,
+            )
         )
     return dict(choices)
 

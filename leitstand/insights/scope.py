@@ -7,15 +7,17 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy import ColumnElement, Select, false, func, not_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from leitstand.catalogue.visibility import reachable
 from leitstand.db.models import ActorBucket, Companion, Item, RunFact, Workspace
 from leitstand.errors import InvalidInput, NotFound
 from leitstand.identity.access import Principal
 from leitstand.identity.workspaces import checked_zone
 from leitstand.insights.local_time import local_day
 from leitstand.insights.sources import Source, row
+from leitstand.words import msg
 
 EARLIEST, LATEST = date(1970, 1, 1), date(2200, 1, 1)
 DAY = timedelta(days=1)
@@ -159,15 +161,15 @@ def data_days(source: Source, scope: Scope) -> tuple[date | None, date | None]:
 
 
 def unnamed_companions(session: Session, reader: Principal) -> tuple[UUID, ...]:
-    """Ids, ascending, of the private companions of others than the reader.
+    """Ids, ascending, of the companions that the reader may not see.
 
     The workspace's figures count their runs; their names are told to nobody else, nor what runs on one of them alone.
     """
     foreign = [
         Item.workspace_id == reader.workspace_id,
         Item.kind == "companion",
-        Item.visibility == "private",
-        Item.owner_id.is_distinct_from(reader.person_id) if reader.person_id else true(),
+        # An item without an owner is nobody's own: unknown counts as no.
+        not_(func.coalesce(reachable(reader), false())),
     ]
     return tuple(session.scalars(select(Item.id).where(*foreign).order_by(Item.id)))
 
@@ -189,7 +191,9 @@ def find_companion(
         found = session.execute(of_workspace.where(condition).order_by(Item.id).limit(1)).scalar()
         if found is not None:
             return found
-    raise NotFound(f"There is no companion {name!r} in this workspace.", hint=_near(session, known, name))
+    raise NotFound(
+        msg("There is no companion {name!r} in this workspace.", name=name), hint=_near(session, known, name)
+    )
 
 
 def _known(workspace_id: UUID, unnamed: tuple[UUID, ...]) -> list[ColumnElement[bool]]:
@@ -221,14 +225,17 @@ def _near(session: Session, known: list[ColumnElement[bool]], name: str) -> str:
 def _check_days(days: list[date]) -> None:
     if not all(EARLIEST <= day <= LATEST for day in days):
         raise InvalidInput(
-            f"A range must lie between {EARLIEST} and {LATEST}.", hint="Choose days within it."
+            msg("A range must lie between {earliest} and {latest}.", earliest=EARLIEST, latest=LATEST),
+            hint="Choose days within it.",
         )
 
 
 def _check_range(start: date, end: date) -> None:
     if start >= end:
         hint = "The range goes from the first day to the day after the last: one day is --from 2026-01-01 --to 2026-01-02."
-        raise InvalidInput(f"The range from {start} to {end} has no day.", hint=hint)
+        raise InvalidInput(
+            msg("The range from {start} to {end} has no day.", start=start, end=end), hint=hint
+        )
 
 
 def midnight(day: date, zone: str) -> datetime:

@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy import any_, func, literal, select
 from sqlalchemy.orm import Session
 
-from leitstand.catalogue.items import visible
+from leitstand.catalogue.visibility import visible
 from leitstand.db.models import Item
 from leitstand.identity.access import Principal
 

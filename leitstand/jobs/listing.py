@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.errors import Conflict, InvalidInput, NotFound
 from leitstand.jobs.queue import IDENTITY
+from leitstand.words import msg
 
 STATUSES = ("todo", "doing", "succeeded", "failed", "cancelled", "aborted")
 LIMIT_MOST = 1000
@@ -72,9 +73,12 @@ def list_jobs(session: Session, *, status: str | None = None, limit: int = 50) -
         InvalidInput: there is no such status, or the limit is out of range.
     """
     if status is not None and status not in STATUSES:
-        raise InvalidInput(f"There is no status {status!r}.", hint=f"One of {', '.join(STATUSES)}.")
+        raise InvalidInput(
+            msg("There is no status {status!r}.", status=status),
+            hint=msg("One of {statuses}.", statuses=", ".join(STATUSES)),
+        )
     if not 1 <= limit <= LIMIT_MOST:
-        raise InvalidInput(f"The limit must be between 1 and {LIMIT_MOST}.")
+        raise InvalidInput(msg("The limit must be between 1 and {limit_most}.", limit_most=LIMIT_MOST))
     rows = session.execute(LIST, {"status": status, "limit": limit, "identity": IDENTITY})
     return [JobRow(**row) for row in rows.mappings()]
 
@@ -96,7 +100,9 @@ def retry_job(session: Session, job_id: int) -> None:
         text("SELECT status::text FROM procrastinate_jobs WHERE id = :id FOR UPDATE"), {"id": job_id}
     ).scalar()
     if status is None:
-        raise NotFound(f"There is no job {job_id}.", hint="leitstand worker jobs lists them.")
+        raise NotFound(
+            msg("There is no job {job_id}.", job_id=job_id), hint="leitstand worker jobs lists them."
+        )
     if status != "failed":
-        raise Conflict(f"Job {job_id} is {status}, not failed.")
+        raise Conflict(msg("Job {job_id} is {status}, not failed.", job_id=job_id, status=status))
     session.execute(text("SELECT procrastinate_retry_job_v2(:id, now(), NULL, NULL, NULL)"), {"id": job_id})

@@ -10,6 +10,7 @@ from leitstand.errors import Conflict, NotFound
 from leitstand.jobs.failures import keep
 from leitstand.jobs.queue import IDENTITY
 from leitstand.jobs.recovery import STALLED_AFTER_SECONDS
+from leitstand.words import msg
 
 ENDED = ("succeeded", "failed", "cancelled", "aborted")
 CANCELLED_BY_HAND = "Cancelled by the operator."
@@ -132,7 +133,9 @@ def find_job(session: Session, job_id: int) -> JobState:
     """
     row = session.execute(ONE, {"id": job_id, "identity": IDENTITY}).mappings().one_or_none()
     if row is None:
-        raise NotFound(f"There is no job {job_id}.", hint="leitstand worker jobs lists them.")
+        raise NotFound(
+            msg("There is no job {job_id}.", job_id=job_id), hint="leitstand worker jobs lists them."
+        )
     return JobState(**row)
 
 
@@ -148,7 +151,7 @@ def cancel_job(session: Session, job_id: int, *, reason: str = CANCELLED_BY_HAND
     """
     job = find_job(session, job_id)
     if job.status in ENDED:
-        raise Conflict(f"Job {job_id} is {job.status} already.")
+        raise Conflict(msg("Job {job_id} is {status} already.", job_id=job_id, status=job.status))
     session.execute(text("SELECT procrastinate_cancel_job_v1(:id, true, false)"), {"id": job_id})
     keep(session, job_id=job_id, attempt=job.attempts + 1, reason=reason, request_id=job.request_id)
     return "cancelled" if job.status == "todo" else "ends with its worker"

@@ -11,6 +11,7 @@ from leitstand.errors import InvalidInput, LeitstandError, NotFound, Unavailable
 from leitstand.jobs.prefect_environment import WORK_POOL, api_url, credentials
 from leitstand.settings import Settings
 from leitstand.telemetry.context import current
+from leitstand.words import msg
 
 if TYPE_CHECKING:
     import httpx
@@ -133,7 +134,8 @@ class PrefectApi:
         known = self.digests()
         if name not in known:
             raise NotFound(
-                f"There is no flow {name!r}.", hint=f"Deployed: {', '.join(sorted(known)) or 'none yet'}."
+                msg("There is no flow {name!r}.", name=name),
+                hint=msg("Deployed: {known}.", known=", ".join(sorted(known)) or "none yet"),
             )
         identity = current()
         tags = [
@@ -220,7 +222,7 @@ class PrefectApi:
                 "Prefect does not answer.", hint="See leitstand health, and the log of the service prefect."
             ) from error
         if answer.status_code in REFUSED:
-            raise InvalidInput(f"Prefect refuses this: {_detail(answer.text)}")
+            raise InvalidInput(msg("Prefect refuses this: {text}", text=_detail(answer.text)))
         if answer.status_code == MISSING:
             raise NotFound("Prefect knows no such thing.")
         if answer.status_code in AUTHORIZATION:
@@ -229,7 +231,9 @@ class PrefectApi:
                 hint="The secret leitstand_prefect_password differs from the server's; restart the service prefect.",
             )
         if answer.status_code >= FIRST_ERROR:
-            raise Unavailable(f"Prefect answers {answer.status_code} to {path}.")
+            raise Unavailable(
+                msg("Prefect answers {status_code} to {path}.", status_code=answer.status_code, path=path)
+            )
         return answer.json() if answer.content else None
 
 

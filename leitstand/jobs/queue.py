@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from leitstand.errors import InvalidInput
 from leitstand.jobs.registry import find
 from leitstand.telemetry.context import current
+from leitstand.words import msg
 
 QUEUE = "default"
 # Travels among a job's arguments, so no argument of a job may be called so.
@@ -38,6 +39,15 @@ def enqueue(session: Session, name: str, /, **arguments: object) -> int:
         InvalidInput: an argument is no JSON value.
     """
     return _defer(session, name, arguments)
+
+
+def enqueue_at(session: Session, name: str, /, *, at: datetime, **arguments: object) -> int:
+    """Enqueue a job that begins at an instant, or later, and give its number.
+
+    Raises:
+        as `enqueue`.
+    """
+    return _defer(session, name, arguments, at=at)
 
 
 def enqueue_once(session: Session, name: str, /, *, at: datetime, **arguments: object) -> int | None:
@@ -72,7 +82,11 @@ def _encode(name: str, arguments: dict[str, object]) -> str:
         return json.dumps(arguments, default=_text_of_uuid, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise InvalidInput(
-            f"The job {name!r} was given an argument that is no JSON value: {error}."
+            msg(
+                "The job {name!r} was given an argument that is no JSON value: {error}.",
+                name=name,
+                error=error,
+            )
         ) from error
 
 

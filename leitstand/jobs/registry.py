@@ -12,12 +12,16 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from leitstand.errors import NotFound
+from leitstand.words import msg
 
 # Names, not imports: the queue stands below the features whose work it runs.
 MODULES = (
     "leitstand.backups.jobs",
     "leitstand.checks.jobs",
     "leitstand.events.jobs",
+    "leitstand.identity.jobs",
+    "leitstand.imports.jobs",
+    "leitstand.integrations.jobs",
     "leitstand.knowledge.jobs",
     "leitstand.reports.jobs",
     "leitstand.runbooks.jobs",
@@ -90,5 +94,6 @@ def find(name: str) -> Job:
         return registered()[name]
     except KeyError:
         raise NotFound(
-            f"There is no job {name!r}.", hint=f"Known jobs: {', '.join(sorted(_jobs)) or 'none'}."
+            msg("There is no job {name!r}.", name=name),
+            hint=msg("Known jobs: {jobs}.", jobs=", ".join(sorted(_jobs)) or "none"),
         ) from None

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from leitstand.identity.access import Principal
 from leitstand.knowledge.parsing.passages import sentences
 from leitstand.knowledge.search import Found, Hit, Weights, search
+from leitstand.words import N_
 
 CITATIONS = 3
 CANDIDATES = 10
@@ -21,7 +22,7 @@ RELEVANT_COVERAGE = 0.4
 
 EXTRACTIVE = "extractive"
 EXTRACTIVE_NOTE = "No model endpoint is configured, so this answer is put together from sentences of the documents, word for word."
-NOTHING_NOTE = "Nothing in the documents that you may read answers this."
+NOTHING_NOTE = N_("Nothing in the documents that you may read answers this.")
 
 SENTENCE_LEXEMES = text("""
     SELECT array(SELECT lexeme FROM unnest(to_tsvector(CAST(language AS regconfig), sentence))) AS lexemes

@@ -27,6 +27,7 @@ from leitstand.knowledge.ingest import index_passages
 from leitstand.knowledge.parsing.passages import cut
 from leitstand.knowledge.parsing.plain import read_plain
 from leitstand.knowledge.search import MAX_HITS, search
+from leitstand.words import msg
 
 CUTOFF = 10
 Judgements = dict[str, set[str]]
@@ -61,7 +62,8 @@ def evaluate(engine: Engine, folder: Path) -> Figures:
     judged = [(identity, text) for identity, text in queries if judgements.get(identity)]
     if not judged:
         raise InvalidInput(
-            f"No question of {folder} has a relevant document.", hint="See queries.jsonl and qrels.tsv."
+            msg("No question of {folder} has a relevant document.", folder=folder),
+            hint="See queries.jsonl and qrels.tsv.",
         )
     with _scratch(engine) as (session, principal, space_id):
         names, passages = _load(session, principal, space_id, folder)
@@ -153,7 +155,11 @@ def _judgements(folder: Path) -> Judgements:
                 continue
             if len(parts) != 3 or not parts[2].lstrip("-").isdigit():
                 raise InvalidInput(
-                    f"Line {number} of {folder / 'qrels.tsv'} is not: query_id, doc_id, relevance."
+                    msg(
+                        "Line {number} of {folder} is not: query_id, doc_id, relevance.",
+                        number=number,
+                        folder=folder / "qrels.tsv",
+                    )
                 )
             if int(parts[2]) > 0:
                 relevant.setdefault(parts[0], set()).add(parts[1])
@@ -170,14 +176,22 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             except ValueError:
                 entry = None
             if not isinstance(entry, dict) or not {"id", "text"} <= entry.keys():
-                raise InvalidInput(f"Line {number} of {path} is not a JSON object with id and text.")
+                raise InvalidInput(
+                    msg(
+                        "Line {number} of {path} is not a JSON object with id and text.",
+                        number=number,
+                        path=path,
+                    )
+                )
             yield entry
 
 
 def _open(path: Path) -> TextIO:
     if not path.is_file():
         hint = "A set has docs.jsonl.gz, queries.jsonl and qrels.tsv."
-        raise InvalidInput(f"There is no {path.name} in {path.parent}.", hint=hint)
+        raise InvalidInput(
+            msg("There is no {name} in {parent}.", name=path.name, parent=path.parent), hint=hint
+        )
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8")
     return path.open(encoding="utf-8")

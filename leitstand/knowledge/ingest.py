@@ -9,15 +9,18 @@ from sqlalchemy.orm import Session
 from leitstand.db.engine import transaction
 from leitstand.db.models import Chunk, Document
 from leitstand.errors import LeitstandError
+from leitstand.knowledge.documents import MAX_BYTES
 from leitstand.knowledge.language import language_of
 from leitstand.knowledge.parsing.outline import Unreadable
 from leitstand.knowledge.parsing.passages import Passage
 from leitstand.knowledge.parsing.process import parse
+from leitstand.knowledge.scanning import examine
 from leitstand.storage.objects import ObjectStorage
 from leitstand.telemetry.logs import get_logger
 
 ROWS_AT_ONCE = 1_000
 SAMPLED_PASSAGES = 25
+TOO_LARGE = "It is kept, but not read: a document that is read has at most 20 MB. Split it into several."
 INSERT_CHUNKS = text("""
     INSERT INTO chunk (document_id, ordinal, workspace_id, space_id, language, heading, content, words)
     VALUES (:document, :ordinal, :workspace, :space, :language, :heading, :content,
@@ -29,15 +32,20 @@ log = get_logger("knowledge")
 def ingest(engine: Engine, storage: ObjectStorage, *, document_id: UUID) -> str:
     """Read a document and index its passages; gives its status, empty when it was deleted meanwhile.
 
-    It ends `ready` or `failed` with a reason. May run again at any time: the passages are replaced as a whole, so
+    Where there is a virus scanner it looks first; what it finds something in is not read. It ends `ready` or `failed` with a reason. May run again at any time: the passages are replaced as a whole, so
     that a search sees the old ones or the new.
 
     Raises:
         Unavailable: the object store does not answer; the document says so until the next attempt.
     """
+    if stopped := examine(engine, storage, document_id=document_id):
+        return stopped
     document = _set(engine, document_id, "parsing")
     if document is None:
         return ""
+    if document.bytes > MAX_BYTES:
+        _set(engine, document_id, "failed", TOO_LARGE)
+        return "failed"
     bucket = storage.settings.bucket_media
     try:
         data = storage.get_bytes(bucket, document.object_key, sha256=document.sha256)
@@ -110,4 +118,5 @@ def _set(engine: Engine, document_id: UUID, status: str, reason: str = "") -> Do
 
 
 def _locked(session: Session, document_id: UUID) -> Document | None:
-    return session.scalar(select(Document).where(Document.id == document_id).with_for_update())
+    there = (Document.id == document_id) & Document.deleted_at.is_(None)
+    return session.scalar(select(Document).where(there).with_for_update())

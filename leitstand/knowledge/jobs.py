@@ -1,4 +1,4 @@
-"""The jobs of knowledge: reading a document, and forgetting a deleted one's file."""
+"""The jobs of knowledge: reading a document, forgetting a file, and telling of a virus."""
 
 from uuid import UUID
 
@@ -24,3 +24,23 @@ def forget_file(*, key: str) -> None:
     from leitstand.storage.objects import ObjectStorage
 
     forget(ObjectStorage(get_settings()), key=key)
+
+
+@job("knowledge.abandon", attempts=10)
+def abandon_upload(*, key: str, store_id: str) -> None:
+    """Free what the store has of an upload that was given up."""
+    from leitstand.knowledge.upload_care import abandon
+    from leitstand.settings import get_settings
+    from leitstand.storage.objects import ObjectStorage
+
+    abandon(ObjectStorage(get_settings()), key=key, store_id=store_id)
+
+
+@job("knowledge.infected-mail", attempts=8, first_wait=30)
+def mail_infected(*, document_id: str) -> None:
+    """Tell whoever uploaded a document that a virus was found in it."""
+    from leitstand.db.engine import get_engine
+    from leitstand.knowledge.infected_mail import send
+    from leitstand.settings import get_settings
+
+    send(get_engine(), get_settings(), document_id=UUID(document_id))

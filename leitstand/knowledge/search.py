@@ -18,11 +18,13 @@ from uuid import UUID
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from leitstand.catalogue.items import get_item, visible
+from leitstand.catalogue.items import get_item
+from leitstand.catalogue.visibility import visible
 from leitstand.db.models import Item
 from leitstand.errors import InvalidInput
 from leitstand.identity.access import Principal, require
 from leitstand.knowledge.spaces import KIND
+from leitstand.words import msg
 
 MAX_QUESTION = 2_000
 MAX_TERMS = 64
@@ -177,7 +179,10 @@ def checked_question(question: str) -> str:
     if not question:
         raise InvalidInput("The question is empty.", hint="Ask in a sentence or in a few words.")
     if len(question) > MAX_QUESTION:
-        raise InvalidInput(f"A question may have at most {MAX_QUESTION:,} characters.", hint="Shorten it.")
+        raise InvalidInput(
+            msg("A question may have at most {max_question:,} characters.", max_question=MAX_QUESTION),
+            hint="Shorten it.",
+        )
     return question
 
 

@@ -5,10 +5,12 @@ from uuid import UUID
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from leitstand.catalogue.items import create_item, visible
+from leitstand.catalogue.contents import create
+from leitstand.catalogue.visibility import visible
 from leitstand.db.models import Item
 from leitstand.errors import Conflict, NotFound
 from leitstand.identity.access import Principal, require
+from leitstand.words import msg
 
 KIND = "space"
 
@@ -20,7 +22,7 @@ def create_space(session: Session, *, principal: Principal, title: str, descript
         Forbidden: without `item:write`.
         InvalidInput: the title is not fit.
     """
-    return create_item(session, principal=principal, kind=KIND, title=title, description=description)
+    return create(session, principal=principal, kind=KIND, title=title, description=description)
 
 
 def find_space(session: Session, *, principal: Principal, name: str) -> Item:
@@ -38,10 +40,13 @@ def find_space(session: Session, *, principal: Principal, name: str) -> Item:
     query = select(Item).where(visible(principal), Item.kind == KIND, named).order_by(Item.id).limit(2)
     found = session.scalars(query).all()
     if not found:
-        raise NotFound(f"There is no space {name!r}.", hint="`leitstand space list` shows the spaces.")
+        raise NotFound(
+            msg("There is no space {name!r}.", name=name), hint="`leitstand space list` shows the spaces."
+        )
     if len(found) > 1:
         raise Conflict(
-            f"Several spaces are called {name!r}.", hint="Use the id that `leitstand space list` shows."
+            msg("Several spaces are called {name!r}.", name=name),
+            hint="Use the id that `leitstand space list` shows.",
         )
     return found[0]
 

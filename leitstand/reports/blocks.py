@@ -8,6 +8,7 @@ from html import unescape
 from markupsafe import Markup
 
 from leitstand.reports.words import NONE
+from leitstand.words import N_
 
 Cell = str | Markup
 TAG = re.compile(r"<[^>]*>")
@@ -61,7 +62,7 @@ class Notice:
         return dict(vars(self))
 
 
-WEIGHTS = {"bad": "Act", "warn": "Look", "note": "Note"}
+WEIGHTS = {"bad": N_("Act"), "warn": N_("Look"), "note": N_("Note")}
 
 
 def section(title: str, *parts: Markup | str) -> Block:

@@ -22,6 +22,7 @@ from leitstand.reports.kinds import Kind, find, readable
 from leitstand.reports.periods import Period, containing, last_full
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import msg
 
 WAITING, RUNNING, COMPLETE, FAILED = "waiting", "running", "complete", "failed"
 MAKE = "reports.make"
@@ -176,7 +177,10 @@ def _check_free(session: Session, report: Report, now: datetime) -> None:
     )
     counted = select(func.count()).where(Report.workspace_id == report.workspace_id, busy)
     if session.execute(counted).scalar_one() >= MOST_UNDER_WAY:
-        raise Conflict(f"{MOST_UNDER_WAY} reports wait already.", hint="Wait until some have ended.")
+        raise Conflict(
+            msg("{most_under_way} reports wait already.", most_under_way=MOST_UNDER_WAY),
+            hint="Wait until some have ended.",
+        )
 
 
 def content(settings: Settings, report: Report, form: str) -> bytes:
@@ -193,7 +197,9 @@ def content(settings: Settings, report: Report, form: str) -> bytes:
     }[form]
     place = urlsplit(address)
     if not address or place.netloc != settings.bucket_evidence:
-        raise NotFound(f"This report has no {form} yet.", hint=report.without_pdf if form == PDF else "")
+        raise NotFound(
+            msg("This report has no {form} yet.", form=form), hint=report.without_pdf if form == PDF else ""
+        )
     return ObjectStorage(settings).get_bytes(place.netloc, place.path.lstrip("/"), sha256=digest)
 
 

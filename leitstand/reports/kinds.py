@@ -7,6 +7,7 @@ from leitstand.identity.access import Principal
 from leitstand.reports.periods import MONTH, WEEK, Cadence
 from leitstand.runbooks.library import Notebook
 from leitstand.settings import Settings
+from leitstand.words import msg
 
 FOLDER = "reports"
 
@@ -55,7 +56,10 @@ def find(name: str) -> Kind:
         NotFound: there is none.
     """
     if name not in BY_NAME:
-        raise NotFound(f"There is no report {name!r}.", hint=f"Reports are: {', '.join(BY_NAME)}.")
+        raise NotFound(
+            msg("There is no report {name!r}.", name=name),
+            hint=msg("Reports are: {by_name}.", by_name=", ".join(BY_NAME)),
+        )
     return BY_NAME[name]
 
 
@@ -73,6 +77,7 @@ def notebook_of(settings: Settings, kind: Kind) -> Notebook:
     path = settings.notebooks_dir / FOLDER / f"{kind.name}.ipynb"
     if not path.is_file():
         raise NotFound(
-            f"The notebook of the report {kind.name} is missing.", hint="Check LEITSTAND_NOTEBOOKS_DIR."
+            msg("The notebook of the report {name} is missing.", name=kind.name),
+            hint="Check LEITSTAND_NOTEBOOKS_DIR.",
         )
     return Notebook("", kind.name, kind.title, path)

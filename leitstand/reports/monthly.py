@@ -17,6 +17,7 @@ from leitstand.reports.kinds import MONTHLY
 from leitstand.reports.monthly_notices import monthly_notices
 from leitstand.reports.taking_up import Work, reading, take_up
 from leitstand.runbooks.taking_up import SANDBOX
+from leitstand.words.lines import one_line
 
 RPO, RTO = RPO_TARGET.total_seconds(), RTO_TARGET.total_seconds()
 DEFINITIONS = (
@@ -103,7 +104,7 @@ class MonthlyOperations:
                 words.local_time(row["at"], self.work.zone),
                 row["name"],
                 row["status"],
-                words.one_line(row["error"], 120) or words.NONE,
+                one_line(row["error"], 120) or words.NONE,
                 words.duration(row["rpo_seconds"]),
                 words.duration(row["rto_seconds"]),
             )
@@ -150,9 +151,7 @@ class MonthlyOperations:
 
     def state(self) -> Block:
         """The services while the report was made."""
-        rows = [
-            (one.title, one.state, words.one_line(one.detail, 120) or words.NONE) for one in self.services
-        ]
+        rows = [(one.title, one.state, one_line(one.detail, 120) or words.NONE) for one in self.services]
         up = sum(one.state == "up" for one in self.services)
         said = f"{words.share(up, len(rows))} of the services were up when the report was made; it says nothing of the days before."
         return section(

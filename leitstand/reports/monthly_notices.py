@@ -8,6 +8,7 @@ from leitstand.health.overview import UP, ServiceState
 from leitstand.health.period import PASSED
 from leitstand.reports import words
 from leitstand.reports.blocks import Notice
+from leitstand.words.lines import one_line
 
 PROMISES = (
     ("rpo_seconds", RPO_TARGET.total_seconds(), "would have lost more"),
@@ -50,7 +51,7 @@ def _drills(document: dict[str, Any]) -> list[Notice]:
     drills, found = document["drills"], []
     failed = [row for row in drills if row["status"] == "failed"]
     if failed:
-        why = words.one_line(failed[-1]["error"], 120)
+        why = one_line(failed[-1]["error"], 120)
         said = f"{words.share(len(failed), len(drills))} of the drills failed" + (
             f"; the last: {why}" if why else ""
         )

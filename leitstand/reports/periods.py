@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from leitstand.errors import InvalidInput
 from leitstand.insights.scope import DAY, EARLIEST, LATEST
+from leitstand.words import msg
 
 Cadence = Literal["week", "month"]
 WEEK: Cadence = "week"
@@ -56,7 +57,9 @@ def containing(cadence: Cadence, day: date) -> Period:
         InvalidInput: the day is out of what figures can be asked about.
     """
     if not EARLIEST + 31 * DAY <= day < LATEST - 31 * DAY:
-        raise InvalidInput(f"There is no report of {day}.", hint="Choose a day of a period with data.")
+        raise InvalidInput(
+            msg("There is no report of {day}.", day=day), hint="Choose a day of a period with data."
+        )
     if cadence == WEEK:
         monday = day - timedelta(days=day.weekday())
         return Period(cadence, monday, monday + 7 * DAY)

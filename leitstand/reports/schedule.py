@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from leitstand.db.models import Report, ReportMail, Workspace
 from leitstand.jobs.queue import enqueue
+from leitstand.mail.settings import mail_off
 from leitstand.reports.editions import COMPLETE, FAILED, covers_whole_period, ensure, under_way
 from leitstand.reports.kinds import Kind, find
 from leitstand.reports.mail.message import message_id
-from leitstand.reports.mail.settings import mail_off
 from leitstand.reports.periods import last_due
 from leitstand.reports.recipients import everyone
 from leitstand.reports.subscriptions import subscribed

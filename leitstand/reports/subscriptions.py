@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from leitstand.db.models import Membership, Person, Report, ReportMail, ReportSubscription
+from leitstand.db.row_security import beyond
 from leitstand.errors import InvalidInput
 from leitstand.identity import audit
-from leitstand.identity.access import ROLES, Principal, require, system_principal
+from leitstand.identity.access import Principal, require, system_principal
+from leitstand.identity.membership import OWN_PERMISSIONS, holds, permissions_of, with_role
 from leitstand.identity.workspaces import checked_zone
 from leitstand.reports.kinds import Kind, find, readable
 from leitstand.reports.periods import next_due
@@ -90,6 +92,7 @@ def unsubscribe(session: Session, *, principal: Principal, name: str) -> bool:
     return True
 
 
+@beyond("a mail's link opens what it names, whoever is signed in, and wherever")
 def unsubscribe_by_link(session: Session, token: str) -> Link:
     """End the subscription that a mail's link names, without signing in; again is no error.
 
@@ -130,8 +133,17 @@ def list_subscribers(session: Session, *, principal: Principal) -> list[Subscrib
     """
     require(principal, "member:manage")
     newest = _newest_mail()
-    statement = (
-        select(ReportSubscription, Person, Membership.role, newest.c.status, newest.c.error)
+    statement = with_role(
+        select(
+            ReportSubscription,
+            Person,
+            Membership.role,
+            newest.c.status,
+            newest.c.error,
+            OWN_PERMISSIONS,
+            holds(),
+        )
+        .select_from(ReportSubscription)
         .join(Person, Person.id == ReportSubscription.person_id)
         .join(
             Membership,
@@ -163,9 +175,15 @@ def _newest_mail() -> LateralFromClause:
 
 
 def _subscriber(
-    subscription: ReportSubscription, person: Person, role: str, status: str | None, error: str | None
+    subscription: ReportSubscription,
+    person: Person,
+    role: str,
+    status: str | None,
+    error: str | None,
+    own: list[str] | None,
+    belongs: bool,
 ) -> Subscriber:
-    permitted = find(subscription.name).permission in ROLES.get(role, frozenset())
+    permitted = belongs and find(subscription.name).permission in permissions_of(role, own)
     return Subscriber(
         subscription.name,
         person.email,

@@ -25,6 +25,7 @@ from leitstand.runbooks.scratch import scratch_root
 from leitstand.runbooks.taking_up import SANDBOX
 from leitstand.settings import Settings, get_settings
 from leitstand.telemetry.logs import configure_logging
+from leitstand.words import msg
 
 PREFIX = "report-"
 FIGURES = "figures.json"
@@ -63,7 +64,8 @@ def folder_of(settings: Settings, attempt: str) -> Path:
         return scratch_root(settings).resolve() / f"{PREFIX}{UUID(attempt)}"
     except ValueError as error:
         raise InvalidInput(
-            f"{attempt!r} is no run id.", hint="Leave it at 'sandbox', or run `leitstand report run`."
+            msg("{attempt!r} is no run id.", attempt=attempt),
+            hint="Leave it at 'sandbox', or run `leitstand report run`.",
         ) from error
 
 
@@ -112,4 +114,6 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise InvalidInput(f"{text!r} is not a day.", hint="Write it as 2026-11-23.") from error
+        raise InvalidInput(
+            msg("{text!r} is not a day.", text=text), hint="Write it as 2026-11-23."
+        ) from error

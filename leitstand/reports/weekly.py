@@ -24,6 +24,7 @@ from leitstand.reports.kinds import WEEKLY
 from leitstand.reports.taking_up import Work, reading, take_up
 from leitstand.reports.weekly_notices import weekly_notices
 from leitstand.runbooks.taking_up import SANDBOX
+from leitstand.words.lines import one_line
 
 DEFINITIONS = (
     ("Run", "One passage through one companion's flow; it counts on the local day on which it began."),
@@ -163,7 +164,7 @@ class WeeklyInsights:
         names = _runs_by_name(found)
         rows = [
             (
-                words.one_line(row["companion"]),
+                one_line(row["companion"]),
                 words.number(row["runs"]),
                 words.number(None if names[row["companion"]] is None else known.get(row["companion"], 0)),
                 words.share(row["completed"], row["runs"]),
@@ -172,9 +173,7 @@ class WeeklyInsights:
             for row in found
         ]
         heads = "Companion", "Runs", "The week before", "Completed of all runs", "Active users"
-        popular = [
-            (words.one_line(row["companion"]), words.number(row["score"], 1)) for row in self.now["popular"]
-        ]
+        popular = [(one_line(row["companion"]), words.number(row["score"], 1)) for row in self.now["popular"]]
         return section(
             "Companions",
             table("Companions with the most runs", heads, rows),

@@ -4,6 +4,7 @@ from typing import Any
 
 from leitstand.reports import words
 from leitstand.reports.blocks import WEIGHTS, Notice
+from leitstand.words.lines import one_line
 
 # Fewer runs or people than this move by chance.
 ENOUGH = 20
@@ -89,7 +90,7 @@ def _loss(steps: list[dict[str, Any]]) -> list[Notice]:
     if not lossy:
         return []
     worst = max(lossy, key=lambda row: row["dropped"])
-    name, share = words.one_line(worst["step"], 80), words.share(worst["dropped"], worst["reached"])
+    name, share = one_line(worst["step"], 80), words.share(worst["dropped"], worst["reached"])
     return [Notice("warn", f"Most is lost at the step {name}: {share} went no further.")]
 
 
@@ -99,7 +100,7 @@ def _never_completed(now: dict[str, Any]) -> list[Notice]:
     return [
         Notice(
             "warn",
-            f"{words.one_line(row['companion'], 80)} had {words.counted(row['runs'], 'run')} and none was completed.",
+            f"{one_line(row['companion'], 80)} had {words.counted(row['runs'], 'run')} and none was completed.",
         )
         for row in now["top_companions"]
         if row["runs"] >= ENOUGH and not row["completed"]

@@ -100,9 +100,3 @@ def local_time(value: datetime | str, zone: str) -> str:
 def instant(value: datetime | str, zone: str) -> str:
     """The same, with the zone's name."""
     return f"{local_time(value, zone)} ({zone})"
-
-
-def one_line(text: str, longest: int = 200) -> str:
-    """Text of strangers on one line, without characters that steer a display or a header."""
-    plain = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return plain if len(plain) <= longest else plain[: longest - 1] + "…"

@@ -10,7 +10,8 @@ from leitstand.db.models import Drill, Membership
 from leitstand.db.models.base import new_id
 from leitstand.errors import Conflict, InvalidInput
 from leitstand.identity import audit
-from leitstand.identity.access import ROLES, Principal, require, require_person
+from leitstand.identity.access import Principal, require, require_person
+from leitstand.identity.membership import holds, permits, with_role
 from leitstand.jobs.queue import enqueue
 from leitstand.runbooks import documents
 from leitstand.runbooks.chain import Link
@@ -22,6 +23,7 @@ from leitstand.runbooks.running import RUN_ID
 from leitstand.runbooks.runs import JOB, is_under_way, view
 from leitstand.runbooks.signing import sign
 from leitstand.settings import Settings
+from leitstand.words import msg
 
 PERMISSION = "runbook:run"
 
@@ -50,7 +52,7 @@ def start(
     require(principal, PERMISSION)
     notebook = find(settings, RUNBOOKS, name)
     if RUN_ID in parameters:
-        raise InvalidInput(f"{RUN_ID} is given by the run itself.")
+        raise InvalidInput(msg("{run_id} is given by the run itself.", run_id=RUN_ID))
     values = checked(documents.read(notebook.path), parameters)
     _check_gate(values, typed)
     run_id = _wait(session, notebook.name, values, principal)
@@ -73,7 +75,11 @@ def resume(
     earlier = view(session, run_id)
     if not earlier.resumable:
         raise Conflict(
-            f"Run {earlier.row.id} is {earlier.status}: there is nothing to go on with.",
+            msg(
+                "Run {id} is {status}: there is nothing to go on with.",
+                id=earlier.row.id,
+                status=earlier.status,
+            ),
             hint="Only a run that was interrupted or failed, and that no other goes on with, is resumed.",
         )
     notebook = find(settings, RUNBOOKS, earlier.row.kind)
@@ -114,11 +120,15 @@ def sign_off(
 
 def others_may(session: Session, principal: Principal) -> bool:
     """Whether anybody else of the workspace could sign."""
-    roles = [role for role, permissions in ROLES.items() if PERMISSION in permissions]
-    count = select(func.count()).where(
-        Membership.workspace_id == principal.workspace_id,
-        Membership.role.in_(roles),
-        Membership.person_id != principal.person_id,
+    count = with_role(
+        select(func.count())
+        .select_from(Membership)
+        .where(
+            Membership.workspace_id == principal.workspace_id,
+            permits(PERMISSION),
+            holds(),
+            Membership.person_id != principal.person_id,
+        )
     )
     return bool(session.scalar(count))
 
@@ -144,7 +154,9 @@ def _wait(
     """The row of a run that waits for the worker; of which line it is stands there at once, should it be refused."""
     session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"runbook:{name}", 0))))
     if is_under_way(session, name):
-        raise Conflict(f"{name} is waiting or running already.", hint="Wait until it has ended.")
+        raise Conflict(
+            msg("{name} is waiting or running already.", name=name), hint="Wait until it has ended."
+        )
     run_id = new_id()
     session.add(
         Drill(

@@ -14,6 +14,7 @@ from leitstand.errors import InvalidInput, PreconditionFailed
 from leitstand.runbooks.ending import Evidenced
 from leitstand.runbooks.evidence import Evidence, facts, rows
 from leitstand.runbooks.taking_up import TakenUp
+from leitstand.words import msg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +93,11 @@ def require_confirmed(work: TakenUp, *, target: str, sha256: str, plan_sha256: s
     """
     if not sha256 or plan_sha256 != sha256:
         raise PreconditionFailed(
-            f"The plan is {sha256 or 'not made yet'}, not {plan_sha256 or 'confirmed'}.",
+            msg(
+                "The plan is {sha256}, not {plan_sha256}.",
+                sha256=sha256 or "not made yet",
+                plan_sha256=plan_sha256 or "confirmed",
+            ),
             hint="Make a dry run with these parameters, read it and give its plan_sha256.",
         )
     if not decided_by.strip():
@@ -100,7 +105,7 @@ def require_confirmed(work: TakenUp, *, target: str, sha256: str, plan_sha256: s
     if work.confirmed != target:
         raise PreconditionFailed(
             "The name of the target was not typed.",
-            hint=f"Start the runbook with `leitstand runbook run` and type {target}.",
+            hint=msg("Start the runbook with `leitstand runbook run` and type {target}.", target=target),
         )
 
 
@@ -175,7 +180,7 @@ class Confirmed(Evidenced):
             return facts({"this is": "a dry run: nothing is changed", "for real": said})
         if self.failures:
             raise PreconditionFailed(
-                f"Something is not as it has to be: {'; '.join(self.failures)}.",
+                msg("Something is not as it has to be: {failures}.", failures="; ".join(self.failures)),
                 hint="Mend it, then make a dry run again.",
             )
         require_confirmed(

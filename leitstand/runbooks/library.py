@@ -6,6 +6,7 @@ from pathlib import Path
 
 from leitstand.errors import NotFound
 from leitstand.settings import Settings
+from leitstand.words import msg
 
 DRILLS, RUNBOOKS = "restore-drills", "runbooks"
 FILE = re.compile(r"(?P<number>(?:dr|rb)\d{3})-(?P<name>[a-z0-9-]+)")
@@ -57,7 +58,8 @@ def find(settings: Settings, folder: str, name: str) -> Notebook:
         if name in {notebook.name, notebook.number, notebook.file_name}:
             return notebook
     raise NotFound(
-        f"There is no {name!r}.", hint=f"Known: {', '.join(notebook.name for notebook in known) or 'none'}."
+        msg("There is no {name!r}.", name=name),
+        hint=msg("Known: {name}.", name=", ".join(notebook.name for notebook in known) or "none"),
     )
 
 

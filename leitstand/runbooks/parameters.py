@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from leitstand.errors import InvalidInput
+from leitstand.words import msg
 
 SECRET_WORDS = ("password", "passwd", "secret", "token", "private", "credential", "api_key", "access_key")
 Value = str | int | float | bool
@@ -21,7 +22,9 @@ def declared(notebook: Any) -> dict[str, Value]:
     """
     cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     if len(cells) != 1:
-        raise InvalidInput(f"The notebook has {len(cells)} cells tagged `parameters`; it needs one.")
+        raise InvalidInput(
+            msg("The notebook has {cells} cells tagged `parameters`; it needs one.", cells=len(cells))
+        )
     found: dict[str, Value] = {}
     for statement in ast.parse(cells[0].source).body:
         name, value = _assignment(statement)
@@ -41,7 +44,12 @@ def _assignment(statement: ast.stmt) -> tuple[str, Value]:
             value = None
         if isinstance(value, str | int | float | bool):
             return statement.targets[0].id, value
-    raise InvalidInput(f"The parameters cell may only assign plain values: {ast.unparse(statement)!r}.")
+    raise InvalidInput(
+        msg(
+            "The parameters cell may only assign plain values: {statement!r}.",
+            statement=ast.unparse(statement),
+        )
+    )
 
 
 def checked(notebook: Any, given: dict[str, object]) -> dict[str, Value]:
@@ -54,14 +62,14 @@ def checked(notebook: Any, given: dict[str, object]) -> dict[str, Value]:
     for name in [*known, *given]:
         if any(word in name.lower() for word in SECRET_WORDS):
             raise InvalidInput(
-                f"The parameter {name!r} asks for a secret.",
+                msg("The parameter {name!r} asks for a secret.", name=name),
                 hint="A notebook reads secrets from the settings; parameters stay in the evidence.",
             )
     unknown = sorted(set(given) - set(known))
     if unknown:
         raise InvalidInput(
-            f"The notebook has no parameter {', '.join(map(repr, unknown))}.",
-            hint=f"Known: {', '.join(known) or 'none'}.",
+            msg("The notebook has no parameter {repr}.", repr=", ".join(map(repr, unknown))),
+            hint=msg("Known: {known}.", known=", ".join(known) or "none"),
         )
     return {name: _converted(name, value, known[name]) for name, value in given.items()}
 
@@ -82,4 +90,11 @@ def _converted(name: str, value: object, default: Value) -> Value:
             return wanted(str(value))
     except ValueError:
         pass
-    raise InvalidInput(f"The parameter {name!r} must be of the type {wanted.__name__}, not {value!r}.")
+    raise InvalidInput(
+        msg(
+            "The parameter {name!r} must be of the type {kind}, not {value!r}.",
+            name=name,
+            kind=wanted.__name__,
+            value=value,
+        )
+    )

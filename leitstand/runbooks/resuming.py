@@ -21,6 +21,7 @@ from leitstand.runbooks.results import DrillResult
 from leitstand.runbooks.running import Run, note_of
 from leitstand.runbooks.runs import find_run
 from leitstand.settings import Settings
+from leitstand.words import msg
 
 
 def resume_runbook(
@@ -69,13 +70,15 @@ def find_earlier(engine: Engine, settings: Settings, run_id: UUID | str) -> Note
                 note = note_of_row(find_run(session, run_id))
         except SQLAlchemyError as error:
             raise NotFound(
-                f"No run {run_id} waits on this machine, and the database does not answer.",
+                msg(
+                    "No run {run_id} waits on this machine, and the database does not answer.", run_id=run_id
+                ),
                 hint="Without a database a run is resumed by its whole id, on the machine that ran it.",
             ) from error
     if note.category != RUNBOOK:
         raise InvalidInput(
-            f"Run {note.run_id} is a drill, which leaves nothing to go on with.",
-            hint=f"Run it again: `leitstand drill run {note.name}`.",
+            msg("Run {run_id} is a drill, which leaves nothing to go on with.", run_id=note.run_id),
+            hint=msg("Run it again: `leitstand drill run {name}`.", name=note.name),
         )
     return note
 
@@ -114,7 +117,12 @@ def _check_open(engine: Engine, settings: Settings, earlier: Note, new_id: UUID)
     if row is not None and row.status == PASSED:
         raise _ended(earlier)
     if row is not None and row.status not in (RUNNING, PASSED) and follower is not None:
-        raise Conflict(f"Run {follower} goes on with run {earlier.run_id} already.", hint="Resume that one.")
+        raise Conflict(
+            msg(
+                "Run {follower} goes on with run {run_id} already.", follower=follower, run_id=earlier.run_id
+            ),
+            hint="Resume that one.",
+        )
     _bring_back(settings, earlier, row.figures if row else {})
 
 

@@ -17,6 +17,7 @@ from leitstand.runbooks.holding import LOCK
 from leitstand.runbooks.pending import RUNBOOK
 from leitstand.runbooks.records import FAILED, INTERRUPTED, PASSED, RUNNING, WAITING, ended_status
 from leitstand.runbooks.results import public
+from leitstand.words import msg
 
 RESUMABLE = (INTERRUPTED, FAILED)
 JOB = "operations.runbook"
@@ -86,7 +87,9 @@ def find_run(session: Session, run_id: UUID | str) -> Drill:
         found = session.scalars(select(Drill).where(cast(Drill.id, Text).startswith(wanted)).limit(2)).all()
     if len(found) != 1:
         raise NotFound(
-            f"{'More than one' if found else 'No'} run has the id {wanted!r}.",
+            msg("More than one run has the id {wanted!r}.", wanted=wanted)
+            if found
+            else msg("No run has the id {wanted!r}.", wanted=wanted),
             hint="`leitstand runbook runs` shows them.",
         )
     return found[0]

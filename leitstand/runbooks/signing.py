@@ -14,6 +14,7 @@ from leitstand.runbooks.redaction import Redactor
 from leitstand.runbooks.runs import view
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import msg
 
 LONGEST_NOTE = 2_000
 
@@ -43,26 +44,31 @@ def sign(
     text = Redactor(settings).cleaned(note.strip())
     if not signer or not text or len(text) > LONGEST_NOTE:
         raise InvalidInput(
-            f"A signature needs a signer and a note of 1 to {LONGEST_NOTE:,} characters.",
+            msg(
+                "A signature needs a signer and a note of 1 to {longest_note:,} characters.",
+                longest_note=LONGEST_NOTE,
+            ),
             hint="Say what you looked at and what is left to do.",
         )
     run = view(session, run_id)
     if run.link is None:
         raise Conflict(
-            f"Run {run.row.id} is {run.status} and has no archived evidence to sign.",
+            msg(
+                "Run {id} is {status} and has no archived evidence to sign.", id=run.row.id, status=run.status
+            ),
             hint="Wait until it has ended, resume it, or take up what waits: `leitstand runbook adopt`.",
         )
     if "notebook" not in run.link.content:
         raise IntegrityFailed(
-            f"What the chain says of run {run.row.id} was changed: there is nothing to sign.",
+            msg("What the chain says of run {id} was changed: there is nothing to sign.", id=run.row.id),
             hint="`leitstand runbook audit` says what was changed.",
         )
     if any(link.content.get("signer") == signer for link in run.signatures):
-        raise Conflict(f"{signer} has signed run {run.row.id} already.")
+        raise Conflict(msg("{signer} has signed run {id} already.", signer=signer, id=run.row.id))
     same = signer == run.row.requested_by
     if same and not alone:
         raise Conflict(
-            f"{signer} ran this; somebody else signs it.",
+            msg("{signer} ran this; somebody else signs it.", signer=signer),
             hint="Where there is nobody else, say so: --alone, which the signature keeps.",
         )
     content = {

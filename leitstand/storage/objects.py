@@ -47,6 +47,10 @@ class ObjectStorage:
     @cached_property
     def client(self) -> "S3Client":
         """The boto3 client; no retries of its own, checksums only where S3 demands them (an older Ceph refuses others)."""
+        return self.client_at(self.settings.s3_url)
+
+    def client_at(self, endpoint: str) -> "S3Client":
+        """A client that knows the store by another address, as people outside of this machine do."""
         import boto3
         from botocore.config import Config
 
@@ -63,7 +67,7 @@ class ObjectStorage:
         session = boto3.session.Session()
         client = session.client(
             "s3",
-            endpoint_url=settings.s3_url,
+            endpoint_url=endpoint,
             region_name=settings.s3_region,
             aws_access_key_id=settings.s3_access_key.get_secret_value(),
             aws_secret_access_key=settings.s3_secret_key.get_secret_value(),
@@ -208,6 +212,12 @@ class ObjectStorage:
             return self.client.get_object(**fixed, **more)
 
         return ResumingReader(get, f"s3://{bucket}/{key}", sha256=sha256)
+
+    def open_range(self, bucket: str, key: str, first: int, last: int) -> Iterator[bytes]:
+        """The bytes `first` to `last` (included) in pieces; whoever reads asks for the rest where it breaks off."""
+        get = partial(self.client.get_object, Bucket=bucket, Key=key, Range=f"bytes={first}-{last}")
+        body = attempt(get, f"s3://{bucket}/{key}", attempts=self.attempts)["Body"]
+        return iter(body.iter_chunks(CHUNK))
 
     def get_bytes(self, bucket: str, key: str, *, version: str = "", sha256: str = "") -> bytes:
         """The whole content, checked against its hash."""

@@ -1,6 +1,10 @@
-// Writes through the JSON API, and toasts with an undo.
+// Writes through the JSON API, toasts with an undo, and the page's words.
+const words = JSON.parse(document.querySelector(".dashboard").dataset.words ?? "{}");
 const csrf = () => JSON.parse(document.body.getAttribute("hx-headers") ?? "{}")["X-CSRF-Token"] ?? "";
 const SECONDS = 12;
+
+// A text of the page by name, with its values.
+const say = (name, values = {}) => (words[name] ?? name).replace(/\{(\w+)\}/g, (_, key) => values[key] ?? "");
 
 async function call(method, path, body) {
   const options = { method, headers: { "X-CSRF-Token": csrf(), Accept: "application/json" } };
@@ -12,25 +16,25 @@ async function call(method, path, body) {
   try {
     answer = await fetch(`/api/v1/insights${path}`, options);
   } catch {
-    throw new Error("The server does not answer. Try again in a moment.");
+    throw new Error(say("no-answer"));
   }
   const told = answer.status === 204 ? null : await answer.json().catch(() => null);
-  if (!answer.ok) throw new Error([told?.detail ?? "This did not work.", told?.hint].filter(Boolean).join(" "));
+  if (!answer.ok) throw new Error([told?.detail ?? say("failed"), told?.hint].filter(Boolean).join(" "));
   return told;
 }
 
 // A word about what was done; `undo` does the opposite.
-function toast(words, undo) {
+function toast(told, undo) {
   const box = document.createElement("div");
   box.className = "toast";
   const text = document.createElement("p");
-  text.textContent = words;
+  text.textContent = told;
   box.append(text);
   if (undo) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "button quiet";
-    button.textContent = "Undo";
+    button.textContent = say("undo");
     button.addEventListener("click", async () => {
       box.remove();
       await attempt(undo);
@@ -57,4 +61,4 @@ async function attempt(work) {
   }
 }
 
-window.leitstand = { call, toast, attempt };
+window.leitstand = { call, toast, attempt, say };

@@ -1,4 +1,5 @@
 // Charts: drawn again with another theme, saved as pictures, and days chosen in them offered as a range.
+const { say } = window.leitstand;
 const views = () => [...(window.Bokeh?.index?.query((drawn) => "request_repaint" in drawn) ?? [])];
 
 function repaint() {
@@ -35,7 +36,7 @@ function draw(card, plot) {
   return picture;
 }
 
-const title = (card) => card.querySelector("h2 .defined")?.firstChild.textContent.trim() ?? "Chart";
+const title = (card) => card.querySelector("h2 .defined")?.firstChild.textContent.trim() ?? say("chart");
 
 function inside(card, selector) {
   for (const place of card.querySelectorAll(".place *")) {
@@ -95,6 +96,7 @@ const offer = document.getElementById("chosen-days");
 let bands = [];
 let days = "";
 const iso = (at) => new Date(at).toISOString().slice(0, 10);
+const shown = (day) => new Date(day).toLocaleDateString(document.documentElement.lang, { dateStyle: "medium", timeZone: "UTC" });
 
 function drop() {
   for (const band of bands) band.visible = false;
@@ -107,7 +109,7 @@ if (offer) {
     bands = detail.bands;
     const [first, last] = [iso(Math.min(detail.x0, detail.x1)), iso(Math.max(detail.x0, detail.x1))];
     days = `${first}..${last}`;
-    offer.querySelector("span").textContent = first === last ? `Chosen: ${first}.` : `Chosen: ${first} to ${last}.`;
+    offer.querySelector("span").textContent = say(first === last ? "chosen-day" : "chosen-days", { first: shown(first), last: shown(last) });
     offer.hidden = false;
   });
   document.addEventListener("leitstand:shown", drop);

@@ -1,5 +1,5 @@
 // Annotations: a dialog to add and edit them, buttons in the list to edit and delete them.
-const { call, toast, attempt } = window.leitstand;
+const { call, toast, attempt, say } = window.leitstand;
 const dialog = document.getElementById("note");
 const changed = () => document.dispatchEvent(new CustomEvent("leitstand:changed"));
 let editing = null;
@@ -26,8 +26,8 @@ function open(note) {
   form.text.value = note?.text ?? "";
   form.day.value = note?.day ?? latest;
   form.time.value = note?.time ?? "";
-  document.getElementById("note-title").textContent = editing ? "Edit annotation" : "Add an annotation";
-  document.getElementById("note-zone").textContent = `A time is one of ${zone.replaceAll("_", " ")}.`;
+  document.getElementById("note-title").textContent = say(editing ? "note-edit" : "note-add");
+  document.getElementById("note-zone").textContent = say("note-zone", { zone: zone.replaceAll("_", " ") });
   document.getElementById("note-error").hidden = true;
   dialog.showModal();
 }
@@ -45,8 +45,8 @@ async function save(event) {
     const made = editing ? await call("PUT", `/annotations/${editing}`, body) : await call("POST", "/annotations", body);
     dialog.close();
     changed();
-    if (editing) toast("Annotation changed.");
-    else toast("Annotation added.", async () => {
+    if (editing) toast(say("note-changed"));
+    else toast(say("note-added"), async () => {
       await call("DELETE", `/annotations/${made.id}`);
       changed();
     });
@@ -59,7 +59,7 @@ async function save(event) {
 async function remove(note) {
   await call("DELETE", `/annotations/${note.note}`);
   changed();
-  toast("Annotation deleted.", async () => {
+  toast(say("note-deleted"), async () => {
     await call("POST", `/annotations/${note.note}/restore`);
     changed();
   });

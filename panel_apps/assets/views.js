@@ -1,5 +1,5 @@
 // Saved views: the menu of those there are, and saving, renaming, sharing and deleting them, each with an undo.
-const { call, toast, attempt } = window.leitstand;
+const { call, toast, attempt, say } = window.leitstand;
 const menu = document.getElementById("views");
 const app = document.getElementById("choices")?.dataset.app;
 const manages = menu?.dataset.manages === "true";
@@ -47,8 +47,8 @@ function row(view) {
   const about = document.createElement("span");
   about.className = "muted";
   about.textContent = [
-    view.mine ? (view.shared ? "Yours, shared" : "Yours") : "Shared with you",
-    view.first_for_me && "your first", view.first_for_all && "the workspace’s first",
+    say(view.mine ? (view.shared ? "yours-shared" : "yours") : "shared-with-you"),
+    view.first_for_me && say("your-first"), view.first_for_all && say("workspace-first"),
   ].filter(Boolean).join(" · ");
   what.append(open, about);
   line.append(what, ...actions(view));
@@ -59,13 +59,13 @@ function actions(view) {
   const name = view.name;
   const found = [];
   if (view.mine) {
-    found.push(button("Rename", name, () => rename(view)));
-    found.push(button(view.shared ? "Keep private" : "Share", name, () => change(view, { shared: !view.shared }, view.shared ? "No longer shared." : "Shared with the workspace.")));
-    found.push(button(view.first_for_me ? "Not my first" : "My first", name, () => change(view, { first_for_me: !view.first_for_me }, "Saved.")));
-    found.push(button("Delete", name, () => remove(view)));
+    found.push(button(say("rename"), name, () => rename(view)));
+    found.push(button(say(view.shared ? "keep-private" : "share"), name, () => change(view, { shared: !view.shared }, say(view.shared ? "no-longer-shared" : "shared"))));
+    found.push(button(say(view.first_for_me ? "not-my-first" : "my-first"), name, () => change(view, { first_for_me: !view.first_for_me }, say("saved"))));
+    found.push(button(say("delete"), name, () => remove(view)));
   }
   if (manages && view.shared) {
-    found.push(button(view.first_for_all ? "Not everybody’s first" : "Everybody’s first", name, () => change(view, { first_for_all: !view.first_for_all }, "Saved for the workspace.")));
+    found.push(button(say(view.first_for_all ? "not-everybody-first" : "everybody-first"), name, () => change(view, { first_for_all: !view.first_for_all }, say("saved-for-all"))));
   }
   return found;
 }
@@ -86,12 +86,12 @@ function rename(view) {
   const field = document.createElement("input");
   field.value = view.name;
   field.maxLength = 200;
-  field.setAttribute("aria-label", `New name of ${view.name}`);
+  field.setAttribute("aria-label", say("new-name", { name: view.name }));
   let done = false;
   const finish = (save) => {
     if (done) return;
     done = true;
-    if (save && field.value.trim() && field.value !== view.name) attempt(() => change(view, { name: field.value }, "Renamed."));
+    if (save && field.value.trim() && field.value !== view.name) attempt(() => change(view, { name: field.value }, say("renamed")));
     else load();
   };
   field.addEventListener("keydown", (event) => {
@@ -108,7 +108,7 @@ function rename(view) {
 async function remove(view) {
   await call("DELETE", `/views/${view.id}`);
   await load();
-  toast("View deleted.", async () => {
+  toast(say("view-deleted"), async () => {
     await call("POST", `/views/${view.id}/restore`);
     await load();
   });
@@ -121,7 +121,7 @@ async function save(event) {
   if (!made) return;
   form.reset();
   await load();
-  toast("View saved.", async () => {
+  toast(say("view-saved"), async () => {
     await call("DELETE", `/views/${made.id}`);
     await load();
   });

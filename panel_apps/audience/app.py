@@ -2,11 +2,12 @@
 
 import panel as pn
 
+from leitstand.words import N_
 from panel_apps.audience.store import AudienceStore
 from panel_apps.audience.views import AudienceView
 from panel_apps.opening import open_scoped
 
-TITLE, PERMISSION = "Insights · Audience", "insights:read"
+TITLE, PERMISSION = N_("Insights · Audience"), "insights:read"
 STORE, VIEW, TEMPLATE = AudienceStore, AudienceView, "audience.html"
 
 

@@ -7,11 +7,11 @@ from panel_apps.audience.tables import TABLES
 from panel_apps.audience.words import newcomers_words, tiles
 from panel_apps.charts import ORANGE, TEAL, Series, TimeChart
 from panel_apps.common_charts import ACTIVE, show_active
-from panel_apps.parts import bar, bars, nothing, tiles_html, with_share
+from panel_apps.parts import bar, bars, left_out, nothing, tiles_html, with_share
 from panel_apps.retention_grid import retention_grid
 from panel_apps.scoped import Snapshot
+from panel_apps.speech import number, say
 from panel_apps.view import ScopedView
-from serving.shell.formats import number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,10 +53,12 @@ class AudienceView(ScopedView):
 def companions_table(rows: "pd.DataFrame") -> str:
     """The companions by their active users, as bars."""
     if rows.empty:
-        return nothing("Nobody used a companion in this range.")
+        return nothing(say("Nobody used a companion in this range."))
     widest = max(1, int(rows["active"].max()))
     shown = rows.head(MOST_COMPANIONS)
-    more = f'<p class="muted small">{len(shown)} of {len(rows)} companions; the CSV has them.</p>'
+    more = left_out(
+        say("{shown} of {all} companions; the CSV has them all.", shown=len(shown), all=len(rows))
+    )
     body = [
         bar(
             row["companion"],
@@ -70,5 +72,6 @@ def companions_table(rows: "pd.DataFrame") -> str:
         )
         for row in shown.to_dict("records")
     ]
-    html = bars(("Companion", "Active users", "New to it", "Returning"), body, "People by companion")
+    heads = (say("Companion"), say("Active users"), say("New to it"), say("Returning"))
+    html = bars(heads, body, say("People by companion"))
     return html + (more if len(shown) < len(rows) else "")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from panel_apps.audience.answers import Answers, People
 from panel_apps.definitions import DEFINITIONS
 from panel_apps.parts import Tile, share_of
-from panel_apps.words import BY, delta, on
-from serving.shell.formats import day, number, percent
+from panel_apps.speech import day, number, percent, say
+from panel_apps.words import by, delta, on
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,13 +22,13 @@ def tiles(answers: Answers) -> list[Tile]:
         return delta(figure(now), figure(before), number) if before else ""
 
     def share(part: int) -> str:
-        return f"{percent(share_of(part, active))} of {number(active)} active"
+        return say("{share} of {all} active", share=percent(share_of(part, active)), all=number(active))
 
     return [
-        Tile("Active users", number(active), "in the range", change(lambda one: one.active_users), DEFINITIONS["active"]),
-        Tile("New users", number(new), share(new), change(lambda one: one.newcomers.new), DEFINITIONS["new"]),
-        Tile("Returning users", number(returning), share(returning), change(lambda one: one.newcomers.returning), DEFINITIONS["returning"]),
-        Tile("Sessions", number(now.sessions), _each(now), change(lambda one: one.sessions), DEFINITIONS["sessions"]),
+        Tile(say("Active users"), number(active), say("in the range"), change(lambda one: one.active_users), DEFINITIONS["active"]),
+        Tile(say("New users"), number(new), share(new), change(lambda one: one.newcomers.new), DEFINITIONS["new"]),
+        Tile(say("Returning users"), number(returning), share(returning), change(lambda one: one.newcomers.returning), DEFINITIONS["returning"]),
+        Tile(say("Sessions"), number(now.sessions), _each(now), change(lambda one: one.sessions), DEFINITIONS["sessions"]),
         *_last_day(answers.active),
     ]  # fmt: skip
 
@@ -36,22 +36,29 @@ def tiles(answers: Answers) -> list[Tile]:
 def newcomers_words(rows: "pd.DataFrame", people: People, unit: str) -> str:
     """The chart of new and returning people in a sentence."""
     if rows.empty:
-        return "Nobody was active in this range."
+        return say("Nobody was active in this range.")
     best = rows.nlargest(1, "new").iloc[0]
-    most = f"; most {on(best['at'], unit)} ({number(best['new'])})" if best["new"] else ""
-    return f"{number(people.newcomers.new)} of {number(people.active_users)} active people were new{BY[unit]}{most}."
+    counts = {"new": number(people.newcomers.new), "all": number(people.active_users), "by": by(unit)}
+    if not best["new"]:
+        return say("{new} of {all} active people were new{by}.", **counts)
+    return say(
+        "{new} of {all} active people were new{by}; most {when} ({most}).",
+        **counts, when=on(best["at"], unit), most=number(best["new"]),
+    )  # fmt: skip
 
 
 def _last_day(active: "pd.DataFrame") -> list[Tile]:
     if active.empty:
         return []
     last = active.iloc[-1]
-    whole = f"{number(last['dau'])} that day, {number(last['wau'])} in 7 days"
+    note = say(
+        "in 30 days; {dau} that day, {wau} in 7 days", dau=number(last["dau"]), wau=number(last["wau"])
+    )
     return [
         Tile(
-            f"Active by {day(last['day'])}",
+            say("Active by {day}", day=day(last["day"])),
             number(last["mau"]),
-            f"in 30 days; {whole}",
+            note,
             "",
             DEFINITIONS["active-days"],
         )
@@ -60,5 +67,6 @@ def _last_day(active: "pd.DataFrame") -> list[Tile]:
 
 def _each(people: People) -> str:
     if not people.active_users:
-        return "nobody was active"
-    return f"{number(people.sessions / people.active_users, 1)} for each of {number(people.active_users)}"
+        return say("nobody was active")
+    each = number(people.sessions / people.active_users, 1)
+    return say("{each} for each of {all}", each=each, all=number(people.active_users))

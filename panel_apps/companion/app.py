@@ -2,11 +2,12 @@
 
 import panel as pn
 
+from leitstand.words import N_
 from panel_apps.companion.store import CompanionStore
 from panel_apps.companion.views import CompanionView
 from panel_apps.opening import open_scoped
 
-TITLE, PERMISSION = "Insights · Companion", "insights:read"
+TITLE, PERMISSION = N_("Insights · Companion"), "insights:read"
 STORE, VIEW, TEMPLATE = CompanionStore, CompanionView, "companion.html"
 
 

@@ -5,13 +5,13 @@ from typing import Any
 from panel_apps.common_tables import PERIOD, RUNS, STEPS, going
 from panel_apps.companion.answers import Answers
 from panel_apps.definitions import DEFINITIONS
+from panel_apps.speech import duration, percent, say
 from panel_apps.tables import Column, Table, day
-from serving.shell.formats import duration, percent
 
 
 def version(number: Any) -> str:
     """A version's number as a name."""
-    return f"Version {number}"
+    return say("Version {number}", number=number)
 
 
 VERSIONS = (

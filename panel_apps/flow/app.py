@@ -2,11 +2,12 @@
 
 import panel as pn
 
+from leitstand.words import N_
 from panel_apps.flow.store import FlowStore
 from panel_apps.flow.views import FlowView
 from panel_apps.opening import open_scoped
 
-TITLE, PERMISSION = "Insights · Flow", "insights:read"
+TITLE, PERMISSION = N_("Insights · Flow"), "insights:read"
 STORE, VIEW, TEMPLATE = FlowStore, FlowView, "flow.html"
 
 

@@ -6,16 +6,17 @@ from html import escape
 from statistics import mean
 from urllib.parse import urlencode
 
+from leitstand.words import N_
 from panel_apps.flow.graph import Graph, Node, Way
 from panel_apps.parts import share_of
-from serving.shell.formats import duration, number, percent
+from panel_apps.speech import duration, number, percent, say, told
 
 WIDTH, HEIGHT = 208, 78
 GAP_X, GAP_Y, MARGIN = 34, 58, 18
 # How far a way goes out that passes other steps, at most.
 BESIDE = 120
 LONGEST_NAME = 24
-KINDS = {"question": "Question", "choice": "Choice", "end": "End", "seen": "Step"}
+KINDS = {"question": N_("Question"), "choice": N_("Choice"), "end": N_("End"), "seen": N_("Step")}
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def svg(graph: Graph, *, chosen: str, title: str) -> str:
     )
     return (
         f'<div class="diagram" tabindex="0" role="group" aria-label="{escape(title)}">'
-        f'<svg role="group" aria-label="Steps" viewBox="0 0 {found.width:.0f} {found.height:.0f}" style="--natural:{found.width:.0f}px">'
+        f'<svg role="group" aria-label="{say("Steps")}" viewBox="0 0 {found.width:.0f} {found.height:.0f}" style="--natural:{found.width:.0f}px">'
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto" '
         'markerUnits="userSpaceOnUse"><path d="M0 0L8 4L0 8z"></path></marker></defs>'
         f"{lines}{boxes}</svg></div>"
@@ -95,15 +96,19 @@ def svg(graph: Graph, *, chosen: str, title: str) -> str:
 
 def said(node: Node) -> str:
     """A step in a sentence, for its tooltip and for a screen reader."""
-    stay = (
-        f", half of {number(node.went_on)} went on within {duration(node.median)}"
-        if node.median is not None
-        else ""
-    )
-    return (
-        f"{KINDS[node.kind]} {node.name}: {number(node.reached)} runs reached it, {number(node.dropped)} "
-        f"({percent(share_of(node.dropped, node.reached))}) no later step{stay}."
-    )
+    counts = {
+        "kind": told(KINDS[node.kind]),
+        "name": node.name,
+        "reached": number(node.reached),
+        "dropped": number(node.dropped),
+        "share": percent(share_of(node.dropped, node.reached)),
+    }
+    if node.median is None:
+        return say("{kind} {name}: {reached} runs reached it, {dropped} ({share}) no later step.", **counts)
+    return say(
+        "{kind} {name}: {reached} runs reached it, {dropped} ({share}) no later step, half of {on} went on within {time}.",
+        **counts, on=number(node.went_on), time=duration(node.median),
+    )  # fmt: skip
 
 
 def _untangled(
@@ -126,7 +131,9 @@ def _way(way: Way, found: Layout, most: int) -> str:
         _beside(start, end, found) if back or end.y - start.y > HEIGHT + GAP_Y else _down(start, end)
     )
     look = "way back" if back else "way" if way.runs else "way unused"
-    words = f"{number(way.runs)} runs went from {way.start} to {way.end}"
+    words = say(
+        "{count} runs went from {start} to {end}", count=number(way.runs), start=way.start, end=way.end
+    )
     return (
         f'<g class="{look}"><title>{escape(words)}</title><path d="{path}" stroke-width="{wide:.1f}" marker-end="url(#tip)"></path>'
         f'<text x="{middle[0]:.0f}" y="{middle[1]:.0f}">{number(way.runs)}</text></g>'
@@ -154,7 +161,11 @@ def _beside(start: Place, end: Place, found: Layout) -> tuple[str, tuple[float, 
 
 def _box(node: Node, place: Place, widest: int, chosen: bool) -> str:
     query = escape(urlencode({"step": node.name, "page": "1"}))
-    stay = f"½ on within {duration(node.median)}" if node.median is not None else KINDS[node.kind]
+    stay = (
+        say("½ on within {time}", time=duration(node.median))
+        if node.median is not None
+        else told(KINDS[node.kind])
+    )
     fill = node.reached / widest * WIDTH
     dropped = f"−{number(node.dropped)} ({percent(share_of(node.dropped, node.reached), 0)})"
     name = node.name if len(node.name) <= LONGEST_NAME else f"{node.name[: LONGEST_NAME - 1]}…"
@@ -166,7 +177,7 @@ def _box(node: Node, place: Place, widest: int, chosen: bool) -> str:
         f'<rect class="box" width="{WIDTH}" height="{HEIGHT}" rx="9"></rect>'
         f'<rect class="full" width="{fill:.1f}" height="5" y="{HEIGHT - 5}" rx="2"></rect>'
         f'<text class="name" x="12" y="23">{escape(name)}</text>'
-        f'<text x="12" y="44">{number(node.reached)} reached</text>'
+        f'<text x="12" y="44">{escape(say("{count} reached", count=number(node.reached)))}</text>'
         f'<text class="drop" x="{WIDTH - 12}" y="44" text-anchor="end">{"" if node.kind == "end" else dropped}</text>'
         f'<text class="stay" x="12" y="62">{escape(stay)}</text></a>'
     )

@@ -91,17 +91,14 @@ def graph(
 
 
 def planned_ways(flow: Flow) -> list[tuple[str, str]]:
-    """The ways between the steps at which a run can stand: messages are passed through."""
-    found: dict[tuple[str, str], None] = {}
-    for step in flow.steps:
-        if step.kind == "message":
-            continue
-        for target in step.exits():
-            at = flow.step(target)
-            while at.kind == "message":
-                at = flow.step(at.next)
-            found[(step.name, at.name)] = None
-    return list(found)
+    """The ways between the steps at which a run can stand: what does not wait is passed through."""
+    resting = {*flow.funnel}
+    return [
+        (name, after)
+        for name in (step.name for step in flow.steps)
+        if name in resting
+        for after in flow.rests_after(name)
+    ]
 
 
 def _in_order(

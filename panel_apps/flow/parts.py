@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo
 
 from panel_apps.flow.answers import PAGE, Answers, Runs
 from panel_apps.flow.diagram import svg
-from panel_apps.parts import nothing, table
+from panel_apps.parts import left_out, nothing, table
+from panel_apps.speech import clock, day, duration, number, say
 from panel_apps.tables import is_missing
-from serving.shell.formats import EMPTY, day, duration, number
+from serving.shell.formats import EMPTY
 
 KEY_SHOWN = 24
 
@@ -18,30 +19,47 @@ KEY_SHOWN = 24
 def diagram(answers: Answers, companion: str) -> str:
     """The diagram with what it leaves out."""
     if not answers.graph.nodes:
-        return nothing("No run took a step in this range, and no flow of this companion is published.")
+        return nothing(say("No run took a step in this range, and no flow of this companion is published."))
     found = answers.graph
     note = (
-        f'<p class="muted small">Not drawn: {number(found.steps_left_out)} steps that fewer runs reached, and '
-        f"{number(found.left_out)} ways that fewer than one in twenty of a step's runs took. The CSV has them.</p>"
+        left_out(
+            say(
+                "Not drawn: {steps} steps that fewer runs reached, and {ways} ways that fewer than one in twenty of a"
+                " step's runs took. The CSV has them.",
+                steps=number(found.steps_left_out),
+                ways=number(found.left_out),
+            )
+        )
         if found.left_out or found.steps_left_out
         else ""
     )
-    return svg(answers.graph, chosen=answers.runs.step, title=f"Diagram of the flow of {companion}") + note
+    title = say("Diagram of the flow of {companion}", companion=companion)
+    return svg(answers.graph, chosen=answers.runs.step, title=title) + note
 
 
 def runs_table(runs: Runs, zone: str) -> str:
     """The runs that reached the chosen step, a page of them."""
     if runs.rows is None:
-        return nothing("Choose a step in the diagram to see the runs that reached it.")
+        return nothing(say("Choose a step in the diagram to see the runs that reached it."))
     place = ZoneInfo(zone)
     rows = [_run(row, place) for row in runs.rows.to_dict("records")]
     first = (runs.page - 1) * PAGE + 1
-    shown = f"{number(first)} to {number(first + len(rows) - 1)} of {number(runs.total)}" if rows else "None"
-    words = f'<p class="words"><strong>{escape(runs.step)}</strong>: {shown} runs that reached it, the last begun first.</p>'
-    heads = ("Run", "Version", "Began", "Reached the step", "Stayed", "Went on to", "Completed", "Events")
+    shown = (
+        say(
+            "{first} to {last} of {all} runs that reached it, the last begun first.",
+            first=number(first), last=number(first + len(rows) - 1), all=number(runs.total),
+        )
+        if rows
+        else say("no run reached it.")
+    )  # fmt: skip
+    words = f'<p class="words"><strong>{escape(runs.step)}</strong>: {escape(shown)}</p>'
+    heads = (
+        say("Key of the run"), say("Version"), say("Began"), say("Reached the step"), say("Stayed"), say("Went on to"),
+        say("Completed"), say("Events"),
+    )  # fmt: skip
     return (
         words
-        + table(f"Runs that reached {runs.step}", heads, rows, numbers={1, 4, 7}, whole=True)
+        + table(say("Runs that reached {step}", step=runs.step), heads, rows, numbers={1, 4, 7}, whole=True)
         + _pages(runs)
     )
 
@@ -60,7 +78,7 @@ def _run(row: dict[Any, Any], place: ZoneInfo) -> list[str]:
         _moment(row["reached"], place),
         duration(stayed),
         EMPTY if is_missing(row["next_step"]) else escape(str(row["next_step"])),
-        "Yes" if row["completed"] else "No",
+        say("Yes") if row["completed"] else say("No"),
         number(row["events"]),
     ]
 
@@ -69,15 +87,16 @@ def _moment(at: datetime, place: ZoneInfo) -> str:
     if is_missing(at):
         return EMPTY
     local = at.astimezone(place)
-    return f'<time datetime="{local.isoformat()}">{day(local.date())}, {local:%H:%M:%S}</time>'
+    return f'<time datetime="{local.isoformat()}">{day(local.date())}, {clock(local, seconds=True)}</time>'
 
 
 def _pages(runs: Runs) -> str:
     if runs.pages == 1:
         return ""
-    before = _page("Before", runs.page - 1) if runs.page > 1 else ""
-    after = _page("Next", runs.page + 1) if runs.page < runs.pages else ""
-    return f'<nav class="pages" aria-label="Pages of runs">{before}<span>Page {number(runs.page)} of {number(runs.pages)}</span>{after}</nav>'
+    before = _page(say("Previous page"), runs.page - 1) if runs.page > 1 else ""
+    after = _page(say("Next page"), runs.page + 1) if runs.page < runs.pages else ""
+    place = say("Page {page} of {pages}", page=number(runs.page), pages=number(runs.pages))
+    return f'<nav class="pages" aria-label="{say("Pages of runs")}">{before}<span>{place}</span>{after}</nav>'
 
 
 def _page(words: str, page: int) -> str:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from leitstand.insights.scope import Scope
 from panel_apps.flow.answers import Answers, ask
 from panel_apps.scoped import ANY, ChosenStore
+from panel_apps.speech import say
 
 MOST_PAGES = 100_000
 
@@ -33,5 +34,5 @@ class FlowStore(ChosenStore):
     def correct(self, answers: Answers) -> None:
         """Take over what was really shown, and say where a step is not there."""
         if self.step not in {ANY, ""} and not answers.runs.step:
-            self.told.append(f"No run of this range reached a step “{self.step[:40]}”.")
+            self.told.append(say("No run of this range reached a step “{step}”.", step=self.step[:40]))
         self.step, self.page = answers.runs.step or ANY, str(answers.runs.page)

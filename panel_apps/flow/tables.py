@@ -3,8 +3,8 @@
 from panel_apps.common_tables import STEPS
 from panel_apps.definitions import DEFINITIONS
 from panel_apps.flow.answers import Answers
+from panel_apps.speech import duration
 from panel_apps.tables import Column, Table, count, text
-from serving.shell.formats import duration
 
 TABLES: dict[str, Table[Answers]] = {
     "steps": Table(

@@ -2,11 +2,12 @@
 
 import panel as pn
 
+from leitstand.words import N_
 from panel_apps.ingestion.store import IngestionStore
 from panel_apps.ingestion.views import IngestionView
 from panel_apps.opening import open_scoped
 
-TITLE, PERMISSION = "Insights · Ingestion", "insights:read"
+TITLE, PERMISSION = N_("Insights · Ingestion"), "insights:read"
 STORE, VIEW, TEMPLATE = IngestionStore, IngestionView, "ingestion.html"
 
 

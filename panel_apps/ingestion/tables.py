@@ -4,14 +4,13 @@ from datetime import datetime
 
 from panel_apps.definitions import DEFINITIONS
 from panel_apps.ingestion.answers import Answers
+from panel_apps.speech import day_and_time, duration, size, status
 from panel_apps.tables import Column, Table, count, day, text
-from serving.shell.formats import day as day_form
-from serving.shell.formats import duration, size
 
 
 def moment(at: datetime) -> str:
     """An instant in UTC, as it is kept."""
-    return f"{day_form(at.date())}, {at:%H:%M} UTC"
+    return f"{day_and_time(at)} UTC"
 
 
 REFUSALS = (
@@ -28,7 +27,7 @@ FAILURES = (
 )
 FILES = (
     text("file", "File"),
-    Column("status", "State", str.capitalize, False),
+    Column("status", "State", status, False),
     Column("began", "Began", moment, False),
     Column("seconds", "Took", duration),
     count("accepted", "Accepted"),

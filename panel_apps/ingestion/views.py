@@ -10,6 +10,7 @@ from panel_apps.parts import nothing, tiles_html
 from panel_apps.scoped import Snapshot
 from panel_apps.series import before as columns_before
 from panel_apps.series import every_day, summed, unit_of
+from panel_apps.speech import say
 from panel_apps.tables import to_html
 from panel_apps.view import ScopedView
 
@@ -22,7 +23,6 @@ DOCUMENTS = (
     Series("waiting", "Not read yet", ORANGE, dash="dotdash"),
     Series("failed", "Failed", RED, dash="dashed"),
 )
-FOR_OPERATORS = "Jobs and flows of the whole installation are shown to whoever may see operations."
 
 
 class IngestionView(ScopedView):
@@ -47,13 +47,13 @@ class IngestionView(ScopedView):
         said = {"events": events_words(answers.events), "documents": documents_words(answers.documents)}
         for name, keys in (("events", EVENTS), ("documents", DOCUMENTS)):
             self._chart(name, keys, said[name], snapshot)
-        self._rows("files", answers.files, snapshot, "No event file was imported in this range.")
-        self._rows("refusals", answers.refusals, snapshot, "No event was refused in this range.")
+        self._rows("files", answers.files, snapshot, say("No event file was imported in this range."))
+        self._rows("refusals", answers.refusals, snapshot, say("No event was refused in this range."))
         self._rows(
             "failures",
             answers.failures,
             snapshot,
-            "Every document of this range that was read could be read.",
+            say("Every document of this range that was read could be read."),
         )
         self._work(answers)
 
@@ -75,12 +75,19 @@ class IngestionView(ScopedView):
 
     def _work(self, answers: Answers) -> None:
         for name, rows, columns, caption in (
-            ("jobs", answers.jobs, JOBS, "Jobs of the queue"),
-            ("flows", answers.flows, FLOWS, "Executions of flows"),
+            ("jobs", answers.jobs, JOBS, say("Jobs of the queue")),
+            ("flows", answers.flows, FLOWS, say("Executions of flows")),
         ):
             if rows is None:
-                self.put(name, nothing(FOR_OPERATORS))
+                self.put(
+                    name,
+                    nothing(
+                        say(
+                            "Jobs and flows of the whole installation are shown to whoever may see operations."
+                        )
+                    ),
+                )
             elif rows.empty:
-                self.put(name, nothing("None in this range."))
+                self.put(name, nothing(say("None in this range.")))
             else:
                 self.put(name, to_html(rows, columns, caption=caption))

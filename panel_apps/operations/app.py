@@ -2,6 +2,7 @@
 
 import panel as pn
 
+from leitstand.words import N_
 from panel_apps.access import visitor_of
 from panel_apps.live import Live
 from panel_apps.opening import begin, signal_of
@@ -9,8 +10,9 @@ from panel_apps.operations.refreshing import Refreshing
 from panel_apps.operations.store import PERIODS, REFRESHES, OperationsStore
 from panel_apps.operations.views import OperationsView
 from panel_apps.page import build_page, current_document
+from panel_apps.speech import told
 
-TITLE, PERMISSION = "Insights · Operations", "operations:read"
+TITLE, PERMISSION = N_("Insights · Operations"), "operations:read"
 STORE, VIEW, TEMPLATE = OperationsStore, OperationsView, "operations.html"
 
 
@@ -24,5 +26,9 @@ def app() -> pn.Template:
     live.watch(document, store, store.CHOICES)
     refreshing = Refreshing(document, live, store, view)
     further = {"now": refreshing.button, "signal": signal_of(document, live)}
-    choices = {"store": store, "periods": PERIODS, "refreshes": REFRESHES}
+    choices = {
+        "store": store,
+        "periods": {word: told(title) for word, title in PERIODS.items()},
+        "refreshes": {word: told(title) for word, title in REFRESHES.items()},
+    }
     return build_page(store.visitor, TEMPLATE, view.components() | further, app=view.APP, **choices)

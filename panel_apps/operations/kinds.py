@@ -8,7 +8,8 @@ from leitstand.db.models import Drill
 from leitstand.health.evidence import PROMISES, Promise
 from panel_apps.operations.answers import Evidence
 from panel_apps.parts import FAILED, badge, nothing, table
-from serving.shell.formats import EMPTY, duration, moment, number
+from panel_apps.speech import duration, moment, number, say
+from serving.shell.formats import EMPTY
 
 WIDTH, HEIGHT, EDGE = 150.0, 34.0, 4.0
 HASH_SHOWN = 12
@@ -21,8 +22,11 @@ def table_of(evidence: Evidence, period: timedelta, zone: str) -> str:
         _row(kind, promise, [one for one in evidence.drills if one.kind == kind], evidence, start)
         for kind, promise in PROMISES.items()
     ]
-    heads = ("Restore", "Last proof", "Passed", "RPO", "RPO in the period", "RTO", "RTO in the period")
-    return table("Every kind of restore against its promise", heads, rows, numbers={2, 3, 5}, whole=True)
+    heads = (
+        say("Kind of restore"), say("Last proof"), say("Passed"), "RPO", say("RPO in the period"), "RTO",
+        say("RTO in the period"),
+    )  # fmt: skip
+    return table(say("Every kind of restore against its promise"), heads, rows, numbers={2, 3, 5}, whole=True)
 
 
 def chain_facts(evidence: Evidence, zone: str) -> str:
@@ -30,32 +34,36 @@ def chain_facts(evidence: Evidence, zone: str) -> str:
     chain = evidence.chain
     if not chain.length:
         return nothing(
-            "No evidence is archived yet: the first drill begins the chain. Run: leitstand drill run postgres-latest"
+            say(
+                "No evidence is archived yet: the first drill begins the chain. Run: leitstand drill run postgres-latest"
+            )
         )
     if chain.audited_at is None:
-        audit, words = badge("waiting"), "Not audited yet; it is every night."
+        audit, words = badge("waiting"), say("Not audited yet; it is every night.")
     else:
         audit = badge("failed" if chain.broken else "passed")
         found = (
-            f"{number(chain.broken)} broken {_links(chain.broken)}" if chain.broken else "every link is whole"
+            say("broken links: {count}", count=number(chain.broken))
+            if chain.broken
+            else say("every link is whole")
         )
-        words = f"{moment(chain.audited_at, zone)}: {found}; {number(chain.unaudited)} {_links(chain.unaudited)} since."
+        words = say(
+            "{when}: {found}; links since then: {count}.",
+            when=moment(chain.audited_at, zone), found=found, count=number(chain.unaudited),
+        )  # fmt: skip
+    earlier = f' <a href="/operations/checks/evidence-chain">{say("Earlier audits")}</a>'
     facts = {
-        "Length": f"{number(chain.length)} {_links(chain.length)}",
-        "Newest link": f'<code title="{escape(chain.last_sha256)}">{escape(chain.last_sha256[:HASH_SHOWN])}…</code> {escape(chain.last_kind)}, {moment(chain.last_at, zone)}',
-        "Last audit": f'{audit} {words} <a href="/operations/checks/evidence-chain">Earlier audits</a>'
-        if chain.audited_at
-        else f"{audit} {words}",
+        say("Links of the chain"): number(chain.length),
+        say(
+            "Newest link"
+        ): f'<code title="{escape(chain.last_sha256)}">{escape(chain.last_sha256[:HASH_SHOWN])}…</code> {escape(chain.last_kind)}, {moment(chain.last_at, zone)}',
+        say("Last audit"): f"{audit} {words}{earlier if chain.audited_at else ''}",
     }
     return (
         '<dl class="facts">'
         + "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts.items())
         + "</dl>"
     )
-
-
-def _links(count: int) -> str:
-    return "link" if count == 1 else "links"
 
 
 def _row(
@@ -66,29 +74,42 @@ def _row(
     cells = [
         escape(kind),
         _proof(evidence, kind, promise),
-        f"{number(passed)} of {number(len(ended))}" if ended else EMPTY,
+        say("{part} of {whole}", part=number(passed), whole=number(len(ended))) if ended else EMPTY,
     ]
     for name, target in (("rpo", promise.rpo), ("rto", promise.rto)):
         measured = [(one, getattr(one, f"{name}_seconds")) for one in ended]
         newest = next((value for _, value in reversed(measured) if value is not None), None)
         cells += [
             _figure(newest, target),
-            _drawing(measured, target, start, evidence.as_of, f"{name.upper()} of {kind}"),
+            _drawing(
+                measured,
+                target,
+                start,
+                evidence.as_of,
+                say("{figure} of {drill}", figure=name.upper(), drill=kind),
+            ),
         ]
     return cells
 
 
 def _proof(evidence: Evidence, kind: str, promise: Promise) -> str:
-    at, most = evidence.passed.get(kind), duration(promise.proof.total_seconds())
+    at, most = (
+        evidence.passed.get(kind),
+        say("at most {duration}", duration=duration(promise.proof.total_seconds())),
+    )
     if at is None:
-        return f'<span class="bad">Never</span> <span class="muted">at most {most}</span>'
+        return f'<span class="bad">{say("Never")}</span> <span class="muted">{most}</span>'
     old = evidence.as_of - at
     look = "good" if old <= promise.proof else "bad"
-    return f'<span class="{look}">{duration(old.total_seconds())} ago</span> <span class="muted">at most {most}</span>'
+    return f'<span class="{look}">{say("{duration} ago", duration=duration(old.total_seconds()))}</span> <span class="muted">{most}</span>'
 
 
 def _figure(newest: float | None, target: timedelta | None) -> str:
-    promised = f'<span class="muted">of {duration(target.total_seconds())}</span>' if target else ""
+    promised = (
+        f'<span class="muted">{say("of {duration}", duration=duration(target.total_seconds()))}</span>'
+        if target
+        else ""
+    )
     if newest is None:
         return f"{EMPTY} {promised}" if promised else EMPTY
     look = "" if target is None else "good" if newest <= target.total_seconds() else "bad"
@@ -143,11 +164,11 @@ def _words(
     measured: Sequence[tuple[Drill, float | None]], known: Sequence[float], target: timedelta | None
 ) -> str:
     failed = sum(drill.status in FAILED for drill, _ in measured)
-    parts = [f"{number(len(measured))} drills"]
+    parts = [say("{count} drills", count=number(len(measured)))]
     if known:
-        parts.append(f"from {duration(min(known))} to {duration(max(known))}")
+        parts.append(say("from {least} to {most}", least=duration(min(known)), most=duration(max(known))))
     if target:
-        parts.append(f"promised {duration(target.total_seconds())}")
+        parts.append(say("promised {duration}", duration=duration(target.total_seconds())))
     if failed:
-        parts.append(f"{number(failed)} failed")
+        parts.append(say("{count} failed", count=number(failed)))
     return ", ".join(parts)

@@ -1,18 +1,20 @@
 """The operations dashboard's own rhythm: services asked beside the page, a button, and a refresh from time to time."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import panel as pn
 from bokeh.document import Document, without_document_lock
 from sqlalchemy.exc import OperationalError
 
 from leitstand.errors import LeitstandError
+from leitstand.health.overview import ServiceState
 from leitstand.telemetry.logs import get_logger
 from panel_apps.live import Live
 from panel_apps.operations.store import OperationsStore, Snapshot
 from panel_apps.operations.views import OperationsView
 from panel_apps.page import styles
+from panel_apps.speech import say, speaking
 
 TICK_MS = 5_000
 log = get_logger("dashboards")
@@ -28,7 +30,7 @@ class Refreshing:
     def __init__(
         self, document: Document, live: Live[Snapshot], store: OperationsStore, view: OperationsView
     ) -> None:
-        self.button = pn.widgets.Button(label="Refresh now", stylesheets=styles(), margin=0)
+        self.button = pn.widgets.Button(label=say("Refresh now"), stylesheets=styles(), margin=0)
         self._document, self._live, self._store, self._view = document, live, store, view
         self._refreshed = time.monotonic()
         self.button.on_click(self._pressed)
@@ -57,7 +59,12 @@ class Refreshing:
             # The page itself says it at its next check.
             log.info("services were not asked", reason=type(error).__name__)
             return
-        self._later(lambda: None if self._live.ended else self._view.show_services(states))
+        self._later(lambda: self._show_services(states))
+
+    def _show_services(self, states: Sequence[ServiceState]) -> None:
+        if not self._live.ended:
+            with speaking(self._live.visitor.language):
+                self._view.show_services(states)
 
     def _later(self, callback: Callable[[], None]) -> None:
         """Run with the document locked, unless its page has been closed meanwhile."""

@@ -6,16 +6,19 @@ from zoneinfo import ZoneInfo
 
 import param
 
-from leitstand.db.engine import get_engine, transaction
+from leitstand.db.engine import get_engine
 from leitstand.health.overview import ServiceState, overview
 from leitstand.settings import get_settings
+from leitstand.words import N_
 from panel_apps.access import Visitor
 from panel_apps.cache import Remembered
 from panel_apps.happened import Happened, happened
 from panel_apps.operations.answers import Evidence, ask
+from panel_apps.speech import say
+from serving.session import transaction_of
 
-PERIODS = {"30": "Last 30 days", "90": "Last 90 days", "365": "Last year"}
-REFRESHES = {"0": "By hand", "30": "Every 30 seconds", "300": "Every 5 minutes"}
+PERIODS = {"30": N_("Last 30 days"), "90": N_("Last 90 days"), "365": N_("Last year")}
+REFRESHES = {"0": N_("By hand"), "30": N_("Every 30 seconds"), "300": N_("Every 5 minutes")}
 USUAL_PERIOD, USUAL_REFRESH = "90", "30"
 SERVICES: Remembered[list[ServiceState]] = Remembered(most=1, seconds=4)
 
@@ -56,7 +59,7 @@ class OperationsStore(param.Parameterized):
         """
         principal = self.visitor.confirm(acting=acting)
         notices = self._correct()
-        with transaction() as session:
+        with transaction_of(principal) as session:
             evidence = ask(session, principal=principal, period=timedelta(days=int(self.period)))
             today = evidence.as_of.astimezone(ZoneInfo(principal.zone)).date()
             first, end = today - timedelta(days=int(self.period)), today + timedelta(days=1)
@@ -77,12 +80,15 @@ class OperationsStore(param.Parameterized):
         notices = []
         if self.period not in PERIODS:
             notices.append(
-                f"The period is one of {', '.join(PERIODS)} days: {PERIODS[USUAL_PERIOD].lower()} are shown."
+                say("The period is one of {periods} days: the last 90 are shown.", periods=", ".join(PERIODS))
             )
             self.period = USUAL_PERIOD
         if self.refresh not in REFRESHES:
             notices.append(
-                f"The page refreshes itself after {' or '.join(list(REFRESHES)[1:])} seconds, or not at all (0)."
+                say(
+                    "The page refreshes itself after {seconds} seconds, or not at all (0).",
+                    seconds=", ".join(list(REFRESHES)[1:]),
+                )
             )
             self.refresh = USUAL_REFRESH
         return notices

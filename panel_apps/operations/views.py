@@ -11,8 +11,8 @@ from panel_apps.charts import BLUE, TEAL, Series, TargetChart, link
 from panel_apps.operations import kinds, parts
 from panel_apps.operations.store import OperationsStore, Snapshot
 from panel_apps.parts import FAILED, tiles_html
+from panel_apps.speech import clock, day_and_time, duration, number, say, status
 from panel_apps.view import View
-from serving.shell.formats import duration, number
 
 DAY = timedelta(days=1)
 
@@ -33,15 +33,14 @@ class OperationsView(View):
             }
         )
         link([chart.figure for chart in self.charts.values()])
-        self.put("services", '<p class="words">Asking every service…</p>')
+        self.put("services", f'<p class="words">{say("Asking every service…")}</p>')
 
     def show(self, snapshot: Snapshot) -> None:
         """Put the evidence of a load into the components."""
         evidence, zone = snapshot.evidence, snapshot.zone
         at = evidence.as_of.astimezone(ZoneInfo(zone))
-        line = (
-            f'As of <strong><time datetime="{at.isoformat()}">{at:%H:%M:%S}</time></strong> · {escape(zone)}'
-        )
+        time = f'<strong><time datetime="{at.isoformat()}">{clock(at, seconds=True)}</time></strong>'
+        line = f"{say('As of {time}', time=time)} · {escape(zone)}"
         state = {"period": snapshot.period, "refresh": snapshot.refresh, "at": at.isoformat(), "zone": zone}
         self.say(line, snapshot.notices, state)
         self.annotate(snapshot.notes)
@@ -72,7 +71,7 @@ class OperationsView(View):
         now = snapshot.evidence.as_of.astimezone(zone).replace(tzinfo=None)
         start = now - int(snapshot.period) * DAY
         labels = [
-            f"{when:%-d %b %Y, %H:%M}, {drill.kind}, {drill.status}"
+            f"{day_and_time(when)}, {drill.kind}, {status(drill.status)}"
             for when, drill in zip(at, drills, strict=True)
         ]
         failed = [drill.status in FAILED for drill in drills]
@@ -86,11 +85,13 @@ class OperationsView(View):
 def _said(seconds: Sequence[float | None], failed: int, target: float) -> str:
     """A chart of drills in a sentence."""
     known = [value for value in seconds if value is not None]
-    ending = f" {number(failed)} failed." if failed else ""
+    ending = f" {say('{count} failed.', count=number(failed))}" if failed else ""
     if not known:
-        return f"No drill of this period measured it. The target is {duration(target)}.{ending}"
-    within = sum(value <= target for value in known)
-    return (
-        f"Newest {duration(known[-1])}, longest {duration(max(known))}; {number(within)} of {number(len(seconds))} "
-        f"drills within the target of {duration(target)}.{ending}"
-    )
+        said = say("No drill of this period measured it. The target is {target}.", target=duration(target))
+        return said + ending
+    said = say(
+        "Newest {newest}, longest {longest}; {within} of {all} drills within the target of {target}.",
+        newest=duration(known[-1]), longest=duration(max(known)),
+        within=number(sum(value <= target for value in known)), all=number(len(seconds)), target=duration(target),
+    )  # fmt: skip
+    return said + ending

@@ -2,11 +2,12 @@
 
 import panel as pn
 
+from leitstand.words import N_
 from panel_apps.opening import open_scoped
 from panel_apps.overview.store import OverviewStore
 from panel_apps.overview.views import OverviewView
 
-TITLE, PERMISSION = "Insights · Overview", "insights:read"
+TITLE, PERMISSION = N_("Insights · Overview"), "insights:read"
 STORE, VIEW, TEMPLATE = OverviewStore, OverviewView, "overview.html"
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from panel_apps.parts import bar, bars, nothing, with_share
-from serving.shell.formats import number
+from panel_apps.speech import number, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 def score(value: float) -> str:
     """A popularity score: one that fades says so."""
-    return number(value, 2) if value >= 0.01 else "< 0.01"
+    return number(value, 2) if value >= 0.01 else f"< {number(0.01, 2)}"
 
 
 def companions_table(rows: "pd.DataFrame") -> str:
     """The companions with the most runs, as bars."""
     if rows.empty:
-        return nothing("No companion was used in this range.")
+        return nothing(say("No companion was used in this range."))
     widest = max(1, int(rows["runs"].max()))
     body = [
         bar(
@@ -28,15 +28,16 @@ def companions_table(rows: "pd.DataFrame") -> str:
         )
         for row in rows.to_dict("records")
     ]
-    return bars(("Companion", "Runs", "Completed", "Active users"), body, "Most used companions")
+    heads = (say("Companion"), say("Runs"), say("Completed"), say("Active users"))
+    return bars(heads, body, say("Most used companions"))
 
 
 def popular_table(rows: "pd.DataFrame") -> str:
     """The companions by decayed use, as bars."""
     if rows.empty:
-        return nothing("Nobody used a companion in this range.")
+        return nothing(say("Nobody used a companion in this range."))
     widest = max(float(rows["score"].max()), 1e-12)
     body = [
         bar(row["companion"], row["score"], widest, [score(row["score"])]) for row in rows.to_dict("records")
     ]
-    return bars(("Companion", "Score"), body, "Popular companions")
+    return bars((say("Companion"), say("Score")), body, say("Popular companions"))

@@ -2,11 +2,12 @@
 
 import panel as pn
 
+from leitstand.words import N_
 from panel_apps.opening import open_scoped
 from panel_apps.usage.store import UsageStore
 from panel_apps.usage.views import UsageView
 
-TITLE, PERMISSION = "Insights · Usage", "insights:read"
+TITLE, PERMISSION = N_("Insights · Usage"), "insights:read"
 STORE, VIEW, TEMPLATE = UsageStore, UsageView, "usage.html"
 
 

@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 from leitstand.insights.scope import Scope
 from panel_apps.ranges import ALL, PRESETS, Suggestion
 from panel_apps.scoped import ScopedStore
+from panel_apps.speech import day, say, told
 from panel_apps.usage.answers import Answers, ask
-from serving.shell.formats import day
 
 USUAL = "last-365"
 LENGTH = timedelta(days=365)
@@ -31,9 +31,10 @@ class UsageStore(ScopedStore):
     def suggest(self, session: Session, scope: Scope, today: date) -> Suggestion:
         """A year: usage is looked at by month; all there is where nothing happened in it."""
         _, newest = self.days_with_data(session, scope)
-        longest = PRESETS[USUAL].lower()
         if newest is None or newest > today - LENGTH:
-            return Suggestion(USUAL, f"{PRESETS[USUAL]}: usage is counted by month.")
-        return Suggestion(
-            ALL, f"All there is: nothing happened in the {longest} (the newest event is of {day(newest)})."
+            return Suggestion(USUAL, say("{range}: usage is counted by month.", range=told(PRESETS[USUAL])))
+        why = say(
+            "All there is: nothing happened in the last 365 days (the newest event is of {day}).",
+            day=day(newest),
         )
+        return Suggestion(ALL, why)

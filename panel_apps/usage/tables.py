@@ -1,16 +1,9 @@
 """The table of the usage dashboard: what the page shows and the file holds."""
 
-from datetime import date
-
 from panel_apps.definitions import DEFINITIONS
+from panel_apps.speech import month
 from panel_apps.tables import Column, Table, count
 from panel_apps.usage.answers import Answers
-
-
-def month(first: date) -> str:
-    """A month by its name."""
-    return f"{first:%B %Y}"
-
 
 TABLES: dict[str, Table[Answers]] = {
     "months": Table(

@@ -6,7 +6,7 @@ from panel_apps.scoped import Snapshot
 from panel_apps.series import labels
 from panel_apps.usage.answers import Answers
 from panel_apps.usage.tables import TABLES
-from panel_apps.usage.words import months_words, people_words, tiles
+from panel_apps.usage.words import events_words, people_words, runs_words, tiles
 from panel_apps.view import ScopedView
 
 EVENTS = (Series("events", "Events", TEAL, filled=True),)
@@ -32,7 +32,7 @@ class UsageView(ScopedView):
         # The first month may begin before the range; its point stands at the range's first day.
         rows["at"] = [max(at, snapshot.scope.start) for at in rows["at"]]
         times = labels(answers.months["month"], "month")
-        said = {name: months_words(answers.months, name, name) for name in ("events", "runs")}
+        said = {"events": events_words(answers.months), "runs": runs_words(answers.months)}
         self.draw("events", rows, "month", said["events"], snapshot, keys=EVENTS, times=times)
         self.draw("runs", rows, "month", said["runs"], snapshot, keys=RUNS, times=times)
         self.draw("people", rows, "month", people_words(answers.months), snapshot, keys=PEOPLE, times=times)

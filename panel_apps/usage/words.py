@@ -5,49 +5,64 @@ from typing import TYPE_CHECKING
 from leitstand.insights.usage import Forecast
 from panel_apps.definitions import DEFINITIONS
 from panel_apps.parts import Tile
+from panel_apps.speech import day, month, month_name, number, say, size
 from panel_apps.usage.answers import Answers
-from serving.shell.formats import day, number, size
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# There are no plans yet, so nothing is limited.
-NO_LIMIT = "no limit"
-
 
 def tiles(answers: Answers) -> list[Tile]:
     """The running month and what is stored."""
-    name = f"{answers.month:%B}"
+    name, limit = month_name(answers.month), say("no limit")
     return [
-        Tile(f"Events in {name}", number(answers.events.so_far), _foretold(answers.events, answers), NO_LIMIT, DEFINITIONS["forecast"]),
-        Tile(f"Runs in {name}", number(answers.runs.so_far), _foretold(answers.runs, answers), NO_LIMIT, DEFINITIONS["forecast"]),
-        Tile(f"Active users in {name}", number(answers.active_users), "until now; people are not foretold", NO_LIMIT, DEFINITIONS["monthly-users"]),
-        Tile("Documents", number(answers.stored.documents), "stored now", NO_LIMIT, DEFINITIONS["stored"]),
-        Tile("Storage", size(answers.stored.bytes), "of documents, now", NO_LIMIT, DEFINITIONS["stored"]),
+        Tile(say("Events in {month}", month=name), number(answers.events.so_far), _foretold(answers.events, answers), limit, DEFINITIONS["forecast"]),
+        Tile(say("Runs in {month}", month=name), number(answers.runs.so_far), _foretold(answers.runs, answers), limit, DEFINITIONS["forecast"]),
+        Tile(say("Active users in {month}", month=name), number(answers.active_users), say("until now; people are not foretold"), limit, DEFINITIONS["monthly-users"]),
+        Tile(say("Documents"), number(answers.stored.documents), say("stored now"), limit, DEFINITIONS["stored"]),
+        Tile(say("Storage"), size(answers.stored.bytes), say("of documents, now"), limit, DEFINITIONS["stored"]),
     ]  # fmt: skip
 
 
-def months_words(rows: "pd.DataFrame", column: str, what: str) -> str:
-    """A chart by month in a sentence."""
-    total = int(rows[column].sum())
-    if not total:
-        return f"No {what} in this range."
+def events_words(rows: "pd.DataFrame") -> str:
+    """The chart of events by month in a sentence."""
+    if not int(rows["events"].sum()):
+        return say("No events in this range.")
+    return say("{total} events in {months} months; most in {best} ({most}).", **_totals(rows, "events"))
+
+
+def runs_words(rows: "pd.DataFrame") -> str:
+    """The chart of runs by month in a sentence."""
+    if not int(rows["runs"].sum()):
+        return say("No runs in this range.")
+    return say("{total} runs in {months} months; most in {best} ({most}).", **_totals(rows, "runs"))
+
+
+def _totals(rows: "pd.DataFrame", column: str) -> dict[str, str]:
     best = rows.nlargest(1, column).iloc[0]
-    return f"{number(total)} {what} in {number(len(rows))} months; most in {best['month']:%B %Y} ({number(best[column])})."
+    return {
+        "total": number(rows[column].sum()),
+        "months": number(len(rows)),
+        "best": month(best["month"]),
+        "most": number(best[column]),
+    }
 
 
 def people_words(rows: "pd.DataFrame") -> str:
     """The chart of people by month in a sentence; people of several months are never added."""
     if not int(rows["active_users"].max()):
-        return "Nobody was active in this range."
+        return say("Nobody was active in this range.")
     best = rows.nlargest(1, "active_users").iloc[0]
     last = rows.iloc[-1]
-    return (
-        f"{number(last['active_users'])} people in {last['month']:%B %Y}; "
-        f"most in {best['month']:%B %Y} ({number(best['active_users'])})."
-    )
+    return say(
+        "{last} people in {month}; most in {best} ({most}).",
+        last=number(last["active_users"]), month=month(last["month"]),
+        best=month(best["month"]), most=number(best["active_users"]),
+    )  # fmt: skip
 
 
 def _foretold(one: Forecast, answers: Answers) -> str:
     span = f"{number(one.low)}–{number(one.high)}"
-    return f"about {number(one.expected)} ({span}) by {day(answers.last)}"
+    return say(
+        "about {expected} ({span}) by {day}", expected=number(one.expected), span=span, day=day(answers.last)
+    )

@@ -1,47 +1,112 @@
 """The page shell that web pages and dashboards share: template environment, context, error pages.
 
 Pages extend `shell.html` and fill its blocks `title`, `head`, `content`; render them with `page()` or with
-`environment().get_template(…).render(context(principal, area=…, …))`.
+`environment().get_template(…).render(context(principal, area=…, …))`. There is an environment for each language, in which
+`_()`, `{% trans %}`, the filter `translated` and every figure and time speak it.
 """
 
-from functools import lru_cache
+from collections.abc import Callable, Hashable
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from jinja2.runtime import Macro
+from markupsafe import Markup
 
 from leitstand import __version__
 from leitstand.catalogue.areas import BY_SLUG, address_of, visible_groups
 from leitstand.identity.access import Principal
 from leitstand.identity.sessions import csrf_token
-from serving.shell import formats
+from leitstand.words import DEFAULT, translate, translations
+from serving.shell import formats, names
 from serving.shell.assets import static_url
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-@lru_cache(maxsize=8)
-def environment(*folders: Path) -> jinja2.Environment:
+@lru_cache(maxsize=16)
+def environment(*folders: Path, language: str = DEFAULT) -> jinja2.Environment:
     """The Jinja environment of the shell: HTML is escaped, an unknown name is an error.
 
     Args:
         folders: further template folders, searched before the shell's own.
+        language: what its pages are written in.
     """
     env = jinja2.Environment(
         loader=jinja2.FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        # What runs does not change under it; to look would be twenty calls of the system a page.
+        auto_reload=False,
+        extensions=["jinja2.ext.i18n"],
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    speak(env, language)
+    env.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
     env.filters.update(
-        number=formats.number, bytes=formats.size, duration=formats.duration, percent=formats.percent,
-        moment=formats.moment, day=formats.day, initials=formats.initials,
+        bytes=partial(formats.size, language=language),
+        browser=partial(formats.browser, language=language),
+        day=partial(formats.day, language=language),
+        duration=partial(formats.duration, language=language),
+        money=partial(formats.money, language=language),
+        moment=partial(formats.moment, language=language),
+        number=partial(formats.number, language=language),
+        percent=partial(formats.percent, language=language),
+        kind_name=partial(names.kind_name, language=language),
+        role_name=partial(names.role_name, language=language),
+        status_name=partial(names.status_name, language=language),
+        initials=formats.initials,
         marked=formats.marked,
-        browser=formats.browser,
-    )  # fmt: skip
+        sentence=formats.sentence,
+    )
     env.globals.update(static=static_url, icon=formats.icon, version=__version__, address_of=address_of)
+    env.globals["kept"] = _keeper()
     return env
+
+
+def speak(env: jinja2.Environment, language: str) -> None:
+    """Give an environment its language: `_()` for the template's own texts, `translated` for those from elsewhere.
+
+    `_()` takes what it says for safe HTML, so that it is given constants only.
+    """
+    env.policies["ext.i18n.trimmed"] = True
+    env.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+    env.globals["_"] = _says(language)
+    env.filters["translated"] = partial(translate, language=language)
+    env.globals["language"] = language
+
+
+def _says(language: str) -> Callable[..., Markup]:
+    """What Jinja's own `_()` does, for constants, which are looked up once: a page says hundreds."""
+    known = translations(language)
+
+    @cache
+    def text(message: str) -> Markup:
+        return Markup(known.gettext(message))  # noqa: S704 - constants of the code and its catalogue
+
+    @cache
+    def whole(message: str) -> Markup:
+        return text(message) % {}
+
+    def says(message: str, /, **values: Any) -> Markup:
+        return text(message) % values if values else whole(message)
+
+    return says
+
+
+def _keeper() -> Callable[..., Markup]:
+    """`kept(macro, …)`: what a macro writes for these values, written once as long as it is asked for again.
+
+    Of macros that are imported without context, so that they know nothing but what they are given.
+    """
+
+    @lru_cache(maxsize=formats.KEPT, typed=True)
+    def kept(macro: Macro, *values: Hashable) -> Markup:
+        return Markup(macro(*values))  # noqa: S704 - a macro escapes what it is given
+
+    return kept
 
 
 def context(principal: Principal | None, *, area: str, **more: Any) -> dict[str, Any]:
@@ -54,18 +119,25 @@ def context(principal: Principal | None, *, area: str, **more: Any) -> dict[str,
     """
     shared = {
         "principal": principal,
-        "groups": list(visible_groups(principal)) if principal else [],
+        "groups": visible_groups(principal) if principal else (),
         "area": BY_SLUG.get(area),
         "csrf": csrf_token(principal) if principal else "",
         "theme": principal.theme if principal else "system",
-        "zone": principal.zone if principal else "UTC",
+        "zone": principal.local_zone if principal else "UTC",
         "notice": None,
     }
     return shared | more
 
 
 def page(
-    template: str, principal: Principal | None, *, area: str, folders: tuple[Path, ...] = (), **more: Any
+    template: str,
+    principal: Principal | None,
+    *,
+    area: str,
+    folders: tuple[Path, ...] = (),
+    language: str = DEFAULT,
+    **more: Any,
 ) -> str:
     """Render one page (a template that extends `shell.html`) to HTML."""
-    return environment(*folders).get_template(template).render(context(principal, area=area, **more))
+    env = environment(*folders, language=language)
+    return env.get_template(template).render(context(principal, area=area, **more))

@@ -13,8 +13,8 @@ from pathlib import Path
 from leitstand.errors import NotFound, PreconditionFailed
 
 STATIC = Path(__file__).parent.parent / "static"
-STYLES = ("tokens", "base", "shell", "components", "tables", "forms", "palette", "pages")
-SCRIPTS = ("menu", "palette", "toasts", "forms")
+STYLES = ("tokens", "base", "shell", "components", "tables", "forms", "palette", "pages", "print")
+SCRIPTS = ("menu", "palette", "toasts", "forms", "passkeys", "canvas", "sorting", "uploads")
 FOREVER = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
 

@@ -1,19 +1,27 @@
 """How figures, times and icons look on every page."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_decimal, format_percent
 from markupsafe import Markup, escape
 
+from leitstand.words import DEFAULT, msg, translate
 from serving.shell.assets import static_url
 
-LOCALE = "en_GB"
+LOCALES = {"en": "en_GB", "de": "de_DE"}
+EXACT = {"en": "d MMM yyyy, HH:mm:ss", "de": "d. MMM yyyy, HH:mm:ss"}
+DAY = {"en": "d MMM yyyy", "de": "d. MMM yyyy"}
+PERCENT = {"en": "%", "de": "\N{NO-BREAK SPACE}%"}
 EMPTY = "–"
 UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 THOUSAND = 1000
 RECENT_DAYS = 7
+MINUTE = 60
+# Times as they are written are kept, since writing one costs more than the row that it stands in.
+KEPT = 4_096
 # Looked for in this order: most browsers also name those that they resemble.
 BROWSERS = (
     ("Edg/", "Edge"),
@@ -33,36 +41,42 @@ SYSTEMS = (
 )
 
 
-def number(value: float | None, digits: int = 0) -> str:
+def number(value: float | None, digits: int = 0, *, language: str = DEFAULT) -> str:
     """A figure with grouped thousands; a dash for none."""
     if value is None:
         return EMPTY
-    return str(format_decimal(round(value, digits), locale=LOCALE))
+    return str(format_decimal(round(value, digits), locale=LOCALES[language]))
 
 
-def percent(value: float | None, digits: int = 1) -> str:
+def money(cents: int, currency: str, *, language: str = DEFAULT) -> str:
+    """An amount in hundredths of its currency, such as 1,900.00 EUR."""
+    return f"{format_decimal(cents / 100, '#,##0.00', locale=LOCALES[language])} {currency}"
+
+
+def percent(value: float | None, digits: int = 1, *, language: str = DEFAULT) -> str:
     """A share (0 to 1) as a percentage; a dash for none."""
     if value is None:
         return EMPTY
-    return str(format_percent(value, format=f"#,##0.{'0' * digits}%" if digits else "#,##0%", locale=LOCALE))
+    form = ("#,##0." + "0" * digits if digits else "#,##0") + PERCENT[language]
+    return str(format_percent(value, format=form, locale=LOCALES[language]))
 
 
-def size(value: int | None) -> str:
+def size(value: int | None, *, language: str = DEFAULT) -> str:
     """Bytes in the largest decimal unit that leaves a figure of at least one."""
     if value is None:
         return EMPTY
     figure, unit = float(value), 0
     while figure >= THOUSAND and unit < len(UNITS) - 1:
         figure, unit = figure / THOUSAND, unit + 1
-    return f"{format_decimal(round(figure, 1 if unit else 0), locale=LOCALE)} {UNITS[unit]}"
+    return f"{format_decimal(round(figure, 1 if unit else 0), locale=LOCALES[language])} {UNITS[unit]}"
 
 
-def duration(seconds: float | None) -> str:
+def duration(seconds: float | None, *, language: str = DEFAULT) -> str:
     """Seconds as people say them: 0.4 s, 12 s, 3 min 5 s, 2 h 10 min."""
     if seconds is None:
         return EMPTY
     if seconds < 10:
-        return f"{seconds:.1f} s"
+        return f"{format_decimal(seconds, '0.0', locale=LOCALES[language])} s"
     whole = round(seconds)
     minutes, rest = divmod(whole, 60)
     if not minutes:
@@ -73,28 +87,46 @@ def duration(seconds: float | None) -> str:
     days, hours = divmod(hours, 24)
     if not days:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-    return f"{number(days)} d {hours} h" if hours else f"{number(days)} d"
+    shown = number(days, language=language)
+    return f"{shown} d {hours} h" if hours else f"{shown} d"
 
 
-def moment(value: datetime | None, zone: str = "UTC") -> Markup | str:
+def moment(value: datetime | None, zone: str = "UTC", *, language: str = DEFAULT) -> Markup | str:
     """A `<time>`: how long ago where it is recent, else the date; the exact local time on hovering."""
     if value is None:
         return EMPTY
-    local = value.astimezone(ZoneInfo(zone))
+    whole = value.replace(microsecond=0)
     age = datetime.now(UTC) - value
-    exact = f"{format_datetime(local, 'd MMM yyyy, HH:mm:ss', locale=LOCALE)} ({zone})"
-    if abs(age.days) < RECENT_DAYS:
-        shown = format_timedelta(-age, add_direction=True, locale=LOCALE)
-    else:
-        shown = format_date(local, "d MMM yyyy", locale=LOCALE)
-    return Markup('<time datetime="{}" title="{}">{}</time>').format(
-        value.isoformat(timespec="seconds"), exact, shown
-    )
+    exact, on_day = _exact(whole, zone, language)
+    recent = abs(age.days) < RECENT_DAYS
+    shown = _ago(_rounded(age.total_seconds()), language) if recent else on_day
+    return Markup(f'<time datetime="{whole.isoformat()}" title="{exact}">{shown}</time>')  # noqa: S704 - all of it is escaped
 
 
-def day(value: date | None) -> str:
+@lru_cache(maxsize=KEPT)
+def _exact(value: datetime, zone: str, language: str) -> tuple[Markup, Markup]:
+    """The local time to the second, and its day."""
+    local, locale = value.astimezone(ZoneInfo(zone)), LOCALES[language]
+    exact = f"{format_datetime(local, EXACT[language], locale=locale)} ({zone})"
+    return escape(exact), escape(format_date(local, DAY[language], locale=locale))
+
+
+@lru_cache(maxsize=KEPT)
+def _ago(seconds: int, language: str) -> Markup:
+    """How long ago; in how long where it is negative."""
+    return escape(format_timedelta(timedelta(seconds=-seconds), add_direction=True, locale=LOCALES[language]))
+
+
+def _rounded(seconds: float) -> int:
+    """Seconds as exactly as they are said: from a minute on, whole minutes. What is just now was a second ago."""
+    if abs(seconds) < 1:
+        return 1
+    return round(seconds) if abs(seconds) < MINUTE else round(seconds / MINUTE) * MINUTE
+
+
+def day(value: date | None, *, language: str = DEFAULT) -> str:
     """A day, such as 3 Nov 2026."""
-    return format_date(value, "d MMM yyyy", locale=LOCALE) if value else EMPTY
+    return format_date(value, DAY[language], locale=LOCALES[language]) if value else EMPTY
 
 
 def marked(text: str) -> Markup:
@@ -106,13 +138,18 @@ def marked(text: str) -> Markup:
     return Markup("").join(parts)
 
 
-def browser(user_agent: str) -> str:
+def browser(user_agent: str, *, language: str = DEFAULT) -> str:
     """What people call the browser that sends this: "Firefox on Windows"; the first words of an unknown one."""
     name = next((shown for mark, shown in BROWSERS if mark in user_agent), "")
     system = next((shown for mark, shown in SYSTEMS if mark in user_agent), "")
     if not name:
-        return user_agent[:60] or "Unknown"
-    return f"{name} on {system}" if system else name
+        return user_agent[:60] or translate(msg("Unknown"), language)
+    return translate(msg("{browser} on {system}", browser=name, system=system), language) if system else name
+
+
+def sentence(text: str) -> str:
+    """A text that begins with a capital; the rest stays as it is, since German writes nouns with one."""
+    return text[:1].upper() + text[1:]
 
 
 def initials(name: str) -> str:
@@ -121,6 +158,7 @@ def initials(name: str) -> str:
     return "".join(word[0] for word in (words[:1] + words[-1:] if len(words) > 1 else words)).upper()[:2]
 
 
+@lru_cache(maxsize=512)
 def icon(name: str, label: str = "") -> Markup:
     """An icon of the sprite; without a label it is hidden from screen readers."""
     use = Markup('<use href="{}#{}"></use>').format(static_url("icons.svg"), name)

@@ -100,7 +100,7 @@ def test_a_definition_is_shown_to_whoever_tabs_to_its_title(opened: Open) -> Non
 def test_a_chart_is_saved_as_a_picture(opened: Open) -> None:
     page = opened("/overview?range=all")
     with page.expect_download() as download:
-        page.get_by_role("button", name="PNG of Traffic").click()
+        page.get_by_role("button", name="PNG – Traffic").click()
     picture = Path(download.value.path()).read_bytes()
     assert picture.startswith(b"\x89PNG")
     assert download.value.suggested_filename == "traffic.png"

@@ -6,6 +6,7 @@ import time
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import send_sign_in
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.stack]
@@ -18,9 +19,7 @@ DEPLOYMENTS = ("archive-events", "backup-postgres", "data-checks", "drill-object
 def test_a_visitor_signs_in_first_and_comes_back(page: Page, stack: Stack) -> None:
     page.goto(f"{stack.base_url}/prefect/")
     expect(page).to_have_url(re.compile(r"/sign-in\?next=/prefect/"))
-    page.get_by_label("E-mail").fill(stack.owner_email)
-    page.get_by_label("Password", exact=True).fill(stack.owner_password)
-    page.keyboard.press("Enter")
+    send_sign_in(page, stack.owner_email, stack.owner_password)
     expect(page).to_have_url(re.compile(r"/prefect/dashboard"), timeout=PATIENCE_MS)
 
 

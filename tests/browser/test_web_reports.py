@@ -49,7 +49,7 @@ def test_subscribing_and_ending_it_by_keyboard(signed_in_page: Page, site: Site,
     zone.press("Enter")
     expect(page.get_by_text("Subscribed: it comes by mail from the next one on.")).to_be_visible()
     expect(page.get_by_role("table").get_by_text("Asia/Tokyo")).to_be_visible()
-    page.get_by_role("button", name="Unsubscribe from Weekly insights").press("Enter")
+    page.get_by_role("button", name="Unsubscribe from “Weekly insights”").press("Enter")
     expect(page.get_by_text("Nobody yet.")).to_be_visible()
 
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.orm import Session
 
 from leitstand.backups.conditions import conditions
@@ -405,7 +405,15 @@ def test_a_failure_is_told_once_although_a_backup_and_its_flow_both_ended_with_i
 
 
 @pytest.mark.fault(6)
-def test_who_may_not_look_at_the_archiver_is_told_so(session: Session, settings: Settings) -> None:
-    session.execute(text("SET ROLE pg_database_owner"))
-    found = {one.name: one for one in server_conditions(session, settings, KnownKind(), datetime.now(UTC))}
+def test_who_may_not_look_at_the_archiver_is_told_so(cluster: Cluster, settings: Settings) -> None:
+    database = make_url(settings.database_url).database or ""
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: psycopg.connect(cluster.conninfo(database))
+    )
+    with Session(engine) as session:
+        session.execute(text("SET SESSION AUTHORIZATION pg_database_owner"))
+        found = {
+            one.name: one for one in server_conditions(session, settings, KnownKind(), datetime.now(UTC))
+        }
+    engine.dispose()
     assert "may not look" in found["archive-hidden"].says and "pg_monitor" in found["archive-hidden"].hint

@@ -9,7 +9,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,26 +73,45 @@ class Running:
         """The process of this drill whose command line has `word`."""
 
         def found() -> list[psutil.Process]:
-            family = psutil.Process(self.process.pid).children(recursive=True)
-            return [process for process in family if any(word in part for part in process.cmdline())]
+            return [process for process in self.family() if any(word in part for part in words_of(process))]
 
         return wait_until(found)[0]
 
     def family(self) -> list[psutil.Process]:
-        return [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]
+        """The drill, first: it must not see the end of what it started, which follows."""
+        drill = psutil.Process(self.process.pid)
+        return [drill, *drill.children(recursive=True)]
+
+    def kill(self, spared: Collection[psutil.Process] = ()) -> None:
+        """End all of it at once; a tool that ended of its own accord a moment before is dead too."""
+        for process in (one for one in self.family() if one not in spared):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    def close(self) -> None:
+        """Leave nothing of it, whatever the test came to."""
+        if self.process.poll() is None:
+            self.kill()
+        self.process.wait()
 
     def document(self) -> Any:
         output, _ = self.process.communicate(timeout=WAIT_SECONDS)
         return json.loads(output)
 
 
+def words_of(process: psutil.Process) -> list[str]:
+    """Its command line; none of a process that has just ended."""
+    try:
+        return process.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return []
+
+
 @pytest.fixture
 def running(source: Source, quick: Settings, tmp_path: Path) -> Iterator[Running]:
     drill = Running(source, quick, tmp_path / "said.log")
     yield drill
-    for process in drill.family() if drill.process.poll() is None else []:
-        process.kill()
-    drill.process.wait()
+    drill.close()
 
 
 @pytest.fixture(autouse=True)
@@ -140,8 +160,7 @@ STEPS = (
 @pytest.mark.parametrize("step", STEPS)
 def test_everything_killed_at_once(source: Source, quick: Settings, running: Running, step: str) -> None:
     running.wait_for_step(step)
-    for process in running.family():
-        process.kill()
+    running.kill()
     assert running.process.wait(30) == -signal.SIGKILL
     assert_the_next_succeeds(source, quick)
 
@@ -178,7 +197,7 @@ def test_the_restored_server_killed(source: Source, quick: Settings, running: Ru
         lambda: [
             process
             for process in running.family()
-            if Path((process.cmdline() or ["-"])[0]).name == "postgres"
+            if Path((words_of(process) or ["-"])[0]).name == "postgres"
         ]
     )[0]
     server.kill()

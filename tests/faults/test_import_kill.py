@@ -57,6 +57,7 @@ def lines_done(engine: Engine) -> int:
         return session.execute(text("SELECT coalesce(max(lines_done), 0) FROM event_import")).scalar_one()
 
 
+@pytest.mark.long
 def test_a_killed_import_goes_on_and_ends_with_the_same_figures(engine: Engine, tmp_path: Path) -> None:
     chance = random.Random(5)
     rows = [

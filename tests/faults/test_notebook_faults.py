@@ -63,12 +63,14 @@ while True:
 """
 
 
+@pytest.mark.long
 def test_26_a_kernel_that_ignores_interrupts_is_ended_at_the_limit_of_a_cell(bench: Bench) -> None:
     limited = Bench(bench.settings.model_copy(update={"notebook_cell_seconds": 3}), bench.engine)
     limited.write(IGNORING, "print('the end')")
     assert_failed(limited, limited.run(), "[Tt]imeout|timed out|longer than")
 
 
+@pytest.mark.long
 def test_26_a_stopped_kernel_is_ended_at_the_limit_of_the_run(bench: Bench) -> None:
     """Nothing in it can answer any more, and it does not notice that its parent is gone."""
     limited = Bench(bench.settings.model_copy(update={"notebook_run_seconds": 20}), bench.engine)

@@ -5,7 +5,7 @@ The rebuilt environment runs in a session of its own, under a supervisor that st
 
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import psutil
@@ -47,9 +47,7 @@ def running(backed_up: Source, tmp_path: Path, request: pytest.FixtureRequest) -
     )
     drill = Running(backed_up, backed_up.settings, tmp_path / "said.log", request.param)
     yield drill
-    for process in drill.family() if drill.process.poll() is None else []:
-        process.kill()
-    drill.process.wait()
+    drill.close()
     after = (
         backed_up.one("SELECT pg_postmaster_start_time()"),
         backed_up.one("SELECT count(*) FROM workspace"),
@@ -57,9 +55,8 @@ def running(backed_up: Source, tmp_path: Path, request: pytest.FixtureRequest) -
     assert before == after, "the live service was touched"
 
 
-def killed(running: Running) -> None:
-    for process in running.family():
-        process.kill()
+def killed(running: Running, spared: Collection[psutil.Process] = ()) -> None:
+    running.kill(spared)
     assert running.process.wait(30) == -signal.SIGKILL
 
 
@@ -107,7 +104,7 @@ def test_the_whole_killed_while_its_services_start(backed_up: Source, running: R
     root = scratch.scratch_root(backed_up.settings)
     environment = wait_until(lambda: begun_in(root))
     wait_until(lambda: listens(environment), limit=240)
-    killed(running)
+    killed(running, spared=scratch.supervised_in(root))
     assert scratch.supervised_in(root), "the copy outlives its drill"
     assert_cleared_by_the_next(backed_up)
     assert not listens(environment)

@@ -53,45 +53,47 @@ def alive(stack: Stack) -> list[processes.Known]:
     return named + processes.marked(MARK, stack.data_dir)
 
 
-def test_a_second_start_changes_nothing(own: Stack) -> None:
-    before = wait_up(own)
-    again = own.json("up", "--detach")
+def test_a_second_start_changes_nothing(stack: Stack) -> None:
+    before = wait_up(stack)
+    again = stack.json("up", "--detach")
     assert (again["ok"], again["changed"], again["owner"]) == (True, False, None)
-    assert {name: service["pid"] for name, service in services(own).items()} == {
+    assert {name: service["pid"] for name, service in services(stack).items()} == {
         name: service["pid"] for name, service in before.items()
     }
 
 
-def test_another_port_is_refused_while_it_runs(own: Stack) -> None:
-    refused = own.run("up", "--detach", "--port", str(own.port + 100), check=False)
+def test_another_port_is_refused_while_it_runs(stack: Stack) -> None:
+    refused = stack.run("up", "--detach", "--port", str(stack.port + 100), check=False)
     assert refused.returncode != 0
-    assert f"runs on port {own.port}" in refused.stderr
-    assert own.json("status")["ok"]
-
-
-# Those that differ most in every run of the suite, the others in `./run test long`.
-SHORT = {"web", "postgres", "prefect"}
+    assert f"runs on port {stack.port}" in refused.stderr
+    assert stack.json("status")["ok"]
 
 
 @pytest.mark.fault(20)
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(service.name, marks=[] if service.name in SHORT else pytest.mark.long)
-        for service in SERVICES
-    ],
-)
-def test_a_killed_service_is_started_again(own: Stack, name: str) -> None:
-    pid = int(str(wait_up(own)[name]["pid"]))
-    os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + PATIENCE
-    while (now := services(own)[name])["pid"] in {0, pid} or now["state"] != "up":
-        assert time.monotonic() < deadline, now
-        time.sleep(0.3)
-    wait_up(own)
+def test_a_killed_service_is_started_again(stack: Stack) -> None:
+    """One that no other test of the shared stack asks; all of them in the next test."""
+    kill_and_wait(stack, "query")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [service.name for service in SERVICES])
+def test_each_killed_service_is_started_again(own: Stack, name: str) -> None:
+    kill_and_wait(own, name)
     assert httpx.get(f"{own.base_url}/sign-in").status_code == 200
 
 
+def kill_and_wait(stack: Stack, name: str) -> None:
+    """Kill a service, and wait until another process serves in its place and all is well."""
+    pid = int(str(wait_up(stack)[name]["pid"]))
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + PATIENCE
+    while (now := services(stack)[name])["pid"] in {0, pid} or now["state"] != "up":
+        assert time.monotonic() < deadline, now
+        time.sleep(0.3)
+    wait_up(stack)
+
+
+@pytest.mark.long
 def test_a_new_start_takes_over_what_a_killed_supervisor_left(own: Stack) -> None:
     before = wait_up(own)
     (supervisor,) = [known for known in processes.known(own.folder / "pids") if known.name == SUPERVISOR]
@@ -106,6 +108,7 @@ def test_a_new_start_takes_over_what_a_killed_supervisor_left(own: Stack) -> Non
     }
 
 
+@pytest.mark.long
 def test_stopping_leaves_no_process_and_no_open_port(own: Stack) -> None:
     wait_up(own)
     own.run("down")

@@ -15,6 +15,7 @@ from tests.source import Source
 FOLDERS = ("restore-drills", "runbooks", "reports", "lab")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_defaults_are_a_sandbox_that_nbval_runs(source: Source) -> None:

@@ -7,6 +7,7 @@ from fastapi.responses import RedirectResponse
 
 from leitstand.catalogue.areas import AREAS, BY_SLUG, LEGACY_ROUTES, Area, may_see
 from leitstand.errors import Forbidden
+from leitstand.words import msg
 from serving.session import CurrentPrincipal
 from web.pages import render
 
@@ -18,7 +19,7 @@ def _page_of(area: Area) -> Callable[[Request, CurrentPrincipal], Response]:
     def page(request: Request, principal: CurrentPrincipal) -> Response:
         if not may_see(principal, area):
             raise Forbidden(
-                f"Your role ({principal.role}) does not open {area.title}.",
+                msg("Your role ({role}) does not open {title}.", role=principal.role, title=area.title),
                 hint="Ask an owner or admin of the workspace.",
             )
         offered = BY_SLUG.get(area.offers)

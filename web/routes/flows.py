@@ -1,4 +1,4 @@
-"""A companion's flow: read, edited as JSON with every fault named, saved as a new version."""
+"""A companion's flow: its outline, the same as a picture and as JSON text, saved as a new version."""
 
 import json
 from typing import Annotated, Any
@@ -7,11 +7,14 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Form, Request, Response
 
 from leitstand.catalogue import companions
+from leitstand.catalogue.editing import may_edit
 from leitstand.companions import versions
-from leitstand.companions.flow import Flow, parse_flow
-from leitstand.errors import InvalidInput
+from leitstand.companions.flow import Flow, parse_flow, problems
+from leitstand.companions.layout import HEIGHT, WIDTH, picture
+from leitstand.errors import InvalidInput, LeitstandError
 from serving.session import CurrentPrincipal, Db, require_csrf
 from web.pages import go, render
+from web.routes.flow_forms import KIND_HELP, KIND_ICONS, KIND_TITLES, OPERATOR_TITLES
 
 router = APIRouter(prefix="/companions/{item_id}/flow", include_in_schema=False)
 CSRF = [Depends(require_csrf)]
@@ -21,12 +24,19 @@ CSRF = [Depends(require_csrf)]
 def flow_page(
     request: Request, session: Db, principal: CurrentPrincipal, item_id: UUID, version: int | None = None
 ) -> Response:
-    """The flow as steps and as JSON: the named version, else the newest, else an example to begin with."""
-    found = companions.get(session, principal=principal, item_id=item_id)
-    number = version or (found.versions[0].number if found.versions else None)
-    flow = _flow(session, principal, item_id, number) if number else None
-    text = _written(flow.document() if flow else example(found.item.title))
-    return render(request, principal, "flow.html", area="companions", **_names(found, flow, number, text))
+    """The flow as an outline: the named version, else the newest, else where to begin."""
+    return outline(request, session, principal, item_id, number=version)
+
+
+@router.get("/canvas")
+def canvas(request: Request, session: Db, principal: CurrentPrincipal, item_id: UUID) -> Response:
+    """The newest version as a picture; each box leads to the step's form."""
+    names = _names(session, principal, item_id, None)
+    flow: Flow | None = names["flow"]
+    return render(
+        request, principal, "flow/canvas.html", area="companions", picture=picture(flow) if flow else None,
+        box_width=WIDTH, box_height=HEIGHT, **names,
+    )  # fmt: skip
 
 
 @router.post("", dependencies=CSRF)
@@ -36,15 +46,43 @@ def save_flow(
     principal: CurrentPrincipal,
     item_id: UUID,
     flow: Annotated[str, Form()] = "",
+    version: Annotated[int | None, Form(ge=0, le=2_147_483_647)] = None,
 ) -> Response:
-    """Save a new version; a flow that can't be run comes back with its faults."""
-    found = companions.get(session, principal=principal, item_id=item_id)
+    """Save a flow's text as a new version; one that can't be run comes back with its faults."""
     try:
-        versions.save_version(session, principal=principal, companion_id=item_id, flow=parse_flow(flow))
+        parsed = parse_flow(flow)
+        versions.save_version(session, principal=principal, companion_id=item_id, flow=parsed, seen=version)
     except InvalidInput as error:
-        names = _names(found, None, None, flow) | {"error": error, "faults": error.details.get("errors", [])}
-        return render(request, principal, "flow.html", area="companions", code=error.status, **names)
+        return outline(request, session, principal, item_id, error=error, text=flow)
     return go(f"/companions/{item_id}", "version-saved")
+
+
+def outline(
+    request: Request,
+    session: Db,
+    principal: CurrentPrincipal,
+    item_id: UUID,
+    *,
+    number: int | None = None,
+    error: LeitstandError | None = None,
+    text: str | None = None,
+) -> Response:
+    """The page of the outline.
+
+    Args:
+        error: why something was not done.
+        text: what was written as JSON and not taken.
+    """
+    names = _names(session, principal, item_id, number)
+    flow: Flow | None = names["flow"]
+    shown = flow.document() if flow else example(names["item"].title)
+    names["text"] = text if text is not None else json.dumps(shown, ensure_ascii=False, indent=2)
+    names["typed"] = text is not None
+    faults = error.details.get("errors", []) if error else []
+    return render(
+        request, principal, "flow/outline.html", area="companions", code=error.status if error else 200, error=error,
+        faults=faults, **names,
+    )  # fmt: skip
 
 
 def example(title: str) -> dict[str, Any]:
@@ -68,26 +106,22 @@ def example(title: str) -> dict[str, Any]:
     }
 
 
-def _flow(session: Db, principal: CurrentPrincipal, item_id: UUID, number: int) -> Flow:
-    _, flow = versions.read_flow(session, principal=principal, companion_id=item_id, number=number)
-    return flow
-
-
-def _names(
-    found: companions.CompanionDetails, flow: Flow | None, number: int | None, text: str
-) -> dict[str, Any]:
-    steps = flow.steps if flow else ()
+def _names(session: Db, principal: CurrentPrincipal, item_id: UUID, number: int | None) -> dict[str, Any]:
+    """What the pages of a flow show; only the newest version can be changed."""
+    found = companions.get(session, principal=principal, item_id=item_id)
+    newest = found.versions[0].number if found.versions else 0
+    number = number or newest
+    flow = None
+    if number:
+        _, flow = versions.read_flow(session, principal=principal, companion_id=item_id, number=number)
+    wrong = problems(flow) if flow else []
+    by_step: dict[str, list[dict[str, str]]] = {}
+    for fault in wrong:
+        by_step.setdefault(fault["step"], []).append(fault)
+    editable = may_edit(session, principal, found.item)
     return {
-        "item": found.item,
-        "companion": found.companion,
-        "versions": found.versions,
-        "steps": steps,
-        "number": number,
-        "text": text,
-        "error": None,
-        "faults": [],
-    }
-
-
-def _written(document: dict[str, Any]) -> str:
-    return json.dumps(document, ensure_ascii=False, indent=2)
+        "item": found.item, "companion": found.companion, "versions": found.versions, "number": number,
+        "newest": newest, "flow": flow, "problems": wrong, "by_step": by_step,
+        "operators": OPERATOR_TITLES, "titles": KIND_TITLES, "icons": KIND_ICONS, "helps": KIND_HELP, "writable": editable,
+        "editable": editable and number == newest,
+    }  # fmt: skip

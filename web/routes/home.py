@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from leitstand.backups.catalogue import last_proven
-from leitstand.catalogue.favorites import list_favorites
-from leitstand.catalogue.recents import list_recents
+from leitstand.catalogue.at_hand import at_hand, shared_with
+from leitstand.catalogue.kinds import KINDS
 from leitstand.catalogue.usage import recent_imports, usage
 from leitstand.identity.access import Principal
 from leitstand.insights import traffic
@@ -27,13 +27,18 @@ PROVEN_WITHIN = timedelta(hours=26)
 @router.get("/")
 def home(request: Request, session: Db, principal: CurrentPrincipal) -> Response:
     """What is slow to know comes afterwards, in pieces; without JavaScript each piece is a page of its own."""
+    found = at_hand(session, principal=principal, limit=SHOWN)
+    # For whoever has used nothing yet, and for people from outside, who come for what was shared with them.
+    new = principal.external or not found.recents
     return render(
         request,
         principal,
         "home.html",
         area="home",
-        recents=list_recents(session, principal=principal, limit=SHOWN),
-        favorites=list_favorites(session, principal=principal, limit=SHOWN),
+        kinds=KINDS.values(),
+        recents=found.recents,
+        favorites=found.favorites,
+        shared=shared_with(session, principal=principal, limit=SHOWN) if new else (),
         imports=recent_imports(session, principal=principal, limit=3)
         if principal.may("insights:read")
         else None,

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from leitstand.identity.access import require
+from leitstand.words import N_
 from serving.session import CurrentPrincipal
 from web.pages import render
 
@@ -10,36 +11,36 @@ router = APIRouter(include_in_schema=False)
 # title, address, icon, permission, what it answers
 DASHBOARDS = (
     (
-        "Overview", "/insights/overview", "insights", "insights:read",
-        "Traffic, active users, completion and the companions used most, over any range and zone, beside the period before.",
+        N_("Overview"), "/insights/overview", "insights", "insights:read",
+        N_("Traffic, active users, completion and the companions used most, over any range and zone, beside the period before."),
     ),
     (
-        "Companion", "/insights/companion", "companion", "insights:read",
-        "One companion: its traffic, its funnel, and how the versions of its flow compare.",
+        N_("Companion"), "/insights/companion", "companion", "insights:read",
+        N_("One companion: its traffic, its funnel, and how the versions of its flow compare."),
     ),
     (
-        "Flow", "/insights/flow", "thread", "insights:read",
-        "A companion's steps and branches as a diagram: reached, lost, and how long it took; and the runs at each step.",
+        N_("Flow"), "/insights/flow", "thread", "insights:read",
+        N_("A companion's steps and branches as a diagram: reached, lost, and how long it took; and the runs at each step."),
     ),
     (
-        "Audience", "/insights/audience", "groups", "insights:read",
-        "Who is active, who is new, who comes back in the weeks after, and with which companion.",
+        N_("Audience"), "/insights/audience", "groups", "insights:read",
+        N_("Who is active, who is new, who comes back in the weeks after, and with which companion."),
     ),
     (
-        "Ingestion", "/insights/ingestion", "integration", "insights:read",
-        "Event files and documents that came in, what was refused or failed and why, and the jobs and flows behind them.",
+        N_("Ingestion"), "/insights/ingestion", "integration", "insights:read",
+        N_("Event files and documents that came in, what was refused or failed and why, and the jobs and flows behind them."),
     ),
     (
-        "Usage", "/insights/usage", "billing", "insights:read",
-        "Events, runs, people and storage month by month, and what this month will come to.",
+        N_("Usage"), "/insights/usage", "billing", "insights:read",
+        N_("Events, runs, people and storage month by month, and what this month will come to."),
     ),
     (
-        "Operations", "/insights/operations", "drill", "operations:read",
-        "Restore drills and backups over time: recovery points and times, sizes, checks and evidence.",
+        N_("Operations"), "/insights/operations", "drill", "operations:read",
+        N_("Restore drills and backups over time: recovery points and times, sizes, checks and evidence."),
     ),
     (
-        "Reports", "/reports", "audit", "insights:read",
-        "Weeks and months to read, as pages and PDF, made on a schedule and mailed to who subscribes.",
+        N_("Reports"), "/reports", "audit", "insights:read",
+        N_("Weeks and months to read, as pages and PDF, made on a schedule and mailed to who subscribes."),
     ),
 )  # fmt: skip
 

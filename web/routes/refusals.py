@@ -8,6 +8,7 @@ from leitstand.catalogue.cursors import decode_numbered, encode_numbered
 from leitstand.events import replay
 from leitstand.events.refusals import OUTCOMES, Filters, list_refusals
 from leitstand.identity.access import Principal, require
+from leitstand.words import N_
 from serving.session import CurrentPrincipal, Db, require_csrf
 from web.pages import fragment, render, wants_fragment
 
@@ -15,17 +16,17 @@ router = APIRouter(prefix="/refusals", include_in_schema=False)
 CSRF = [Depends(require_csrf)]
 PAGE = 50
 SOURCES = {
-    "": "Every source",
-    "api": "API",
-    "snippet": "Web pages",
-    "runtime": "Public link",
-    "import": "Files",
+    "": N_("Every source"),
+    "api": N_("API"),
+    "snippet": N_("Web pages"),
+    "runtime": N_("Public link"),
+    "import": N_("Files"),
 }
 OUTCOME_TITLES = {
-    "": "Every state",
-    "refused": "Refused",
-    "accepted": "Accepted since",
-    "duplicate": "Known already",
+    "": N_("Every state"),
+    "refused": N_("Refused"),
+    "accepted": N_("Accepted since"),
+    "duplicate": N_("Known already"),
 }
 Text = Annotated[str, Form()]
 

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 
 from leitstand.errors import Conflict, InvalidInput, LeitstandError
 from leitstand.identity.access import Principal
+from leitstand.mail.settings import mail_off
 from leitstand.reports import editions, kinds, subscriptions
-from leitstand.reports.mail.settings import mail_off
 from leitstand.reports.unsubscribe_links import PATH, read_token
 from leitstand.settings import get_settings
+from leitstand.words import msg
 from serving.session import CurrentPrincipal, Db, OptionalPrincipal, require_csrf
 from web.pages import fragment, go, render, wants_fragment
 
@@ -147,7 +148,9 @@ def _day(text: str) -> date | None:
     try:
         return date.fromisoformat(text) if text.strip() else None
     except ValueError as error:
-        raise InvalidInput(f"{text!r} is not a day.", hint="Write it as 2026-11-23.") from error
+        raise InvalidInput(
+            msg("{text!r} is not a day.", text=text), hint="Write it as 2026-11-23."
+        ) from error
 
 
 def _rows(session: Db, principal: Principal) -> dict[str, Any]:

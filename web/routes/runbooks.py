@@ -13,6 +13,7 @@ from leitstand.runbooks.parameters import for_real
 from leitstand.runbooks.runs import RunView, list_runs, view
 from leitstand.runbooks.signing import LONGEST_NOTE
 from leitstand.settings import get_settings
+from leitstand.words import msg
 from serving.session import CurrentPrincipal, Db, require_csrf
 from web.pages import fragment, go, render, wants_fragment
 
@@ -105,7 +106,10 @@ def runbook_page(
     require(principal, "operations:read")
     plan = view(session, dry_run)
     if plan.row.kind != book.name:
-        raise NotFound(f"No run of {book.name} has the id {dry_run}.", hint="Open it from the list of runs.")
+        raise NotFound(
+            msg("No run of {name} has the id {dry_run}.", name=book.name, dry_run=dry_run),
+            hint="Open it from the list of runs.",
+        )
     return _book(request, session, principal, book, given=plan.real_parameters, plan=plan)
 
 

@@ -9,23 +9,34 @@ from leitstand.catalogue.recents import list_recents
 from leitstand.catalogue.search import find_items
 from leitstand.db.models import Item
 from leitstand.identity.access import Principal
+from leitstand.identity.finding import find_people
+from leitstand.knowledge.finding import find_documents
+from leitstand.words import N_
+from serving.language import language_of
 from serving.session import CurrentPrincipal, Db
 from web.pages import fragment, render, wants_fragment
 
 router = APIRouter(include_in_schema=False)
 ACTIONS = (
-    ("New companion", "/companions/new", "plus", "item:write", "create make add companion bot"),
-    ("Import events", "/settings/integrations", "integration", "events:write", "import events file log"),
-    ("Overview dashboard", "/insights/overview", "insights", "insights:read", "insights overview traffic dashboard"),
-    ("Companion dashboard", "/insights/companion", "companion", "insights:read", "insights companion traffic funnel versions dashboard"),
-    ("Flow dashboard", "/insights/flow", "thread", "insights:read", "insights flow diagram steps branches drop-off dashboard"),
-    ("Audience dashboard", "/insights/audience", "groups", "insights:read", "insights audience people users retention new returning dashboard"),
-    ("Ingestion dashboard", "/insights/ingestion", "integration", "insights:read", "insights ingestion imports documents refused failed jobs dashboard"),
-    ("Usage dashboard", "/insights/usage", "billing", "insights:read", "insights usage month forecast storage limit dashboard"),
-    ("Operations dashboard", "/insights/operations", "drill", "operations:read", "insights operations drills backups recovery dashboard"),
-    ("Backups", "/operations/backups", "backup", "operations:read", "backups catalogue keep verify restore window"),
-    ("Retention of backups", "/operations/backups/retention", "archive", "operations:read", "backups retention prune remove plan"),
-    ("Sign out everywhere else", "/settings/profile#sessions", "sign-out", "", "sessions sign out end"),
+    (N_("New companion"), "/companions/new", "plus", "item:write", "create make add companion bot"),
+    (N_("New agent"), "/agents/new", "plus", "item:write", "create make add agent"),
+    (N_("New board"), "/boards/new", "plus", "item:write", "create make add board canvas"),
+    (N_("New collection"), "/collections/new", "plus", "item:write", "create make add collection set"),
+    (N_("New space"), "/spaces/new", "plus", "item:write", "create make add space knowledge base documents"),
+    (N_("New control"), "/controls/new", "plus", "item:write", "create make add control widget"),
+    (N_("New app"), "/apps/new", "plus", "item:write", "create make add app agentic"),
+    (N_("Ask the assistant"), "/assistant", "assistant", "item:read", "ask question assistant answer conversation new"),
+    (N_("Import events"), "/settings/integrations", "integration", "events:write", "import events file log"),
+    (N_("Overview dashboard"), "/insights/overview", "insights", "insights:read", "insights overview traffic dashboard"),
+    (N_("Companion dashboard"), "/insights/companion", "companion", "insights:read", "insights companion traffic funnel versions dashboard"),
+    (N_("Flow dashboard"), "/insights/flow", "thread", "insights:read", "insights flow diagram steps branches drop-off dashboard"),
+    (N_("Audience dashboard"), "/insights/audience", "groups", "insights:read", "insights audience people users retention new returning dashboard"),
+    (N_("Ingestion dashboard"), "/insights/ingestion", "integration", "insights:read", "insights ingestion imports documents refused failed jobs dashboard"),
+    (N_("Usage dashboard"), "/insights/usage", "billing", "insights:read", "insights usage month forecast storage limit dashboard"),
+    (N_("Operations dashboard"), "/insights/operations", "drill", "operations:read", "insights operations drills backups recovery dashboard"),
+    (N_("Backups"), "/operations/backups", "backup", "operations:read", "backups catalogue keep verify restore window"),
+    (N_("Retention of backups"), "/operations/backups/retention", "archive", "operations:read", "backups retention prune remove plan"),
+    (N_("Sign out everywhere else"), "/settings/profile#sessions", "sign-out", "", "sessions sign out end"),
 )  # fmt: skip
 
 
@@ -33,7 +44,9 @@ ACTIONS = (
 def search(request: Request, session: Db, principal: CurrentPrincipal, q: str = "") -> Response:
     """Areas, actions and items that match; with nothing typed, the areas and what was used last."""
     found: dict[str, Any] = {
-        "areas": find_areas(principal, q, limit=8 if q.strip() else 40),
+        "people": find_people(session, principal=principal, q=q),
+        "documents": find_documents(session, principal=principal, q=q) if q.strip() else [],
+        "areas": find_areas(principal, q, limit=8 if q.strip() else 40, language=language_of(principal)),
         "actions": _actions(principal, q),
         "items": _items(session, principal, q),
         "q": q,

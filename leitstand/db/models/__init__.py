@@ -1,22 +1,39 @@
 """Every table, a module a feature."""
 
 from leitstand.db.models.base import Base
-from leitstand.db.models.catalogue import Companion, CompanionVersion, Favorite, Item, Recent
+from leitstand.db.models.billing import BillingEvent, Invoice, WorkspacePlan
+from leitstand.db.models.catalogue import (
+    Companion,
+    CompanionVersion,
+    Favorite,
+    Item,
+    ItemGrant,
+    ItemReference,
+    ItemVersion,
+    Recent,
+)
+from leitstand.db.models.conversations import Conversation, ConversationMessage
 from leitstand.db.models.event_archive import EventArchive
 from leitstand.db.models.events import ActorBucket, Event, EventImport, EventRefusal, RunFact
 from leitstand.db.models.fact_copy import FactChange, FactCopy, FactPart
 from leitstand.db.models.identity import (
     ApiToken,
     AuditEntry,
+    GroupMember,
     IdempotencyKey,
+    Invitation,
+    InvitationGrant,
     Membership,
+    PeopleGroup,
     Person,
     SignInAttempt,
     UserSession,
     Workspace,
+    WorkspaceRole,
 )
 from leitstand.db.models.insights import Annotation, SavedView
-from leitstand.db.models.knowledge import Chunk, Document
+from leitstand.db.models.integrations import ModelEndpoint, Webhook, WebhookDelivery
+from leitstand.db.models.knowledge import Chunk, Document, Upload
 from leitstand.db.models.operations import (
     Backup,
     CheckRun,
@@ -28,12 +45,26 @@ from leitstand.db.models.operations import (
     PruneRun,
 )
 from leitstand.db.models.reports import Report, ReportMail, ReportSubscription
-from leitstand.db.models.runtime import FlowRun
+from leitstand.db.models.runtime import FlowRun, Handover
+from leitstand.db.models.s3_imports import S3Import, S3ImportObject
+from leitstand.db.models.signing_in import (
+    IdentityLink,
+    IdentityProvider,
+    OneTimeCode,
+    Passkey,
+    PasswordReset,
+    RecoveryCode,
+    SignInStep,
+)
 
 __all__ = [
-    "ActorBucket", "Annotation", "ApiToken", "AuditEntry", "Backup", "Base", "CheckRun", "Chunk", "Companion",
-    "CompanionVersion", "Document", "Drill", "Event", "EventArchive", "EventImport", "EventRefusal", "EvidenceLink", "FactChange", "FactCopy",
-    "FactPart", "Favorite", "FlowExecution", "FlowRun", "Heartbeat", "IdempotencyKey", "Item", "JobFailure", "Membership", "Person",
-    "PruneRun", "Recent", "Report", "ReportMail", "ReportSubscription", "RunFact", "SavedView", "SignInAttempt", "UserSession",
-    "Workspace",
+    "ActorBucket", "Annotation", "ApiToken", "AuditEntry", "Backup", "Base", "BillingEvent", "CheckRun", "Chunk",
+    "Companion", "CompanionVersion", "Conversation", "ConversationMessage", "Document", "Drill", "Event", "EventArchive", "EventImport", "EventRefusal",
+    "EvidenceLink", "FactChange", "FactCopy", "FactPart", "Favorite", "FlowExecution", "FlowRun", "GroupMember",
+    "Handover",
+    "Heartbeat", "IdempotencyKey", "IdentityLink", "IdentityProvider", "Invitation", "InvitationGrant", "Invoice",
+    "Item", "ItemGrant", "ItemReference", "ItemVersion", "JobFailure", "Membership", "ModelEndpoint", "OneTimeCode",
+    "Passkey", "PasswordReset", "PeopleGroup", "Person", "PruneRun", "Recent", "RecoveryCode", "Report", "ReportMail",
+    "ReportSubscription", "RunFact", "S3Import", "S3ImportObject", "SavedView", "SignInAttempt", "SignInStep", "Upload", "UserSession", "Webhook",
+    "WebhookDelivery", "Workspace", "WorkspacePlan", "WorkspaceRole",
 ]  # fmt: skip

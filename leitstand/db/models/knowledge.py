@@ -1,26 +1,47 @@
-"""Documents of a space and the passages they are cut into."""
+"""Documents of a space, the uploads that become documents, and the passages they are cut into."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Computed, ForeignKey, Index, UniqueConstraint, func
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy import BigInteger, CheckConstraint, Computed, ForeignKey, Index, func, text
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from leitstand.db.models.base import Base, CreatedAt, Id, WorkspaceId
 
+STATUSES = ("uploaded", "scanning", "infected", "parsing", "indexing", "ready", "failed")
+UPLOAD_STATUSES = ("open", "complete", "refused")
+
 
 class Document(Base):
-    """A file of a space; the same content stands in a space once.
+    """A file of a space; the same content stands in a space once, beside what is in its trash.
 
-    `language` names the text-search configuration that its words are stemmed with. `passages` and `characters` are
+    `scanned_at` is when a virus scanner found nothing in it. One in the trash has no passages: they are read anew when
+    it is taken out. `language` names the text-search configuration that its words are stemmed with. `passages` and `characters` are
     sums over its chunks: what ranking needs to know about a space's size.
     """
 
     __tablename__ = "document"
     __table_args__ = (
-        CheckConstraint("status IN ('uploaded', 'parsing', 'indexing', 'ready', 'failed')", name="status"),
-        UniqueConstraint("space_id", "sha256"),
+        CheckConstraint(f"status IN {STATUSES}", name="status"),
+        Index(
+            "uq_document_space_id_sha256",
+            "space_id",
+            "sha256",
+            unique=True,
+            postgresql_where=text("deleted_at IS NULL"),
+        ),
+        Index("ix_document_space_created", "space_id", text("created_at DESC"), text("id DESC")),
+        Index("ix_document_space_title", "space_id", func.lower(text("title")), "id"),
+        Index("ix_document_deleted", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
+        Index(
+            "ix_document_found",
+            "workspace_id",
+            "title",
+            postgresql_using="gin",
+            postgresql_ops={"title": "gin_trgm_ops"},
+        ),
     )
 
     id: Mapped[Id]
@@ -36,8 +57,47 @@ class Document(Base):
     language: Mapped[str] = mapped_column(server_default="simple")
     passages: Mapped[int] = mapped_column(server_default="0")
     characters: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    added_by: Mapped[UUID | None] = mapped_column(ForeignKey("person.id", ondelete="SET NULL"))
+    scanned_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    deleted_at: Mapped[datetime | None]
+
+
+class Upload(Base):
+    """A file on its way into a space, in pieces; its id is that of the document that it becomes.
+
+    `received` bytes are in the store as `parts` ({number, etag, bytes}) of its multipart upload `store_id`: so much is
+    never sent again. `sha256` is what was declared, empty where nothing was.
+    """
+
+    __tablename__ = "upload"
+    __table_args__ = (
+        CheckConstraint(f"status IN {UPLOAD_STATUSES}", name="status"),
+        CheckConstraint("bytes > 0 AND received BETWEEN 0 AND bytes", name="received"),
+        Index("ix_upload_space", "space_id"),
+        Index("ix_upload_open", "workspace_id", postgresql_where=text("status = 'open'")),
+        Index("ix_upload_expires", "expires_at"),
+    )
+
+    id: Mapped[Id]
+    workspace_id: Mapped[WorkspaceId]
+    space_id: Mapped[UUID] = mapped_column(ForeignKey("item.id", ondelete="CASCADE"))
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id", ondelete="SET NULL"))
+    title: Mapped[str]
+    media_type: Mapped[str]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(server_default="")
+    received: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    object_key: Mapped[str]
+    store_id: Mapped[str] = mapped_column(server_default="")
+    parts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    status: Mapped[str] = mapped_column(server_default="open")
+    reason: Mapped[str] = mapped_column(server_default="")
+    document_id: Mapped[UUID | None] = mapped_column(ForeignKey("document.id", ondelete="SET NULL"))
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
 
 
 class Chunk(Base):

@@ -4,9 +4,12 @@ import json
 import resource
 import sys
 
+from leitstand.knowledge.parsing.bombs import refuse_bombs
 from leitstand.knowledge.parsing.outline import Unreadable
 from leitstand.knowledge.parsing.passages import cut
 from leitstand.knowledge.parsing.readers import read
+
+TOO_MUCH = "It is too large or too deeply nested to be read. Split it into several documents."
 
 
 def main() -> None:
@@ -15,17 +18,20 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    answer: dict[str, object]
+    json.dump(_answer(media_type, title) or {"reason": TOO_MUCH}, sys.stdout)
+
+
+def _answer(media_type: str, title: str) -> dict[str, object] | None:
+    """What is said of the file; None where it is too much, once all that was read of it is free again."""
     try:
-        passages = cut(title, read(media_type, sys.stdin.buffer.read()))
-        answer = {"passages": [[passage.heading, passage.content] for passage in passages]}
+        data = sys.stdin.buffer.read()
+        refuse_bombs(data)
+        passages = cut(title, read(media_type, data))
+        return {"passages": [[passage.heading, passage.content] for passage in passages]}
     except Unreadable as error:
-        answer = {"reason": str(error)}
+        return {"reason": str(error)}
     except (MemoryError, RecursionError):
-        answer = {
-            "reason": "It is too large or too deeply nested to be read. Split it into several documents."
-        }
-    json.dump(answer, sys.stdout)
+        return None
 
 
 main()

@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass, field
 
+from leitstand.words import msg
+
 # A document of more text than this is an archive, not something people ask about as one.
 MAX_CHARACTERS = 5_000_000
 HEADING_LENGTH = 200
@@ -54,7 +56,10 @@ class Outline:
         self._size += len(text)
         if self._size > MAX_CHARACTERS:
             raise Unreadable(
-                f"It holds more than {MAX_CHARACTERS:,} characters of text. Split it into several documents."
+                msg(
+                    "It holds more than {max_characters:,} characters of text. Split it into several documents.",
+                    max_characters=MAX_CHARACTERS,
+                )
             )
         self.blocks.append(Block(tuple(entry[1] for entry in self._path), text))
         self._bare = False

@@ -6,10 +6,12 @@ import subprocess
 import sys
 
 from leitstand.knowledge.media import why_not
+from leitstand.knowledge.parsing.bombs import is_packed
 from leitstand.knowledge.parsing.outline import Unreadable
 from leitstand.knowledge.parsing.passages import Passage
 from leitstand.settings import REPOSITORY
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import msg
 
 CPU_SECONDS = 60
 WALL_SECONDS = 120
@@ -27,7 +29,8 @@ def parse(media_type: str, title: str, data: bytes) -> list[Passage]:
     Raises:
         Unreadable: it can't become text, in words for whoever uploaded it.
     """
-    if reason := why_not(media_type):
+    # An archive is looked into all the same, so that it says when it is a bomb.
+    if (reason := why_not(media_type)) and not is_packed(data):
         raise Unreadable(reason)
     limits = [str(MEMORY_BYTES), str(CPU_SECONDS)]
     argv = [sys.executable, "-m", "leitstand.knowledge.parsing", *limits, media_type, title]
@@ -36,7 +39,9 @@ def parse(media_type: str, title: str, data: bytes) -> list[Passage]:
             argv, input=data, capture_output=True, timeout=WALL_SECONDS, env=_environment(), check=False
         )
     except subprocess.TimeoutExpired:
-        raise Unreadable(f"Reading it took longer than {WALL_SECONDS} seconds.") from None
+        raise Unreadable(
+            msg("Reading it took longer than {wall_seconds} seconds.", wall_seconds=WALL_SECONDS)
+        ) from None
     if ended.returncode != 0:
         tail = ended.stderr.decode(errors="replace")[-2_000:]
         log.warning("reader failed", media_type=media_type, code=ended.returncode, stderr=tail)

@@ -5,6 +5,7 @@ import io
 
 from leitstand.knowledge.parsing.outline import Block, Outline, Unreadable
 from leitstand.knowledge.parsing.plain import decode
+from leitstand.words import msg
 
 SAMPLE = 20_000
 LONGEST_FIELD = 1_000_000
@@ -26,7 +27,7 @@ def read_csv(data: bytes) -> list[Block]:
         for row in rows:
             outline.text(_row(header, row))
     except csv.Error as error:
-        raise Unreadable(f"It is not a well-formed CSV file: {error}.") from None
+        raise Unreadable(msg("It is not a well-formed CSV file: {error}.", error=error)) from None
     return outline.finish()
 
 

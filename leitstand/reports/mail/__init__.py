@@ -1,1 +1,1 @@
-"""Reports by mail: what a message holds, the server that takes it, and sending it once."""
+"""Reports by mail: what a message holds, and sending it once."""

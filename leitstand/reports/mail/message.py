@@ -12,14 +12,15 @@ from markupsafe import Markup
 
 from leitstand.db.models import Report
 from leitstand.identity.access import Principal
+from leitstand.mail.message import WRONG_RECIPIENT
+from leitstand.mail.settings import parsed, sender
 from leitstand.reports import words
 from leitstand.reports.blocks import WEIGHTS
 from leitstand.reports.editions import file_name, kind_of, period_of
-from leitstand.reports.mail.settings import parsed, sender
 from leitstand.reports.unsubscribe_links import PATH, Link, token_of
 from leitstand.settings import Settings
-
-WRONG_RECIPIENT = "Mail can't be sent to this person's e-mail address."
+from leitstand.words import DEFAULT, msg, translate
+from leitstand.words.lines import one_line
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def build(
     message = EmailMessage(policy=SMTP)
     message["From"] = from_
     message["To"] = parsed(person.name, person.email, WRONG_RECIPIENT)
-    message["Subject"] = words.one_line(f"{kind.title}, {period.label}: {person.workspace_name}", 150)
+    message["Subject"] = one_line(f"{_say(person, kind.title)}, {period.label}: {person.workspace_name}", 150)
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = identity
     message["Auto-Submitted"] = "auto-generated"
@@ -79,28 +80,41 @@ def _id(person: Principal) -> UUID:
 def _lead(report: Report, person: Principal) -> tuple[str, str]:
     kind, period = kind_of(report), period_of(report)
     as_of = words.instant(report.as_of, report.zone) if report.as_of else words.NONE
-    title = f"{kind.title}, {period.label}"
-    return title, f"{words.one_line(person.workspace_name)}, days of {report.zone}, figures as of {as_of}."
+    title = f"{_say(person, kind.title)}, {period.label}"
+    lead = msg(
+        "{workspace}, days of {zone}, figures as of {time}.",
+        workspace=one_line(person.workspace_name), zone=report.zone, time=as_of,
+    )  # fmt: skip
+    return title, _say(person, lead)
+
+
+def _say(person: Principal, text: str) -> str:
+    """A text of the message in the language of its reader; what the report itself says stays as it is."""
+    return translate(text, person.language or DEFAULT)
 
 
 def _text(report: Report, person: Principal, page: str, stop: str) -> str:
     title, lead = _lead(report, person)
-    notices = [f"- {WEIGHTS[one['weight']]}: {one['text']}" for one in report.summary.get("notices", [])]
+    notices = [
+        f"- {_say(person, WEIGHTS[one['weight']])}: {one['text']}"
+        for one in report.summary.get("notices", [])
+    ]
     figures = [
-        f"{one['name']}: {one['value']}{' (' + one['counts'] + ')' if one['counts'] else ''}; before {one['before']}: {one['change']}"
+        f"{one['name']}: {one['value']}{' (' + one['counts'] + ')' if one['counts'] else ''}; "
+        f"{_say(person, msg('before {figure}', figure=one['before']))}: {one['change']}"
         for one in report.summary.get("figures", [])
     ]
     parts = [
         title,
         lead,
         "",
-        "What needs attention first:",
-        *(notices or ["- Nothing stands out."]),
+        _say(person, msg("What needs attention first")) + ":",
+        *(notices or ["- " + _say(person, msg("Nothing stands out."))]),
         "",
         *figures,
         "",
-        f"The whole report is attached, and here: {page}",
-        f"To get no more of these: {stop}",
+        _say(person, msg("The whole report is attached, and here: {page}", page=page)),
+        _say(person, msg("To get no more of these: {address}", address=stop)),
     ]
     return "\n".join(parts) + "\n"
 
@@ -108,33 +122,41 @@ def _text(report: Report, person: Principal, page: str, stop: str) -> str:
 def _html(report: Report, person: Principal, page: str, stop: str) -> Markup:
     title, lead = _lead(report, person)
     notices = Markup("").join(
-        Markup("<li><strong>{}:</strong> {}</li>").format(WEIGHTS[one["weight"]], one["text"])
+        Markup("<li><strong>{}:</strong> {}</li>").format(_say(person, WEIGHTS[one["weight"]]), one["text"])
         for one in report.summary.get("notices", [])
     )
     rows = Markup("").join(_figure(one) for one in report.summary.get("figures", []))
     heads = Markup("").join(
-        Markup('<th scope="col" style="text-align:left;padding:6px 14px 6px 0">{}</th>').format(name)
-        for name in ("Figure", "Now", "Before", "Change")
+        Markup('<th scope="col" style="text-align:left;padding:6px 14px 6px 0">{}</th>').format(
+            _say(person, name)
+        )
+        for name in (msg("Figure"), msg("Now"), msg("Before"), msg("Change"))
     )
     table = Markup(
         '<table style="border-collapse:collapse"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>'
     ).format(heads, rows)
     return Markup(
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+        '<!doctype html><html lang="{language}"><head><meta charset="utf-8"><meta name="color-scheme" content="light dark">'
         "<title>{title}</title></head>"
         '<body style="font:15px/1.5 system-ui,sans-serif;max-width:44rem;margin:0 auto;padding:1rem">'
         '<h1 style="font-size:1.35rem;margin:0">{title}</h1><p style="margin-top:4px">{lead}</p>'
-        '<h2 style="font-size:1.05rem">What needs attention first</h2><ul>{notices}</ul>{figures}'
-        '<p>The whole report is attached. <a href="{page}">Open it in Leitstand</a></p>'
-        '<p style="font-size:13px">You get this because you subscribed to it. <a href="{stop}">Get no more of these</a></p>'
+        '<h2 style="font-size:1.05rem">{first}</h2><ul>{notices}</ul>{figures}'
+        '<p>{attached} <a href="{page}">{opening}</a></p>'
+        '<p style="font-size:13px">{why} <a href="{stop}">{ending}</a></p>'
         "</body></html>"
     ).format(
         title=title,
         lead=lead,
-        notices=notices or Markup("<li>Nothing stands out.</li>"),
+        notices=notices or Markup("<li>{}</li>").format(_say(person, msg("Nothing stands out."))),
         figures=table if rows else "",
         page=page,
         stop=stop,
+        language=person.language or DEFAULT,
+        first=_say(person, msg("What needs attention first")),
+        attached=_say(person, msg("The whole report is attached.")),
+        opening=_say(person, msg("Open it in Leitstand")),
+        why=_say(person, msg("You get this because you subscribed to it.")),
+        ending=_say(person, msg("Get no more of these")),
     )
 
 

@@ -17,6 +17,6 @@ document.querySelectorAll("[data-copy]").forEach((button) => {
   button.hidden = !navigator.clipboard;
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(button.dataset.copy);
-    button.querySelector("span").textContent = "Copied";
+    button.querySelector("span").textContent = document.body.dataset.copied;
   });
 });

@@ -41,7 +41,9 @@ def test_every_writing_endpoint_honours_a_key(app: FastAPI) -> None:
         if isinstance(route, APIRoute) and set(route.methods) - SAFE_METHODS
     ]
     assert len(writing) > 15
-    assert all(isinstance(route, OnceRoute) for route in writing)
+    # Stripe has no session that a key could belong to; the id of its message does the same (see tests of billing).
+    own_ids = {"/billing/stripe"}
+    assert {route.path for route in writing if not isinstance(route, OnceRoute)} == own_ids
     described = app.openapi()["paths"]
     for methods in described.values():
         for method, operation in methods.items():

@@ -12,6 +12,9 @@ from api import app as application
 from leitstand.identity.access import ROLES
 from tests.integration.api.conftest import Caller
 
+# Not for people and programs of ours: what comes there proves itself by a signature.
+SIGNED = {"/billing/stripe"}
+
 
 def test_me_tells_who_and_where(call: Caller) -> None:
     me = call("GET", "/me").json()
@@ -20,6 +23,11 @@ def test_me_tells_who_and_where(call: Caller) -> None:
     assert call("PATCH", "/me", {"theme": "dark"}).json()["theme"] == "dark"
     assert call("GET", "/me").json()["theme"] == "dark"
     assert call("PATCH", "/me", {"theme": "pink"}).status_code == 422
+    changed = call("PATCH", "/me", {"language": "de", "zone": "Asia/Tokyo"}).json()
+    now = call("GET", "/me").json()
+    for answer in (changed, now):
+        assert (answer["language"], answer["zone"], answer["theme"]) == ("de", "Asia/Tokyo", "dark")
+    assert call("PATCH", "/me", {"zone": "Mars/Olympus"}).status_code == 422
     assert call("PATCH", "/me", {"role": "owner"}).status_code == 422
 
 
@@ -37,6 +45,8 @@ def test_a_stranger_gets_a_problem_document_everywhere(app: FastAPI) -> None:
     for module in application.MODULES:
         for route in module.router.routes:
             assert isinstance(route, APIRoute)
+            if route.path in SIGNED:
+                continue
             path = application.PREFIX + re.sub(
                 r"\{\w+_id\}", "01a20a8c-1acd-7415-a60f-cd2d0c50d479", route.path
             )
@@ -44,14 +54,16 @@ def test_a_stranger_gets_a_problem_document_everywhere(app: FastAPI) -> None:
                 refused = client.request(method, path, json={}, headers={"Accept": "text/html"})
                 assert refused.status_code == 401, path
                 assert refused.headers["content-type"] == "application/problem+json"
-                assert refused.json()["type"].endswith("#not-signed-in")
+                # The answer to HEAD is that to GET without its body.
+                if method != "HEAD":
+                    assert refused.json()["type"].endswith("#not-signed-in")
 
 
 def test_everything_is_described(call: Caller) -> None:
     document = call("GET", "/openapi.json").json()
     paths = {
         application.PREFIX + route.path for module in application.MODULES for route in module.router.routes
-    }
+    } - {application.PREFIX + path for path in SIGNED}
     assert set(document["paths"]) == paths
     for methods in document["paths"].values():
         assert all(operation["description"] for operation in methods.values())

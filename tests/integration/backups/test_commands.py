@@ -154,6 +154,7 @@ def test_runbooks_are_listed_with_their_parameters(source: Source) -> None:
     assert "to_time" in runbooks["postgres-point-in-time"]["parameters"]
 
 
+@pytest.mark.long
 def test_a_drill_is_run_listed_and_its_chain_checked(source: Source, taken: dict[str, Any]) -> None:
     result = document(source, "drill", "run", "postgres-latest")
     assert result["ok"] is True and result["backup_id"] == taken["postgres"]["id"]

@@ -127,6 +127,7 @@ def test_missing_rows_fail_the_drill_and_are_archived(
     assert "counts" in source.conditions(later=timedelta(minutes=6))["drill-failed"]
 
 
+@pytest.mark.long
 def test_a_printed_secret_fails_the_drill_and_is_not_archived(
     source: Source, result: DrillResult, tmp_path: Path
 ) -> None:

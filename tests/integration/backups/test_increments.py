@@ -22,6 +22,7 @@ from tests.source import Source
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
+@pytest.mark.long
 def test_an_increment_that_stays_keeps_its_parent_and_they_go_in_order(
     source: Source, tmp_path: Path
 ) -> None:

@@ -127,6 +127,7 @@ def test_a_shrunken_source_is_copied_and_warned_of(source: Source, first: Backup
             source.storage.put_bytes(media, key, content)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bucket", ["bucket_media", "bucket_evidence"])
 def test_a_vanished_bucket_stops_the_copy_and_the_next_recovers(
     source: Source, first: Backup, bucket: str
@@ -179,6 +180,7 @@ def second() -> Iterator[ObjectStore]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.long
 def test_copies_in_a_second_store_are_enough_when_the_first_is_lost(
     source: Source, first: Backup, second: ObjectStore, tmp_path: Path
 ) -> None:

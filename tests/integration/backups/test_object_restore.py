@@ -183,6 +183,7 @@ def test_into_a_folder_nothing_leads_out_of_it_and_nothing_is_replaced(
     assert (target / "documents" / "a").read_bytes() == b"mine"
 
 
+@pytest.mark.long
 def test_into_another_bucket(source: Source, backup: Backup, media: str) -> None:
     at, other = wait(), f"{media}-restored"
     with pytest.raises(NotFound, match="no bucket"):
@@ -197,6 +198,7 @@ def test_into_another_bucket(source: Source, backup: Backup, media: str) -> None
         plan(source, at, source.settings.bucket_backups)
 
 
+@pytest.mark.long
 def test_only_missing_replaces_nothing(source: Source, backup: Backup, media: str) -> None:
     at = wait()
     source.storage.put_bytes(media, "documents/a", b"newer")

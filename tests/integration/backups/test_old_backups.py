@@ -42,6 +42,7 @@ def written(source: Source, slug: str) -> None:
         source.archive_now()
 
 
+@pytest.mark.long
 def test_an_old_backup_without_the_log_after_it_restores_to_its_own_end(
     source: Source, tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ from leitstand.runbooks.source_point import measure
 from leitstand.runbooks.taking_up import TakenUp
 from tests.source import Source
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.slow, pytest.mark.timeout(900)]
 NAME = "postgres-random-time"
 
 

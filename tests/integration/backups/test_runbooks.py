@@ -63,6 +63,7 @@ def test_an_occupied_folder_fails_the_runbook_and_stays(source: Source, tmp_path
     assert (tmp_path / "precious").read_text() == "file"
 
 
+@pytest.mark.long
 def test_a_trial_restores_for_real_and_leaves_nothing(source: Source) -> None:
     run_backup(source.engine, source.settings, "postgres")
     source.archive_now()

@@ -59,6 +59,7 @@ def test_no_value_is_in_the_evidence_and_none_is_left(source: Source, result: Dr
     assert list((source.settings.data_dir / "scratch").iterdir()) == []
 
 
+@pytest.mark.long
 def test_the_offline_key_is_named_by_a_setting_once_it_has_left(
     source: Source, result: DrillResult, tmp_path: Path
 ) -> None:

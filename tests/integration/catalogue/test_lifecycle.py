@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from flows import keep_events
 from leitstand.catalogue import companions, favorites, items, recents, trash
 from leitstand.db.models import AuditEntry, Companion, CompanionVersion, Item, RunFact, Workspace
 from leitstand.errors import Conflict, Forbidden, NotFound
-from leitstand.identity.access import ROLES, Principal
+from leitstand.identity.access import ROLES, Principal, system_principal
 from tests.people import join
 
 
@@ -135,6 +136,32 @@ def test_after_thirty_days_it_is_deleted_for_good(session: Session, owner: Princ
     assert trash.purge_expired(session, principal=owner) == 0
     assert session.get_one(Item, item.id).title == "Deleted companion"
     assert [found.title for found in trash.list_trash(session, principal=owner)] == ["Young"]
+
+
+def test_every_night_the_trash_of_every_workspace_is_emptied_of_what_is_due(
+    session: Session, owner: Principal, item: Item, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trash, "AT_ONCE", 2)
+    other = Workspace(slug="other", name="Other")
+    session.add(other)
+    session.flush()
+    elsewhere = system_principal(other.id)
+    due = [item, *(companions.create(session, principal=owner, title=f"Due {n}") for n in range(4))]
+    due.append(companions.create(session, principal=elsewhere, title="Due there"))
+    for found in due:
+        trash.trash_item(
+            session, principal=elsewhere if found.title == "Due there" else owner, item_id=found.id
+        )
+        found.deleted_at = datetime.now(UTC) - trash.KEEP - timedelta(seconds=1)
+    kept = companions.create(session, principal=owner, title="Kept")
+    session.commit()
+    assert keep_events.empty_trash.fn() == len(due)
+    assert keep_events.empty_trash.fn() == 0
+    session.expire_all()
+    assert {found.title for found in due} == {"Deleted companion"}
+    assert kept.title == "Kept"
+    query = select(AuditEntry.workspace_id).where(AuditEntry.action == "companion.purge")
+    assert sorted(session.scalars(query)) == sorted(found.workspace_id for found in due)
 
 
 def test_an_imported_companion_is_made_once(session: Session, workspace: Workspace) -> None:

@@ -99,6 +99,7 @@ def test_imported_events_pass_and_spoilt_facts_are_named(
     assert session.query(CheckRun).count() == 0
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_days_and_runs_with_archived_events_are_left_to_the_archive_s_own_check(
     engine: Engine, session: Session, settings: Settings, workspace: Workspace, tmp_path: Path

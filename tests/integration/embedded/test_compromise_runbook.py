@@ -95,7 +95,10 @@ def plant(engine: Engine) -> str:
         principal = Principal(mallory.id, workspace, "Support", mallory.email, "owner", ROLES["owner"])
         made = tokens.create(session, principal=principal, name="sync", permissions=["item:read"])
         session.flush()
+        # Whoever has the database takes the trigger away that keeps the log.
+        session.execute(text("ALTER TABLE audit_entry DISABLE TRIGGER audit_entry_rows"))
         session.query(AuditEntry).filter(AuditEntry.target == f"token:{made.token.id}").delete()
+        session.execute(text("ALTER TABLE audit_entry ENABLE TRIGGER audit_entry_rows"))
         return made.secret
 
 

@@ -143,6 +143,7 @@ def test_a_gap_in_the_log_and_a_lost_copy_are_not_proven(
     assert "every object is back" in failures
 
 
+@pytest.mark.long
 def test_another_key_is_not_proven(drill: FullEnvironmentDrill, tmp_path: Path) -> None:
     from pyrage import x25519
 
@@ -215,6 +216,7 @@ def confirmed(dry: Any) -> tuple[str, ...]:
     return ("dry_run=false", f"plan_sha256={dry['figures']['plan_sha256']}", "decided_by=Olga")
 
 
+@pytest.mark.long
 def test_nothing_is_written_by_a_dry_run_or_while_the_old_server_lives(new_server: NewServer) -> None:
     dry = new_server.run()
     assert dry["ok"], dry["error"]

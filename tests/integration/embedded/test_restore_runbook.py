@@ -165,6 +165,7 @@ def test_the_way_back_brings_what_was_live(
     assert not list(supervised.environment.data_dir.glob("postgres.before-*"))
 
 
+@pytest.mark.long
 def test_it_comes_back_when_postgresql_does_not_start(supervised: Supervised, done: DrillResult) -> None:
     """The newest state, from a terminal, with a control file that is gone and a service that keeps ending."""
     supervised.add("the-newest")

@@ -3,13 +3,16 @@
 import json
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
 
 from leitstand.backups import keys, secret_opening
 from leitstand.backups.secret_backups import back_up_secrets, changed_since, newest_backup
+from leitstand.db.models import OneTimeCode, Person
 from leitstand.embedded import credentials, rotation, rotation_journal
 from leitstand.embedded.rotation_units import BY_NAME, UNITS, pair_fits, password_fits
 from leitstand.errors import Conflict, InvalidInput, PreconditionFailed
+from leitstand.identity.sealing import is_current, open_sealed, seal
 from leitstand.identity.secret import replaced_keys
 from tests.rotating import Rotating
 
@@ -42,6 +45,7 @@ def test_everything_is_rotated_by_the_command(rotating: Rotating) -> None:
         "database",
         "objects",
         "session",
+        "sealing",
         "prefect",
         "backup-key",
     }
@@ -108,6 +112,30 @@ def test_the_key_that_was_replaced_stays_accepted_unless_it_leaked(rotating: Rot
     done = rotate(rotating, "session", leaked=True)
     assert "refused" in done.proofs[0].detail
     assert rotating.settings.session_secret_previous.get_secret_value() == ""
+
+
+def test_what_is_sealed_is_sealed_again_and_the_earlier_key_still_opens_older_copies(
+    rotating: Rotating,
+) -> None:
+    before, place = rotating.settings, "one_time_code.secret:{}"
+    engine = rotating.engine()
+    with Session(engine) as session, session.begin():
+        person = Person(email="sealed@example.test", name="Sealed")
+        session.add(person)
+        session.flush()
+        copy = seal("a secret", place=place.format(person.id), settings=before)
+        session.add(OneTimeCode(person_id=person.id, secret=copy))
+    done = rotate(rotating, "sealing", leaked=True)
+    assert done.ok and "nothing in the database" in done.proofs[0].detail
+    with Session(engine) as session:
+        code = session.scalars(select(OneTimeCode)).one()
+        assert code.secret != copy and is_current(code.secret, settings=rotating.settings)
+        for sealed in (code.secret, copy):
+            assert (
+                open_sealed(sealed, place=place.format(code.person_id), settings=rotating.settings)
+                == "a secret"
+            )
+    engine.dispose()
 
 
 def test_a_dry_run_and_an_unconfirmed_one_change_nothing(rotating: Rotating) -> None:

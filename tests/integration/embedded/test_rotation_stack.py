@@ -49,6 +49,7 @@ def evidence(stack: Stack, address: str) -> str:
     return storage.get_bytes(place.netloc, place.path.lstrip("/")).decode()
 
 
+@pytest.mark.long
 def test_it_is_a_dry_run_until_the_plan_and_the_name_are_given(own: Stack) -> None:
     before = secrets(own)
     dry = own.json("runbook", "run", NAME)
@@ -67,6 +68,7 @@ def test_it_is_a_dry_run_until_the_plan_and_the_name_are_given(own: Stack) -> No
     assert secrets(own) == before
 
 
+@pytest.mark.long
 def test_everything_is_replaced_and_everything_runs_on(own: Stack) -> None:
     here, before = Environment(own.folder, own.port), secrets(own)
     plan = own.json("runbook", "run", NAME)["figures"]["plan"]
@@ -90,6 +92,7 @@ def test_everything_is_replaced_and_everything_runs_on(own: Stack) -> None:
     assert not [name for name, value in [*before.items(), *after.items()] if value and value in text]
 
 
+@pytest.mark.long
 def test_work_goes_on_with_the_new_ones(own: Stack) -> None:
     assert own.json("secrets", "verify")["ok"]
     assert own.json("drill", "run", "secrets-decrypt")["ok"]

@@ -20,6 +20,7 @@ from leitstand.db.models.base import new_id
 from leitstand.events import facts, ledger
 from leitstand.events.ledger import IncomingEvent, Verdict, record
 from leitstand.identity.workspaces import ensure_workspace
+from tests.examples import EXAMPLES
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 # Minutes from now: moments apart, quarters of an hour apart, late by a month and by more than a year, in the future.
@@ -153,7 +154,8 @@ def cut(draw: st.DataObject, events: list[dict[str, Any]]) -> list[list[dict[str
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.thorough
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), sent=st.lists(SENT, max_size=20))
 def test_any_way_of_sending_gives_the_facts_of_the_events_in_order_once(
     engine: Engine,

@@ -148,6 +148,7 @@ def test_a_deployment_that_the_schedules_no_longer_name_is_deleted(
     assert "passing" not in api.digests()
 
 
+@pytest.mark.long
 def test_a_flow_started_by_hand_carries_the_request_of_who_started_it(
     prefect: PrefectServices, api: PrefectApi
 ) -> None:
@@ -163,6 +164,7 @@ def test_a_flow_started_by_hand_carries_the_request_of_who_started_it(
     assert {"flow started", "checks done", "flow done"} <= set(ours)
 
 
+@pytest.mark.long
 def test_the_coming_months_are_made_and_old_answers_forgotten(
     prefect: PrefectServices, api: PrefectApi
 ) -> None:
@@ -185,6 +187,7 @@ def test_the_coming_months_are_made_and_old_answers_forgotten(
     assert {this, following, (following + timedelta(days=32)).replace(day=1)} <= months
 
 
+@pytest.mark.long
 def test_a_second_run_for_the_same_instant_is_skipped(prefect: PrefectServices, api: PrefectApi) -> None:
     deployment, _ = api.digests()["inbox-by-hand"]
     at = "2026-05-01T02:15:00+00:00"
@@ -220,6 +223,7 @@ def test_what_can_not_be_started_is_said(prefect: PrefectServices, api: PrefectA
         PrefectApi(prefect.settings.model_copy(update={"prefect_password": SecretStr("wrong")})).deployments()
 
 
+@pytest.mark.long
 def test_a_run_outlives_a_server_that_is_killed_and_comes_back(
     prefect: PrefectServices, api: PrefectApi, engine_of_module: Engine
 ) -> None:
@@ -233,6 +237,7 @@ def test_a_run_outlives_a_server_that_is_killed_and_comes_back(
     assert end_of(api, run) == "Completed"
 
 
+@pytest.mark.long
 def test_a_run_whose_worker_was_killed_crashes_and_the_next_goes_on(
     prefect: PrefectServices, api: PrefectApi, engine_of_module: Engine
 ) -> None:
@@ -266,6 +271,7 @@ def test_the_worker_ends_when_it_is_told_to(prefect: PrefectServices) -> None:
     prefect.start_worker()
 
 
+@pytest.mark.long
 @pytest.mark.fault(30)
 def test_what_waited_while_prefect_was_down_is_done_once(prefect: PrefectServices, api: PrefectApi) -> None:
     """The instants that its scheduler has made are set back by a day, as if nobody had been there to run them."""

@@ -39,11 +39,39 @@ def test_every_service_is_up(stack: Stack) -> None:
     assert {service["state"] for service in document["services"]} == {"up"}
 
 
+@pytest.mark.usefixtures("drill_turn")
+@pytest.mark.parametrize(
+    "name",
+    [
+        "backup-postgres",
+        *(
+            pytest.param(name, marks=pytest.mark.long)
+            for name in ("drill-postgres-latest", "backup-objects", "backup-secrets", "drill-secrets-decrypt")
+        ),
+    ],
+)
+def test_backups_and_drill_run_as_flows(stack: Stack, name: str) -> None:
+    assert run_flow(stack, name) == "Completed"
+
+
+def test_the_data_of_the_demo_passes_every_check(stack: Stack) -> None:
+    document = json.loads(stack.run("checks", "run", "--json").stdout)
+    assert (document["success"], document["failed"]) == (True, 0)
+    assert document["evaluated"] > 100
+
+
+def test_no_job_has_failed(stack: Stack) -> None:
+    document = json.loads(stack.run("worker", "jobs", "--json").stdout)
+    assert document["queue"]["failed"] == 0, document["jobs"]
+
+
 def test_every_flow_is_scheduled_and_one_has_run_from_its_schedule(stack: Stack) -> None:
+    """Last: by now its time has come."""
     deadline = time.monotonic() + FIRES_WITHIN
     while (found := flows(stack))["ingest-inbox"]["last_state"] != "Completed":
         assert time.monotonic() < deadline, found["ingest-inbox"]
-        time.sleep(2)
+        # Each question is a command of its own, on a machine with much to do.
+        time.sleep(10)
     assert all(flow["cron"] and flow["zone"] and flow["next_run"] for flow in found.values())
     assert {
         "backup-postgres",
@@ -59,23 +87,3 @@ def test_every_flow_is_scheduled_and_one_has_run_from_its_schedule(stack: Stack)
         "drill-postgres-random-time",
         "drill-secrets-decrypt",
     } <= set(found)
-
-
-@pytest.mark.usefixtures("drill_turn")
-@pytest.mark.parametrize(
-    "name",
-    ["backup-postgres", "backup-objects", "backup-secrets", "drill-postgres-latest", "drill-secrets-decrypt"],
-)
-def test_backups_and_drill_run_as_flows(stack: Stack, name: str) -> None:
-    assert run_flow(stack, name) == "Completed"
-
-
-def test_the_data_of_the_demo_passes_every_check(stack: Stack) -> None:
-    document = json.loads(stack.run("checks", "run", "--json").stdout)
-    assert (document["success"], document["failed"]) == (True, 0)
-    assert document["evaluated"] > 100
-
-
-def test_no_job_has_failed(stack: Stack) -> None:
-    document = json.loads(stack.run("worker", "jobs", "--json").stdout)
-    assert document["queue"]["failed"] == 0, document["jobs"]

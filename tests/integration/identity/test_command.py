@@ -4,11 +4,12 @@ import io
 import json
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from leitstand.cli import main
-from leitstand.db.models import Workspace
-from leitstand.identity.sessions import authenticate, sign_in
+from leitstand.db.models import AuditEntry, OneTimeCode, Workspace
+from leitstand.identity.sessions import CodeNeeded, authenticate, sign_in
 from tests.people import PASSWORD, join
 
 
@@ -90,3 +91,32 @@ def test_what_goes_wrong_is_said_with_the_way_out(
     assert out == ""
     assert said in err
     assert PASSWORD not in err
+
+
+def test_who_has_lost_device_and_recovery_codes_is_let_in(
+    session: Session, workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    person = join(session, workspace)
+    session.add(OneTimeCode(person_id=person.id, secret=b"cannot be opened", confirmed_at=person.created_at))
+    session.commit()
+    with pytest.raises(CodeNeeded):
+        sign_in(session, email=person.email, password=PASSWORD, address="", user_agent="")
+    session.rollback()
+    code, out, _ = run(capsys, "turn-off-codes", "--email", person.email, "--json")
+    assert (code, json.loads(out)) == (0, {"email": person.email})
+    assert sign_in(session, email=person.email, password=PASSWORD, address="", user_agent="")
+    actions = session.scalars(select(AuditEntry.action)).all()
+    assert "person.code-off" in actions
+
+
+def test_people_are_invited_and_given_roles(
+    session: Session, workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    join(session, workspace, role="member", email="m@demo.test")
+    code, out, _ = run(capsys, "invite", "--workspace", "demo", "--email", "new@x.test", "--role", "analyst")
+    assert code == 0
+    assert "/join/" in out
+    assert run(capsys, "role", "--workspace", "demo", "--email", "m@demo.test", "--role", "owner")[0] == 0
+    code, _, err = run(capsys, "role", "--workspace", "demo", "--email", "m@demo.test", "--role", "member")
+    assert code != 0
+    assert "last owner" in err

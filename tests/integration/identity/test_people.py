@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.db.models import AuditEntry, Membership, Workspace
 from leitstand.errors import Conflict, Forbidden, InvalidInput, NotFound
-from leitstand.identity import audit, people
+from leitstand.identity import audit, audit_log, people
 from leitstand.identity.access import ROLES, Principal, system_principal
 from leitstand.identity.sessions import authenticate, sign_in
 from leitstand.telemetry.context import bound
@@ -95,9 +95,9 @@ def test_the_log_is_read_by_keyset_and_by_permission(
     for number in range(5):
         audit.record(session, principal=owner, action="test.do", target=str(number))
         session.commit()
-    first = audit.list_entries(session, principal=owner, limit=3)
-    rest = audit.list_entries(session, principal=owner, limit=3, before=(first[-1].at, first[-1].id))
+    first = audit_log.list_entries(session, principal=owner, limit=3)
+    rest = audit_log.list_entries(session, principal=owner, limit=3, before=(first[-1].at, first[-1].id))
     assert [entry.target for entry in [*first, *rest]] == ["4", "3", "2", "1", "0"]
     member = Principal(owner.person_id, workspace.id, "", "", "member", ROLES["member"])
     with pytest.raises(Forbidden):
-        audit.list_entries(session, principal=member)
+        audit_log.list_entries(session, principal=member)

@@ -229,3 +229,24 @@ def test_a_csrf_token_is_good_for_its_session_only(session: Session, olga: Perso
     for wrong in (None, "", "x", "ä", sessions.csrf_token(second.principal)):
         with pytest.raises(Forbidden):
             sessions.check_csrf(first.principal, wrong)
+
+
+def test_a_session_is_forgotten_30_days_after_its_end_and_never_before(
+    session: Session, olga: Person
+) -> None:
+    now, day = datetime.now(UTC), timedelta(days=1)
+    ends = {
+        "open": (now + day, None),
+        "expired": (now - 31 * day, None),
+        "ended": (now + day, now - 31 * day),
+        "expired lately": (now - 29 * day, None),
+        "ended lately": (now + day, now - 29 * day),
+    }
+    for name, (expires, ended) in ends.items():
+        opened = enter(session, agent=name).principal.session_id
+        session.execute(
+            update(UserSession).where(UserSession.id == opened).values(expires_at=expires, ended_at=ended)
+        )
+    assert sessions.forget_ended(session) == 2
+    left = session.scalars(select(UserSession.user_agent)).all()
+    assert sorted(left) == ["ended lately", "expired lately", "open"]

@@ -114,6 +114,7 @@ def facts(
     return workspace.id
 
 
+@pytest.mark.long
 def test_both_workers_answer_every_question_as_postgresql_does(
     session: Session, chosen: Settings, facts: UUID, spark: SparkCluster
 ) -> None:
@@ -126,6 +127,7 @@ def test_both_workers_answer_every_question_as_postgresql_does(
     assert all(after[name] > before.get(name, 0) for name in after)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("companion", "start", "days", "zone"),
     [
@@ -149,6 +151,7 @@ def test_figures_by_local_time_agree_in_every_zone(
     assert differing(session, chosen, scope, BY_LOCAL_TIME, engine=distributed) == {}
 
 
+@pytest.mark.long
 def test_a_workspace_without_events_has_the_same_empty_answers(
     engine: Engine, session: Session, chosen: Settings, workspace: Workspace
 ) -> None:
@@ -160,6 +163,7 @@ def test_a_workspace_without_events_has_the_same_empty_answers(
     )
 
 
+@pytest.mark.long
 def test_a_chosen_companions_and_a_named_step_mean_the_same(
     session: Session, chosen: Settings, facts: UUID, companions: list[UUID]
 ) -> None:
@@ -195,6 +199,7 @@ def test_no_workspace_sees_rows_of_another(
     assert len(known) == 2
 
 
+@pytest.mark.long
 def test_the_truth_of_a_real_log_is_found_through_the_setting(
     engine: Engine, chosen: Settings, tmp_path: Path
 ) -> None:
@@ -211,6 +216,7 @@ def test_the_truth_of_a_real_log_is_found_through_the_setting(
     assert compare.count > 50
 
 
+@pytest.mark.long
 def test_parts_lie_in_the_shared_folder_and_views_of_past_states_go(
     session: Session, chosen: Settings, facts: UUID, companions: list[UUID], tmp_path: Path
 ) -> None:
@@ -238,6 +244,7 @@ def test_parts_lie_in_the_shared_folder_and_views_of_past_states_go(
     assert len(views()) == 2
 
 
+@pytest.mark.long
 def test_what_takes_too_long_is_stopped_and_the_session_goes_on(chosen: Settings) -> None:
     cluster = cluster_of(chosen)
     hurried = Cluster(cluster.spark, limit=1)
@@ -277,6 +284,7 @@ def test_postgresql_answers_where_no_cluster_does(
 
 
 # The last one: it ends the server.
+@pytest.mark.long
 def test_postgresql_goes_on_where_the_server_is_lost_in_between(
     session: Session, chosen: Settings, facts: UUID, spark: SparkCluster
 ) -> None:

@@ -18,6 +18,7 @@ from leitstand.events.ledger import IncomingEvent, record
 from leitstand.insights.copy.copier import Copied, copy_facts
 from leitstand.insights.scope import Scope
 from leitstand.settings import Settings
+from tests.examples import EXAMPLES
 from tests.integration.insights.engines import QUESTIONS, differing
 
 # Across a change of the clocks in Berlin, New York and Lord Howe, a month's and a year's end.
@@ -87,9 +88,10 @@ def made(values: dict[str, Any], start: datetime, companions: list[UUID]) -> Inc
 
 # Settings, engine and workspace are made once: an example begins by emptying what the one before left.
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.timeout(900)
 @configured(
-    max_examples=200,
+    max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -11,8 +11,10 @@ from sqlalchemy.orm import Session
 
 from leitstand.cli import main
 from leitstand.db.models import Document, Workspace
+from leitstand.errors import Unavailable
 from leitstand.knowledge.ingest import ingest
 from leitstand.storage.objects import ObjectStorage
+from leitstand.storage.parts import Part, Parts
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -22,6 +24,7 @@ def run(storage: ObjectStorage, workspace: Workspace, capsys: pytest.CaptureFixt
     """Runs a command on this test's database: exit code, standard output, standard error."""
 
     def run(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()  # What the test's own work logged meanwhile is not the command's.
         with pytest.raises(SystemExit) as stopped:
             main([*map(str, arguments)])
         captured = capsys.readouterr()
@@ -79,3 +82,29 @@ def test_what_can_not_be_done_is_said_in_a_line_with_a_hint(
     assert out == ""
     assert said in err
     assert "hint: " in err
+
+
+def test_a_large_file_goes_on_where_its_upload_broke_off(
+    run: Run, session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "big.bin"
+    file.write_bytes(bytes(range(256)) * 40_960)
+    sent: list[int] = []
+    put = Parts.put
+
+    def counting(self: Parts, number: int, data: bytes) -> Part:
+        if len(sent) == 1:
+            sent.append(0)
+            raise Unavailable("The object store does not answer.")
+        sent.append(len(data))
+        return put(self, number, data)
+
+    monkeypatch.setattr(Parts, "put", counting)
+    upload = ("space", "upload", "Files", file, "--workspace", "demo", "--json")
+    assert run(*upload)[0] != 0
+    (made,) = document(run(*upload))["documents"]
+    assert sum(sent) == file.stat().st_size
+    assert session.scalars(select(Document.bytes)).all() == [file.stat().st_size]
+    assert document(run(*upload))["documents"] == [made | {"duplicate": True}]
+    for command in ("delete", "restore"):
+        assert run("space", command, made["id"], "--workspace", "demo")[0] == 0

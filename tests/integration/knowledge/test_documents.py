@@ -1,6 +1,7 @@
 """Documents: stored, read, found, deleted everywhere; what can't be read says why."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -9,11 +10,17 @@ from sqlalchemy.orm import Session
 
 from leitstand.db.engine import transaction
 from leitstand.db.models import AuditEntry, Chunk, Document, Item
-from leitstand.errors import Forbidden, InvalidInput, NotFound, Unavailable
+from leitstand.errors import Conflict, Forbidden, InvalidInput, NotFound, Unavailable
 from leitstand.identity.access import ROLES, Principal
 from leitstand.identity.workspaces import ensure_workspace
 from leitstand.jobs.registry import registered
 from leitstand.knowledge import documents
+from leitstand.knowledge.document_trash import (
+    list_deleted,
+    purge_document,
+    purge_expired_documents,
+    restore_document,
+)
 from leitstand.knowledge.documents import add_document, delete_document, ingest_again, list_documents
 from leitstand.knowledge.ingest import forget, ingest
 from leitstand.settings import REPOSITORY, Settings
@@ -70,6 +77,7 @@ def test_a_document_becomes_passages_under_its_headings(session: Session, add_re
     [
         ("scan.pdf", b"%PDF-1.7 \x00\x01", "PDF files can't be read yet"),
         ("letter.docx", b"PK\x03\x04", "Word files can't be read yet"),
+        ("laughs.xhtml", b'<!DOCTYPE a [<!ENTITY b "ha">]><a>&b;</a>', "It declares entities of its own"),
         ("thing", b"\x00\x01\x02", "Files of this kind can't be read yet"),
         ("blank.txt", b"   \n", "The file is empty."),
         ("page.html", b"<script>let x</script>", "There is no text in it."),
@@ -170,7 +178,35 @@ def test_reading_again_replaces_the_passages_and_they_answer_meanwhile(
     assert session.scalar(select(func.count()).select_from(Chunk)) == 2
 
 
-def test_deleting_removes_row_passages_and_every_version_of_the_file(
+def test_what_is_deleted_can_be_taken_back_and_is_gone_for_good_afterwards(
+    engine: Engine,
+    session: Session,
+    storage: ObjectStorage,
+    owner: Principal,
+    space: Item,
+    add_ready: AddReady,
+) -> None:
+    document = add_ready("guide.md", GUIDE)
+    delete_document(session, principal=owner, document_id=document.id)
+    session.commit()
+    assert session.scalar(select(func.count()).select_from(Chunk)) == 0
+    assert list_documents(session, principal=owner, space_id=space.id) == []
+    assert [one.id for one in list_deleted(session, principal=owner, space_id=space.id)] == [document.id]
+    assert ingest(engine, storage, document_id=document.id) == ""
+    restore_document(session, principal=owner, document_id=document.id)
+    session.commit()
+    assert ingest(engine, storage, document_id=document.id) == "ready"
+    delete_document(session, principal=owner, document_id=document.id)
+    add(session, storage, owner, space, "again.md", GUIDE.encode())
+    with pytest.raises(Conflict):
+        restore_document(session, principal=owner, document_id=document.id)
+    assert purge_expired_documents(session) == 0
+    document.deleted_at = datetime.now(UTC) - timedelta(days=31)
+    assert purge_expired_documents(session) == 1
+    assert jobs(session, "knowledge.forget") == [{"key": document.object_key}]
+
+
+def test_forgetting_removes_every_version_of_the_file_and_no_other(
     session: Session, storage: ObjectStorage, owner: Principal, add_ready: AddReady
 ) -> None:
     document = add_ready("guide.md", GUIDE)
@@ -178,9 +214,9 @@ def test_deleting_removes_row_passages_and_every_version_of_the_file(
     storage.put_bytes(bucket, key, b"a second version")
     storage.put_bytes(bucket, key + "0", b"another document's")
     delete_document(session, principal=owner, document_id=document.id)
+    purge_document(session, principal=owner, document_id=document.id)
     session.commit()
     assert session.scalar(select(func.count()).select_from(Document)) == 0
-    assert session.scalar(select(func.count()).select_from(Chunk)) == 0
     (arguments,) = jobs(session, "knowledge.forget")
     assert arguments == {"key": key}
     assert forget(storage, key=key) == 2

@@ -81,7 +81,7 @@ def visit(browser: Browser, times: int) -> None:
     wait_until_closed(browser.server)
 
 
-@pytest.mark.parametrize("visits", [len(PAGES), pytest.param(5 * len(PAGES), marks=pytest.mark.slow)])
+@pytest.mark.parametrize("visits", [len(PAGES), pytest.param(5 * len(PAGES), marks=pytest.mark.long)])
 def test_nothing_is_left_of_visits(browser: Browser, visits: int) -> None:
     visit(browser, len(PAGES))
     before = left(browser.server)
@@ -90,7 +90,7 @@ def test_nothing_is_left_of_visits(browser: Browser, visits: int) -> None:
     assert before["open"] == 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_fifty_pages_at_once_are_fifty_documents_and_then_none(browser: Browser) -> None:
     from contextlib import ExitStack
@@ -108,9 +108,9 @@ def test_fifty_pages_at_once_are_fifty_documents_and_then_none(browser: Browser)
     assert left(browser.server)["open"] == 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("visits", [40, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.parametrize("visits", [40, 100])
 def test_memory_stays_flat_over_many_visits(browser: Browser, visits: int) -> None:
     visit(browser, 40)
     before = psutil.Process().memory_info().rss

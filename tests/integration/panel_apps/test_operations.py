@@ -86,7 +86,7 @@ def test_evidence_is_shown_in_full(operator: Visitor, evidence: None) -> None:
     assert found["drills"].count(SHA) == 10
     assert "51 MB" in found["backups"]
     assert found["backups"].count("Restored") == 9
-    assert "1 failed" in found["executions"]
+    assert "Failed: 1" in found["executions"]
     assert "1 of 14" in found["checks"]
     assert "9 of 10 drills within the target of 2 min. 1 failed." in found["rpo_words"]
     assert "<script" not in "".join(found.values())
@@ -149,14 +149,14 @@ def test_the_chain_says_its_length_its_newest_link_and_its_last_audit(
         )
     session.commit()
     view.show(store.load())
-    assert "10 links" in shown(view)["chain"] and "Not audited yet" in shown(view)["chain"]
+    assert "<dd>10</dd>" in shown(view)["chain"] and "Not audited yet" in shown(view)["chain"]
     assert f"{10:064}" in shown(view)["chain"] and "signature of postgres-latest" in shown(view)["chain"]
     ObjectStorage(settings).ensure_buckets()
     found = check_chain(get_engine(), settings)
     broken = found.results[0]["unexpected"]
     assert not found.success and broken >= 10
     view.show(store.load())
-    assert f"{broken} broken links; 0 links since" in shown(view)["chain"]
+    assert f"broken links: {broken}; links since then: 0" in shown(view)["chain"]
     assert f"{broken} broken" in shown(view)["figures"]
     assert "checks-failing" in [it.name for it in conditions(session, settings)]
 

@@ -20,11 +20,11 @@ from structlog.testing import capture_logs
 
 from leitstand.db.models import Membership, Person, Report, ReportMail, ReportSubscription
 from leitstand.errors import InvalidInput, NotFound, Unavailable
+from leitstand.mail.smtp import MailRefused, deliver, failure_of
 from leitstand.reports import schedule, subscriptions
 from leitstand.reports.kinds import WEEKLY
 from leitstand.reports.mail.message import Attachment, build, message_id
 from leitstand.reports.mail.sending import send
-from leitstand.reports.mail.smtp import MailRefused, deliver, failure_of
 from leitstand.reports.unsubscribe_links import Link, token_of
 from leitstand.settings import Settings, get_settings
 from tests.integration.jobs.test_worker import work_until

@@ -90,6 +90,7 @@ def test_a_killed_run_is_interrupted_and_goes_on_from_its_journal(bench: Bench) 
         assert audit(session, bench.settings).problems == []
 
 
+@pytest.mark.long
 def test_a_run_of_a_day_without_a_database_goes_on_as_well(bench: Bench) -> None:
     """The first try fails at a step; the journal and the parameters are on this machine alone."""
     bench.storage.ensure_buckets()

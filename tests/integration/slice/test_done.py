@@ -58,6 +58,7 @@ def test_a_drill_proves_the_newest_backup(stack: Stack) -> None:
     assert json.dumps(listed).count(str(drill["notebook_sha256"])) >= 1
 
 
+@pytest.mark.long
 def test_a_schedule_has_fired_by_itself(stack: Stack) -> None:
     """One flow execution was started by Prefect's scheduler, not by hand."""
     deadline = time.monotonic() + SCHEDULE_PATIENCE

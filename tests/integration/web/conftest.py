@@ -8,9 +8,12 @@ from sqlalchemy.orm import Session
 
 from leitstand.db.models import Workspace
 from leitstand.settings import Settings
+from tests.identity_provider import provider
 from tests.people import Visitor, join, visit
 from web import popular
 from web.app import create
+
+__all__ = ["provider"]
 
 
 @pytest.fixture

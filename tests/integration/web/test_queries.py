@@ -49,11 +49,12 @@ def fill(session: Session, principal: Principal, count: int) -> str:
         ("/", 7),
         ("/companions", 3),
         ("/companions?q=C&status=draft", 3),
-        ("companion", 8),
-        ("/favorites", 2),
-        ("/search?q=C", 3),
-        ("/trash", 2),
-        ("/operations", 26),
+        ("/agents?owner=me&sort=title", 3),
+        ("companion", 15),
+        ("/favorites", 3),
+        ("/search?q=C", 6),
+        ("/trash", 4),
+        ("/operations", 30),
     ],
 )
 def test_a_page_needs_few_statements_however_much_there_is(

@@ -118,7 +118,7 @@ def test_a_loop_of_messages_is_refused() -> None:
     with pytest.raises(InvalidInput) as caught:
         parse_flow(document)
     problems = {(fault["step"], fault["problem"]) for fault in caught.value.details["errors"]}  # type: ignore[attr-defined]
-    assert ("b", "leads back to itself through messages only") in problems
+    assert ("b", "leads back to itself with nothing to answer between") in problems
     assert ("c", "can never come to an end") in problems
 
 

@@ -58,6 +58,7 @@ def test_a_moment_says_how_long_ago_and_when_exactly_where_the_reader_is() -> No
     now = datetime.now(UTC)
     recent = formats.moment(now - timedelta(hours=2), "Europe/Berlin")
     assert ">2 hours ago</time>" in recent
+    assert ">1 second ago</time>" in formats.moment(datetime.now(UTC))
     old = formats.moment(datetime(2026, 1, 1, 23, 30, tzinfo=UTC), "Europe/Berlin")
     assert ">2 Jan 2026</time>" in old
     assert "2 Jan 2026, 00:30:00 (Europe/Berlin)" in old
@@ -100,3 +101,14 @@ def test_marked_text_is_escaped() -> None:
 def test_an_icon_without_a_label_is_hidden_from_screen_readers() -> None:
     assert 'aria-hidden="true"' in formats.icon("home")
     assert 'aria-label="&#34;x"' in formats.icon("home", '"x')
+
+
+def test_figures_and_times_in_german() -> None:
+    assert formats.number(1234.5, 1, language="de") == "1.234,5"
+    assert formats.percent(0.6166, language="de") == "61,7\N{NO-BREAK SPACE}%"
+    assert formats.size(1_500_000, language="de") == "1,5 MB"
+    assert formats.duration(0.42, language="de") == "0,4 s"
+    assert formats.day(date(2026, 12, 3), language="de") == "3. Dez. 2026"
+    recent = formats.moment(datetime.now(UTC) - timedelta(hours=2), "Europe/Berlin", language="de")
+    assert ">vor 2 Stunden</time>" in recent
+    assert formats.browser("", language="de") == "Unbekannt"

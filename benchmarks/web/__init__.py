@@ -1,0 +1,1 @@
+"""The pages that people open every day beside a bare endpoint: `./run bench web`."""

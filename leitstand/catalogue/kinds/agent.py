@@ -1,0 +1,57 @@
+"""Agents: instructions, tools, spaces and a model."""
+
+from collections.abc import Iterator
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import Field, field_validator
+
+from leitstand.catalogue.kinds.base import Content, Part, Reference, Text
+
+ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$")]
+
+
+class Provenance(Part):
+    """Where an agent comes from, in words and as an address."""
+
+    text: Annotated[Text, Field(max_length=500)] = ""
+    url: Annotated[Text, Field(max_length=500)] = ""
+
+    @field_validator("url")
+    @classmethod
+    def _opens_a_page(cls, url: str) -> str:
+        if url and not url.startswith(("https://", "http://")):
+            raise ValueError("must begin with https:// or http://")
+        return url
+
+
+class Agent(Content):
+    """What an agent is told, may use and may read."""
+
+    instructions: Annotated[Text, Field(max_length=20_000)] = ""
+    tools: Annotated[tuple[ToolName, ...], Field(max_length=50)] = ()
+    spaces: Annotated[tuple[UUID, ...], Field(max_length=50)] = ()
+    model: Annotated[Text, Field(max_length=100)] = ""
+    provenance: Provenance = Provenance()
+    questions: Annotated[
+        tuple[Annotated[Text, Field(min_length=1, max_length=200)], ...], Field(max_length=10)
+    ] = ()
+
+    @field_validator("tools", "spaces")
+    @classmethod
+    def _each_once[Value](cls, values: tuple[Value, ...]) -> tuple[Value, ...]:
+        return tuple(dict.fromkeys(values))
+
+    def references(self) -> Iterator[Reference]:
+        """The spaces it reads."""
+        for at, space in enumerate(self.spaces):
+            yield Reference(f"/spaces/{at}", space, "space")
+
+    def without(self, hidden: set[UUID]) -> Self:
+        """Without the spaces that a reader may not see."""
+        return self.model_copy(update={"spaces": tuple(s for s in self.spaces if s not in hidden)})
+
+    def keeping(self, old: Self, hidden: set[UUID]) -> Self:
+        """Hidden spaces stay."""
+        kept = tuple(space for space in old.spaces if space in hidden and space not in self.spaces)
+        return self.model_copy(update={"spaces": self.spaces + kept})

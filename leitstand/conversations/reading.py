@@ -1,0 +1,222 @@
+"""Conversations as their readers see them: the list, and one with its messages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, exists, literal, select
+from sqlalchemy.orm import Session
+
+from leitstand.catalogue import cursors
+from leitstand.catalogue.items import get_item
+from leitstand.catalogue.listing import LARGEST_PAGE, PAGE, behind, cursor_behind, ordered
+from leitstand.catalogue.recents import note_use
+from leitstand.catalogue.text import like_pattern, searchable
+from leitstand.catalogue.visibility import visible
+from leitstand.conversations.keeping import KIND
+from leitstand.db.models import Conversation, ConversationMessage, Favorite, Item, Person
+from leitstand.errors import InvalidInput
+from leitstand.identity.access import Principal, require
+from leitstand.words import N_, msg
+
+PARTNERS = ("assistant", "companion")
+STATES = ("open", "ended", "archived")
+OWNERS = ("me", "others")
+CHANGED = "changed"
+WITHHELD = N_("This rests on documents that you may not open.")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which conversations; what is empty does not filter.
+
+    Args:
+        q: text that the title or a message contains, in any case.
+        partner: one of `PARTNERS`.
+        companion: only with this one.
+        owner: `me`, or `others`: what they share with the principal.
+        state: one of `STATES`; empty: all that are not archived.
+        since: last changed then or later.
+        favorites: only those that the principal pinned.
+    """
+
+    q: str = ""
+    partner: str = ""
+    companion: UUID | None = None
+    owner: str = ""
+    state: str = ""
+    since: datetime | None = None
+    favorites: bool = False
+
+    @property
+    def active(self) -> bool:
+        """Whether anything narrows the list."""
+        return self != Filters()
+
+    def of(self, **changes: Any) -> "Filters":
+        """The same with these changed."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A conversation in a list, with whom it is and whose."""
+
+    item: Item
+    conversation: Conversation
+    companion: str
+    owner: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of a list; `cursor` leads to the next, None at the end."""
+
+    rows: Sequence[Row]
+    cursor: str | None
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A message as the reader sees it; `withheld`: its text rests on documents that they may not open, and is left out."""
+
+    message: ConversationMessage
+    text: str
+    citations: Sequence[dict[str, Any]]
+    withheld: bool
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A conversation with everything said in it; `mine`: it is the reader's own."""
+
+    row: Row
+    messages: Sequence[Shown]
+    mine: bool
+
+
+def find(
+    session: Session,
+    *,
+    principal: Principal,
+    filters: Filters,
+    cursor: str | None = None,
+    limit: int = PAGE,
+) -> Page:
+    """One's own conversations and those shared with the principal, the last changed first.
+
+    Args:
+        cursor: where the previous page ended.
+        limit: 1 to 200.
+
+    Raises:
+        Forbidden: without `item:read`.
+        InvalidInput: a filter has a value that there is not, or the cursor is not ours.
+    """
+    require(principal, "item:read")
+    limit = max(1, min(limit, LARGEST_PAGE))
+    query = behind(ordered(_matching(principal, filters), CHANGED), CHANGED, cursor)
+    rows = _rows(session, principal, query.limit(limit + 1))
+    return Page(*cursors.cut(rows, limit, lambda last: cursor_behind(last.item, CHANGED)))
+
+
+def open_one(session: Session, *, principal: Principal, item_id: UUID) -> Opened:
+    """One conversation; an answer that rests on a space which the reader may not see is left out.
+
+    Raises:
+        Forbidden: without `item:read`.
+        NotFound: there is none that the principal may see.
+    """
+    item = get_item(session, principal=principal, item_id=item_id, kind=KIND)
+    (row,) = _rows(session, principal, _joined(principal).where(Item.id == item_id))
+    note_use(session, principal=principal, item=item)
+    messages = session.scalars(
+        select(ConversationMessage)
+        .where(
+            ConversationMessage.workspace_id == principal.workspace_id,
+            ConversationMessage.conversation_id == item_id,
+        )
+        .order_by(ConversationMessage.position)
+    ).all()
+    seen = _seen(session, principal, messages)
+    mine = principal.person_id is not None and item.owner_id == principal.person_id
+    return Opened(row, [_shown(message, seen) for message in messages], mine)
+
+
+def _joined(principal: Principal) -> Select[tuple[Item, Conversation, str]]:
+    return (
+        select(Item, Conversation, Person.name)
+        .join(Conversation, Conversation.item_id == Item.id)
+        .outerjoin(Person, Person.id == Item.owner_id)
+        .where(visible(principal), Item.kind == KIND)
+    )
+
+
+def _matching(principal: Principal, filters: Filters) -> Select[tuple[Item, Conversation, str]]:
+    query = _joined(principal)
+    for value, allowed in ((filters.partner, PARTNERS), (filters.state, STATES), (filters.owner, OWNERS)):
+        if value and value not in allowed:
+            raise InvalidInput(
+                msg("There is no {value!r}.", value=value[:40]),
+                hint=msg("It is one of: {allowed}.", allowed=", ".join(allowed)),
+            )
+    if filters.partner:
+        query = query.where(Conversation.partner == filters.partner)
+    if filters.companion:
+        query = query.where(Conversation.companion_id == filters.companion)
+    if filters.owner:
+        own = Item.owner_id == principal.person_id
+        query = query.where(own if filters.owner == "me" else ~own)
+    archived = Item.status == "archived"
+    query = query.where(archived if filters.state == "archived" else ~archived)
+    if filters.state == "open":
+        query = query.where(Conversation.ended_at.is_(None))
+    if filters.state == "ended":
+        query = query.where(Conversation.ended_at.is_not(None))
+    if filters.since:
+        query = query.where(Item.updated_at >= filters.since)
+    if filters.favorites:
+        pinned = select(Favorite.item_id).where(Favorite.person_id == principal.person_id)
+        query = query.where(Item.id.in_(pinned))
+    if q := searchable(filters.q):
+        pattern = like_pattern(q)
+        # What others share may rest on documents that the reader may not open: only its title is looked in.
+        said = exists().where(
+            ConversationMessage.conversation_id == Item.id,
+            ConversationMessage.workspace_id == principal.workspace_id,
+            Item.owner_id == principal.person_id,
+            ConversationMessage.citations == literal([], type_=ConversationMessage.citations.type),
+            ConversationMessage.text.ilike(pattern),
+        )
+        query = query.where(Item.title.ilike(pattern) | said)
+    return query
+
+
+def _rows(session: Session, principal: Principal, query: Select[tuple[Item, Conversation, str]]) -> list[Row]:
+    found = session.execute(query).all()
+    partners = {conversation.companion_id for _, conversation, _ in found if conversation.companion_id}
+    seen = select(Item.id, Item.title).where(visible(principal), Item.id.in_(partners))
+    titles = dict(session.execute(seen).tuples().all()) if partners else {}
+    return [
+        Row(item, conversation, titles.get(conversation.companion_id, ""), owner or "")
+        for item, conversation, owner in found
+    ]
+
+
+def _seen(session: Session, principal: Principal, messages: Sequence[ConversationMessage]) -> set[str]:
+    """Of the spaces that these messages cite those that the reader may see."""
+    cited = {UUID(one["space_id"]) for message in messages for one in message.citations}
+    if not cited:
+        return set()
+    return {
+        str(id_) for id_ in session.scalars(select(Item.id).where(visible(principal), Item.id.in_(cited)))
+    }
+
+
+def _shown(message: ConversationMessage, seen: set[str]) -> Shown:
+    withheld = any(one["space_id"] not in seen for one in message.citations)
+    if withheld:
+        return Shown(message, "", (), withheld=True)
+    return Shown(message, message.text, message.citations, withheld=False)

@@ -1,0 +1,74 @@
+"""Finding texts that reach a person without a translation, as far as the code shows it.
+
+A text that is put together while the program runs (an f-string, a sum) is another one each time: no catalogue can have
+it. Errors that pages show may hold none, and what is given to a marker has to be a constant.
+"""
+
+import ast
+import builtins
+from collections.abc import Iterator
+from pathlib import Path
+
+from leitstand.words.extraction import SPOKEN, python_files
+
+# Calls that take a text to translate as their first argument, and below which folder they do.
+SAYING = {"N_": "", "msg": "", "say": "panel_apps/"}
+# Errors of running flows, which are still put together; whoever changes them marks them.
+STILL_MADE = tuple(f"leitstand/companions/{name}.py" for name in ("find", "flow", "runner", "runs"))
+# Keywords of Panel's widgets that people read.
+WIDGET_TEXTS = ("label", "name", "placeholder", "description", "title")
+
+
+def unsaid(root: Path) -> list[str]:
+    """Where such texts are: a line for each, with its file and line.
+
+    Args:
+        root: the repository.
+    """
+    return [
+        f"{name}:{line}: {what}" for name, path in python_files(root) for line, what in in_file(path, name)
+    ]
+
+
+def in_file(path: Path, name: str) -> list[tuple[int, str]]:
+    """The same of one file: lines and what is wrong there.
+
+    Args:
+        name: its path in the repository.
+    """
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Raise) and name.startswith(SPOKEN) and name not in STILL_MADE:
+            found += [(one.lineno, "an error's text is made while the program runs") for one in _raised(node)]
+        elif isinstance(node, ast.Call):
+            marker = node.func.id if isinstance(node.func, ast.Name) else ""
+            if marker in SAYING and name.startswith(SAYING[marker]) and not _constant(node.args[:1]):
+                found.append((node.lineno, f"{marker}() takes a constant"))
+            found += [(one.lineno, "a widget's text is not translated") for one in _of_widget(node)]
+    return found
+
+
+def _raised(node: ast.Raise) -> Iterator[ast.expr]:
+    """The texts of an error of ours that are no constants and not marked; Python's own errors reach nobody."""
+    if not isinstance(node.exc, ast.Call) or hasattr(builtins, _called(node.exc)):
+        return
+    given = [*node.exc.args[:1], *(word.value for word in node.exc.keywords if word.arg == "hint")]
+    for one in given:
+        chosen = [one.body, one.orelse] if isinstance(one, ast.IfExp) else [one]
+        yield from (each for each in chosen if isinstance(each, ast.JoinedStr | ast.BinOp))
+
+
+def _of_widget(node: ast.Call) -> Iterator[ast.expr]:
+    if not ast.unparse(node.func).startswith("pn.widgets."):
+        return
+    for word in node.keywords:
+        if word.arg in WIDGET_TEXTS and isinstance(word.value, ast.Constant | ast.JoinedStr):
+            yield word.value
+
+
+def _called(call: ast.Call) -> str:
+    return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+
+
+def _constant(arguments: list[ast.expr]) -> bool:
+    return all(isinstance(one, ast.Constant) and isinstance(one.value, str) for one in arguments)

@@ -1,0 +1,50 @@
+"""Texts and files that break programs: those of the shared data, where it is there, and some of our own."""
+
+import json
+import random
+import unicodedata
+from pathlib import Path
+
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
+SCRIPT = "<script>alert(1)</script>"
+OWN = {
+    "NUL": "a\x00b",
+    "half of a character": "a\ud800b",
+    "right to left": "\u202egnp.exe",
+    "combining": "Z" + "\u0310\u0334\u0489" * 40,
+    "emoji": "\U0001f469\u200d\U0001f469\u200d\U0001f467 \U0001f3f4\U000e0067\U000e007f",
+    "formula": "=cmd|' /C calc'!A0",
+    "lines": "one\r\nSet-Cookie: a=b\r\n\r\ntwo",
+    "path": "../../../../etc/passwd",
+    "markup": f"\"'>{SCRIPT}{{{{7*7}}}}",
+    "decomposed": "Cafe\u0301",
+    "long": "x" * 100_000,
+    "space only": " \u00a0\u3000 ",
+    "number": "9" * 40,
+    "JSON": '{"a": [1, "b"]}',
+    "percent": "%s%n%(a)s{0}{a}",
+}
+
+
+def texts() -> list[str]:
+    """All of them."""
+    file = SHARED / "bad-input" / "naughty-strings" / "blns.json"
+    known = json.loads(file.read_text()) if file.exists() else []
+    return [*OWN.values(), *known]
+
+
+def sample(of: str, number: int) -> list[str]:
+    """Some of our own, always the same ones for a name and others for another one."""
+    return random.Random(of).sample([*OWN.values()], number)
+
+
+def same(sent: str, read: object) -> bool:
+    """Whether what is read is what was sent: without blanks around it, composed, with one kind of ends of lines."""
+    return isinstance(read, str) and _plain(sent) == _plain(read)
+
+
+def _plain(text: str) -> str:
+    # A form has no half characters: their bytes are read as what stands for bytes that are no text.
+    whole = text.encode(errors="surrogatepass").decode(errors="replace")
+    lines = whole.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
+    return unicodedata.normalize("NFC", lines).strip()

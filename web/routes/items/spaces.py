@@ -1,0 +1,101 @@
+"""Documents of a space: uploaded, read again, deleted."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.datastructures import UploadFile
+
+from leitstand.catalogue import items
+from leitstand.errors import InvalidInput
+from leitstand.identity.access import Principal
+from leitstand.knowledge import document_trash, documents
+from leitstand.settings import get_settings
+from leitstand.storage.objects import ObjectStorage
+from leitstand.words import msg
+from serving.downloads import document_file
+from serving.session import CurrentPrincipal, Db, require_csrf
+from web.pages import go
+from web.routes.items.kind import CurrentKind, WholeForm
+from web.routes.items.pages import show
+
+router = APIRouter(prefix="/spaces", dependencies=[Depends(require_csrf)])
+trash_router = APIRouter(prefix="/documents", dependencies=[Depends(require_csrf)], include_in_schema=False)
+MOST_FILES = 20
+
+
+@router.post("/{item_id}/documents")
+def upload(
+    request: Request,
+    session: Db,
+    principal: CurrentPrincipal,
+    kind: CurrentKind,
+    item_id: UUID,
+    form: WholeForm,
+) -> Response:
+    """Take in files; each is read by the worker afterwards, and the page says what became of it."""
+    files = [file for file in form.getlist("files") if isinstance(file, UploadFile) and file.filename]
+    items.get_item(session, principal=principal, item_id=item_id, kind=kind.name)
+    try:
+        if not 0 < len(files) <= MOST_FILES:
+            raise InvalidInput(
+                "No file is chosen."
+                if not files
+                else msg("At most {most_files} files at once.", most_files=MOST_FILES)
+            )
+        storage, known = ObjectStorage(get_settings()), 0
+        for file in files:
+            added = documents.add_document(
+                session,
+                storage,
+                principal=principal,
+                space_id=item_id,
+                title=file.filename or "",
+                data=file.file.read(documents.MAX_BYTES + 1),
+                media_type=file.content_type or "",
+            )
+            known += added.duplicate
+    except InvalidInput as error:
+        return show(request, session, principal, kind, item_id, error=error)
+    return go(f"/spaces/{item_id}", "documents-known" if known else "documents-added")
+
+
+@router.get("/{item_id}/documents/{document_id}/file")
+def download(
+    request: Request, session: Db, principal: CurrentPrincipal, item_id: UUID, document_id: UUID
+) -> Response:
+    """The file of a document, to be saved."""
+    return document_file(request, session, principal, space_id=item_id, document_id=document_id)
+
+
+@router.post("/{item_id}/documents/{document_id}/ingest")
+def ingest(session: Db, principal: CurrentPrincipal, item_id: UUID, document_id: UUID) -> Response:
+    """Have a document read again."""
+    _document(session, principal, item_id, document_id)
+    documents.ingest_again(session, principal=principal, document_id=document_id)
+    return go(f"/spaces/{item_id}", "document-again")
+
+
+@router.post("/{item_id}/documents/{document_id}/delete")
+def delete(session: Db, principal: CurrentPrincipal, item_id: UUID, document_id: UUID) -> Response:
+    """Put a document into the trash of its space."""
+    _document(session, principal, item_id, document_id)
+    documents.delete_document(session, principal=principal, document_id=document_id)
+    return go(f"/spaces/{item_id}", "document-deleted", document_id)
+
+
+@trash_router.post("/{document_id}/restore")
+def restore(session: Db, principal: CurrentPrincipal, document_id: UUID) -> Response:
+    """Take a document out of the trash."""
+    document = document_trash.restore_document(session, principal=principal, document_id=document_id)
+    return go(f"/spaces/{document.space_id}", "document-restored")
+
+
+@trash_router.post("/{document_id}/purge")
+def purge(session: Db, principal: CurrentPrincipal, document_id: UUID) -> Response:
+    """Delete a document for good."""
+    document = document_trash.purge_document(session, principal=principal, document_id=document_id)
+    return go(f"/spaces/{document.space_id}", "document-purged")
+
+
+def _document(session: Db, principal: Principal, item_id: UUID, document_id: UUID) -> None:
+    documents.get_document(session, principal=principal, document_id=document_id, space_id=item_id)

@@ -1,0 +1,123 @@
+"""Model endpoints: listed, added, changed, tested and removed."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Form, Request, Response
+from pydantic import BaseModel
+
+from leitstand.db.models import ModelEndpoint
+from leitstand.errors import Conflict, InvalidInput, LeitstandError
+from leitstand.identity.access import Principal
+from leitstand.integrations import model_endpoints
+from leitstand.integrations.model_endpoints import Draft
+from serving.session import CurrentPrincipal, Db, require_csrf
+from web.pages import go, render
+
+ADDRESS = "/settings/integrations/models"
+router = APIRouter(prefix=ADDRESS, include_in_schema=False)
+CSRF = [Depends(require_csrf)]
+
+
+class Entered(BaseModel):
+    """The form; `models` has a name a line."""
+
+    name: str = ""
+    base_url: str = ""
+    key: str = ""
+    models: str = ""
+    is_default: bool = False
+    active: bool = False
+
+    @property
+    def draft(self) -> Draft:
+        """What is entered, as the core takes it."""
+        return Draft(
+            self.name, self.base_url, self.key, self.models.splitlines(), self.is_default, self.active
+        )
+
+
+@router.get("")
+def list_page(request: Request, session: Db, principal: CurrentPrincipal) -> Response:
+    """The workspace's endpoints, each with how its last test went."""
+    found = model_endpoints.list_endpoints(session, principal=principal)
+    return render(request, principal, "model_endpoints.html", area="integrations", endpoints=found)
+
+
+@router.get("/new")
+def new_page(request: Request, session: Db, principal: CurrentPrincipal) -> Response:
+    """The form of a new one."""
+    found = model_endpoints.list_endpoints(session, principal=principal)
+    return _form(request, principal, Draft("", "", is_default=not found))
+
+
+@router.post("/new", dependencies=CSRF)
+def create(
+    request: Request, session: Db, principal: CurrentPrincipal, entered: Annotated[Entered, Form()]
+) -> Response:
+    """Add it."""
+    try:
+        model_endpoints.create(session, principal=principal, draft=entered.draft)
+    except (InvalidInput, Conflict) as error:
+        return _form(request, principal, entered.draft, error=error)
+    return go(ADDRESS, "created")
+
+
+@router.get("/{endpoint_id}")
+def edit_page(request: Request, session: Db, principal: CurrentPrincipal, endpoint_id: UUID) -> Response:
+    """The form of one that is there; its key is never shown."""
+    found = model_endpoints.get(session, principal=principal, endpoint_id=endpoint_id)
+    draft = Draft(found.name, found.base_url, "", found.models, found.is_default, found.active)
+    return _form(request, principal, draft, endpoint=found)
+
+
+@router.post("/{endpoint_id}", dependencies=CSRF)
+def save(
+    request: Request,
+    session: Db,
+    principal: CurrentPrincipal,
+    endpoint_id: UUID,
+    entered: Annotated[Entered, Form()],
+) -> Response:
+    """Change it; a key that is left empty stays as it is."""
+    found = model_endpoints.get(session, principal=principal, endpoint_id=endpoint_id)
+    draft = entered.draft
+    try:
+        model_endpoints.update_endpoint(session, principal=principal, endpoint_id=endpoint_id, draft=draft)
+    except (InvalidInput, Conflict) as error:
+        return _form(request, principal, draft, endpoint=found, error=error)
+    return go(ADDRESS, "saved")
+
+
+@router.post("/{endpoint_id}/test", dependencies=CSRF)
+def test(session: Db, principal: CurrentPrincipal, endpoint_id: UUID) -> Response:
+    """Ask it for its models; the page says what was wrong."""
+    problem = model_endpoints.test(session, principal=principal, endpoint_id=endpoint_id)
+    return go(ADDRESS, "" if problem else "endpoint-works")
+
+
+@router.post("/{endpoint_id}/remove", dependencies=CSRF)
+def remove(session: Db, principal: CurrentPrincipal, endpoint_id: UUID) -> Response:
+    """Take it away, with its key."""
+    model_endpoints.remove(session, principal=principal, endpoint_id=endpoint_id)
+    return go(ADDRESS, "endpoint-removed")
+
+
+def _form(
+    request: Request,
+    principal: Principal,
+    draft: Draft,
+    *,
+    endpoint: ModelEndpoint | None = None,
+    error: LeitstandError | None = None,
+) -> Response:
+    return render(
+        request,
+        principal,
+        "model_endpoint.html",
+        area="integrations",
+        code=error.status if error else 200,
+        draft=draft,
+        endpoint=endpoint,
+        error=error,
+    )

@@ -1,0 +1,78 @@
+"""The page of one webhook, which several of its forms come back to."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import Query, Request, Response
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
+
+from leitstand.catalogue import cursors
+from leitstand.db.models import Webhook
+from leitstand.db.models.integrations import STATUSES
+from leitstand.errors import InvalidInput, LeitstandError
+from leitstand.identity.access import Principal
+from leitstand.integrations import deliveries
+from leitstand.words import N_
+from web.pages import render
+
+ADDRESS = "/settings/integrations/webhooks"
+WORDS = {
+    "pending": N_("On its way"), "failed": N_("Tried again"), "delivered": N_("Delivered"),
+    "given-up": N_("Given up"),
+}  # fmt: skip
+
+
+class Filter(BaseModel):
+    """The filter as it stands in the address."""
+
+    status: str = ""
+    event: str = ""
+    cursor: str = ""
+
+
+Chosen = Annotated[Filter, Query()]
+
+
+def webhook_page(
+    request: Request,
+    session: Session,
+    principal: Principal,
+    webhook: Webhook,
+    *,
+    chosen: Filter | None = None,
+    secret: str = "",
+    error: LeitstandError | None = None,
+) -> Response:
+    """State, deliveries and actions; `secret` is one that was just made."""
+    chosen, found = chosen or Filter(), []
+    try:
+        found = deliveries.list_deliveries(
+            session,
+            principal=principal,
+            webhook_id=webhook.id,
+            status=chosen.status,
+            event=chosen.event,
+            limit=deliveries.PAGE + 1,
+            before=cursors.decode(chosen.cursor) if chosen.cursor else None,
+        )
+    except InvalidInput as refused:
+        error = refused
+    more = found[deliveries.PAGE - 1] if len(found) > deliveries.PAGE else None
+    query = {"status": chosen.status, "event": chosen.event}
+    following = urlencode(query | {"cursor": cursors.encode(more.created_at, more.id)}) if more else ""
+    return render(
+        request,
+        principal,
+        "webhook.html",
+        area="integrations",
+        code=error.status if error else 200,
+        webhook=webhook,
+        deliveries=found[: deliveries.PAGE],
+        following=following,
+        chosen=chosen,
+        statuses=STATUSES,
+        words=WORDS,
+        secret=secret,
+        error=error,
+    )
