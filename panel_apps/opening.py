@@ -28,7 +28,7 @@ def open_scoped(make_store: type[ScopedStore], view: ScopedView, template: str) 
     document = current_document()
     store = make_store(visitor_of(document))
     told = begin(store, view.APP)
-    live = Live(store.visitor, load=store.load, show=view.show, clear=view.clear, status=view.status)
+    live = Live(store.visitor, load=store.load, show=view.present, clear=view.clear, status=view.status)
     live.refresh()
     if told:
         view.status.object = f'{view.status.object}<p class="shown">{told}</p>'

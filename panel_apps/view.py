@@ -32,15 +32,24 @@ class View:
         sheets = styles()
         self.panes = {name: html_pane(sheets) for name in (STATUS, NOTES, *self.PANES)}
         self.charts = dict(charts)
+        self._state: dict[str, str] = {}
 
     def show(self, snapshot: Any) -> None:
         """Put the data of a load into the components."""
         raise NotImplementedError
 
+    def present(self, snapshot: Any) -> None:
+        """Show a load, then tell the page's script what is shown: it takes the page out of its busy state.
+
+        Components reach the page one by one, so the word for the script must be the last.
+        """
+        self.show(snapshot)
+        self.status.tags = [self._state]
+
     def fill(self, store: Any) -> Any:
         """Load and show everything at once, for a file; the snapshot."""
         snapshot = store.load()
-        self.show(snapshot)
+        self.present(snapshot)
         return snapshot
 
     @property
@@ -64,12 +73,12 @@ class View:
         self.panes[name].object = html
 
     def say(self, line: str, notices: Sequence[str], state: dict[str, str], more: str = "") -> None:
-        """Say what is shown, and tell it to the page's script, which waits for it.
+        """Say what is shown.
 
         Args:
             line: HTML.
             notices: what was corrected, as text.
-            state: what the script puts into the choices.
+            state: what the page's script puts into the choices, once everything is shown.
             more: HTML below.
         """
         corrected = "".join(
@@ -77,7 +86,7 @@ class View:
             for notice in notices
         )
         self.put(STATUS, f'<p class="shown">{line}</p>{corrected}{more}')
-        self.status.tags = [state]
+        self._state = state
 
     def annotate(self, notes: Sequence[Happened]) -> None:
         """Show what happened: a line in every chart, and a list."""

@@ -21,7 +21,7 @@ def app() -> pn.Template:
     document = current_document()
     store, view = OperationsStore(visitor_of(document)), OperationsView()
     begin(store, view.APP)
-    live = Live(store.visitor, load=store.load, show=view.show, clear=view.clear, status=view.status)
+    live = Live(store.visitor, load=store.load, show=view.present, clear=view.clear, status=view.status)
     live.refresh()
     live.watch(document, store, store.CHOICES)
     refreshing = Refreshing(document, live, store, view)

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
+
 from tests.integration.insights.truth import Comparison, Truth
 
 
@@ -14,7 +16,8 @@ def comparing(truth: Truth, surface: str = "core") -> Iterator[Comparison]:
     comparison = Comparison()
     yield comparison
     print(f"{truth.figures['dataset']}, {surface}: {comparison.count:,} figures and cells compared")
-    assert comparison.differences == []
+    if comparison.differences:
+        pytest.fail("\n".join(comparison.differences))
 
 
 def compare_document(compare: Comparison, truth: Truth, document: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ from tests.services import free_base_port
 
 DAYS = 45
 START_SECONDS = 60
+RUN = timedelta(minutes=10)
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
@@ -57,19 +58,22 @@ def make_log(today: date, *, days: int = DAYS) -> Log:
 
 
 def import_log(engine: Engine, folder: Path, workspace: Workspace, log: Log) -> None:
-    """Import a log as people do; a run begins at noon UTC and takes ten minutes."""
+    """Import a log as people do; a run takes ten minutes."""
     path = folder / "log.csv"
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["session_id", "actor_id", "activity", "timestamp", "flow_id"])
         for number, (day, companion, actor, completed) in enumerate(log.runs):
-            noon = datetime.combine(day, time(12), UTC)
-            writer.writerow([f"run-{number}", actor, "ask", noon.isoformat(), companion])
-            last = "done" if completed else "think"
-            writer.writerow(
-                [f"run-{number}", actor, last, (noon + timedelta(minutes=10)).isoformat(), companion]
-            )
+            at, last = began(day), "done" if completed else "think"
+            writer.writerow([f"run-{number}", actor, "ask", at.isoformat(), companion])
+            writer.writerow([f"run-{number}", actor, last, (at + RUN).isoformat(), companion])
     import_file(engine, path, workspace_id=workspace.id, complete=["done"])
+
+
+def began(day: date) -> datetime:
+    """When the runs of a day begin: at noon UTC, today as late as lets them end by now (an import takes no future)."""
+    midnight = datetime.combine(day, time(), UTC)
+    return min(midnight + timedelta(hours=12), max(midnight, datetime.now(UTC) - RUN))
 
 
 class Dispatch:

@@ -23,7 +23,7 @@ from panel_apps.overview.store import OverviewStore
 from panel_apps.scoped import ScopedStore
 from panel_apps.serve import APPLICATIONS
 from panel_apps.usage.store import UsageStore
-from tests.integration.panel_apps.support import HOSTILE, Log, import_log, make_log
+from tests.integration.panel_apps.support import HOSTILE, RUN, Log, import_log, make_log
 from tests.integration.panel_apps.test_store import sign_in
 from tests.people import Visitor as Client
 from tests.people import join
@@ -52,6 +52,16 @@ def test_a_dashboard_shows_the_log_in_every_pane_and_chart(person: Visitor, log:
     assert all(panes.values()), [name for name, html in panes.items() if not html]
     assert "<img src=x" not in "".join(panes.values())
     assert "nan" not in "".join(panes.values()).lower().replace("maintenance", "")
+
+
+@pytest.mark.parametrize("path", sorted(SCOPED))
+def test_the_page_s_script_is_told_once_everything_is_shown(person: Visitor, log: Log, path: str) -> None:
+    view, empty = SCOPED[path].VIEW(), []
+    view.status.param.watch(
+        lambda _: empty.append([name for name, pane in view.panes.items() if not pane.object]), "tags"
+    )
+    view.fill(SCOPED[path].STORE(person, range="all"))
+    assert empty == [[]]
 
 
 @pytest.mark.parametrize("path", sorted(SCOPED))
@@ -145,8 +155,8 @@ def test_the_runs_of_a_step_are_those_of_the_log(person: Visitor, log: Log) -> N
     second = store.load().answers.runs
     assert second.rows is not None
     assert not set(second.rows["run"]) & set(runs.rows["run"])
-    stay = (runs.rows["next_at"] - runs.rows["reached"]).dropna().dt.total_seconds()
-    assert set(stay) == {600.0}
+    stays = (second.rows["next_at"] - second.rows["reached"]).dropna()
+    assert set(stays) == {RUN}
 
 
 @pytest.mark.parametrize(
