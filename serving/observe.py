@@ -2,7 +2,10 @@
 
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from typing import Any
+
+from prometheus_client import Counter, Histogram
 
 from leitstand.telemetry.context import bound
 from leitstand.telemetry.logs import get_logger
@@ -58,8 +61,9 @@ class Observe:
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", None) or "unmatched"
-        REQUESTS.labels(self.service, scope["method"], route, str(status)).inc()
-        LATENCY.labels(self.service, scope["method"], route).observe(seconds)
+        count, latency = _meters(self.service, scope["method"], route, status)
+        count.inc()
+        latency.observe(seconds)
         if scope["path"] not in QUIET:
             log.info(
                 "request",
@@ -68,3 +72,9 @@ class Observe:
                 status=status,
                 ms=round(seconds * 1000, 1),
             )
+
+
+@lru_cache(maxsize=4_096)
+def _meters(service: str, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """What counts and measures such requests; found once, since finding it costs more than counting."""
+    return REQUESTS.labels(service, method, route, str(status)), LATENCY.labels(service, method, route)

@@ -6,6 +6,7 @@ from starlette.middleware import Middleware
 from leitstand.settings import get_settings
 from serving.app import create_app
 from serving.body_limit import LimitBody
+from serving.by_segment import serve_routes
 from serving.shell.assets import SOURCES, asset
 from web.problem_pages import problem_page
 from web.routes import (
@@ -114,6 +115,5 @@ def create() -> FastAPI:
         asset(name)
     app = create_app("web", title="Leitstand", pages=problem_page)
     app.user_middleware.append(Middleware(LimitBody, largest=LARGEST_BODY, pages=problem_page))
-    for module in MODULES:
-        app.include_router(module.router)
+    serve_routes(app, [module.router for module in MODULES])
     return app

@@ -143,7 +143,9 @@ def find_lines(
     """
     require(principal, "item:read")
     query = _typed(_lines(who(principal), filters.untyped), filters)
-    rows = [Line._make(row) for row in session.execute(behind(query, filters.sort, cursor))]
+    # Plain rows: the session would look at each of them for objects to load.
+    found = session.connection().execute(behind(query, filters.sort, cursor))
+    rows = [Line._make(row) for row in found]
     return Lines(*cursors.cut(rows, PAGE, lambda last: cursor_behind(last, filters.sort)))
 
 

@@ -1,6 +1,7 @@
 """What people type, made fit to be kept: titles, descriptions, tags."""
 
 from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, or_
 from sqlalchemy.orm import InstrumentedAttribute
@@ -65,18 +66,38 @@ def like_pattern(q: str) -> str:
     return f"%{escaped}%"
 
 
-def begins_a_word(column: InstrumentedAttribute[str], q: str) -> ColumnElement[bool]:
-    """Whether a word of the text begins with `q`."""
-    start = like_pattern(q).removeprefix("%")
-    return or_(column.ilike(start), column.ilike(f"% {start}"))
+class Patterns[T](NamedTuple):
+    """The ILIKE patterns that find a text at the beginning, at the beginning of a later word, and anywhere."""
+
+    begins: T
+    word: T
+    anywhere: T
+
+
+def patterns(q: str) -> Patterns[str]:
+    """The patterns that find `q`."""
+    anywhere = like_pattern(q)
+    begins = anywhere.removeprefix("%")
+    return Patterns(begins, f"% {begins}", anywhere)
 
 
 def contains(column: InstrumentedAttribute[str], q: str) -> ColumnElement[bool]:
-    """Whether the text contains `q`, in any case.
+    """Whether the text contains `q`, in any case; see `matches`."""
+    return matches(column, patterns(q), short=len(q) < TRIGRAM)
 
-    One or two characters must begin a word: fewer than three inside of a word can't be looked up by trigrams.
+
+def matches(
+    column: InstrumentedAttribute[str], found_by: Patterns[Any], *, short: bool
+) -> ColumnElement[bool]:
+    """Whether the text contains what the patterns find.
+
+    Args:
+        short: it has one or two characters, which must begin a word: fewer than three inside of a word can't be looked
+            up by trigrams.
     """
-    return begins_a_word(column, q) if len(q) < TRIGRAM else column.ilike(like_pattern(q))
+    if short:
+        return or_(column.ilike(found_by.begins), column.ilike(found_by.word))
+    return column.ilike(found_by.anywhere)
 
 
 def searchable(q: str) -> str:

@@ -57,7 +57,8 @@ def reachable(principal: Principal) -> ColumnElement[bool]:
 def _reachable(asking: Who) -> ColumnElement[bool]:
     if asking.external and asking.person_id is not None:
         return Item.id.in_(_granted(asking.workspace_id, asking.person_id))
-    everybodys = Item.visibility.in_((*OPEN, INTERNAL) if asking.internal else OPEN)
+    # Not as `IN`: SQLAlchemy would write such a list anew into the text of the statement each time.
+    everybodys = or_(*(Item.visibility == one for one in ((*OPEN, INTERNAL) if asking.internal else OPEN)))
     if asking.person_id is None:
         return everybodys
     mine = Item.owner_id == asking.person_id

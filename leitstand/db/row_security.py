@@ -12,7 +12,18 @@ from functools import wraps
 from typing import Concatenate
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    SQLColumnExpression,
+    Text,
+    cast,
+    func,
+    literal,
+    text,
+    true,
+)
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -58,6 +69,18 @@ def enter(session: Session, *, workspace_id: UUID, person_id: UUID | None = None
     """
     values = {"role": MEMBER, "workspace": str(workspace_id), "person": str(person_id or "")}
     session.execute(ENTER, values)
+
+
+def entering(
+    workspace_id: SQLColumnExpression[UUID], person_id: SQLColumnExpression[UUID]
+) -> list[ColumnElement[str]]:
+    """What a query that finds one row selects besides, to `enter` as the member that it finds; nobody where it finds none."""
+    settings = (
+        ("role", literal(MEMBER)),
+        ("leitstand.workspace", cast(workspace_id, Text)),
+        ("leitstand.person", cast(person_id, Text)),
+    )
+    return [func.set_config(name, value, true()) for name, value in settings]
 
 
 @contextmanager

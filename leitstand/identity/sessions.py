@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
+from leitstand.db import row_security
 from leitstand.db.models import Membership, OneTimeCode, Person, UserSession, Workspace
 from leitstand.db.row_security import beyond
 from leitstand.errors import Forbidden, NotFound, NotSignedIn
@@ -33,6 +34,12 @@ TOUCH_EVERY = timedelta(minutes=1)
 # For so long after its end a session can still be asked about.
 KEEP = timedelta(days=30)
 USER_AGENT_LENGTH = 300
+# What a principal has of the rows of its session, person, place and workspace.
+WHO = {
+    "session_id": UserSession.id, "person_id": Person.id, "name": Person.name, "email": Person.email,
+    "own_zone": Person.zone, "theme": Person.theme, "language": Person.language, "role": Membership.role,
+    "workspace_id": Workspace.id, "workspace_name": Workspace.name, "zone": Workspace.reporting_zone,
+}  # fmt: skip
 # A person, their role, their workspace, and the permissions of a role of its own.
 Place = tuple[Person, str, Workspace, list[str] | None]
 
@@ -187,27 +194,42 @@ def sign_in_for(session: Session, *, email: str, user_agent: str) -> SignedIn:
     return SignedIn(token, principal)
 
 
-def authenticate(session: Session, token: str | None) -> Principal | None:
+def authenticate(session: Session, token: str | None, *, enter: bool = False) -> Principal | None:
     """Who a token belongs to, or None when it is unknown, ended or expired. Using it puts its end off.
 
     Where an owner acts as somebody, the owner must still be one, and the session they began from must still hold.
+
+    Args:
+        enter: from here on the transaction sees the rows of their workspace alone (see `row_security.enter`).
     """
     if not token:
         return None
-    row = session.execute(_by_token(), {"digest": _digest(token)}).one_or_none()
+    # On the connection: every request asks this, and the session would look at the row for objects to load.
+    row = session.connection().execute(_by_token(enter), {"digest": _digest(token)}).one_or_none()
     if row is None:
         return None
-    signed_in, person, role, workspace, own, impersonator = row
-    _touch(session, signed_in)
-    return _principal(signed_in.id, person, role, workspace, own, impersonator or "")
+    _touch(session, row.session_id, row.last_seen_at, row.acting_from)
+    return Principal(
+        **{name: getattr(row, name) for name in WHO},
+        permissions=permissions_of(row.role, row.own),
+        impersonator=row.impersonator or "",
+    )
 
 
-@lru_cache(maxsize=1)
-def _by_token() -> Select[Any]:
+@lru_cache(maxsize=2)
+def _by_token(enter: bool) -> Select[Any]:
     """The query of a session that holds, by the `digest` of its token; made once, since every request asks it."""
     began, actor, actors_place = aliased(UserSession), aliased(Person), aliased(Membership)
+    entering = row_security.entering(UserSession.workspace_id, UserSession.person_id) if enter else ()
     return with_role(
-        select(UserSession, Person, Membership.role, Workspace, OWN_PERMISSIONS, actor.email)
+        select(
+            *(column.label(name) for name, column in WHO.items()),
+            UserSession.last_seen_at,
+            UserSession.acting_from,
+            OWN_PERMISSIONS.label("own"),
+            actor.email.label("impersonator"),
+            *entering,
+        )
         .select_from(UserSession)
         .join(Person, Person.id == UserSession.person_id)
         .join(Workspace, Workspace.id == UserSession.workspace_id)
@@ -419,16 +441,16 @@ def _principal(
     )
 
 
-def _touch(session: Session, signed_in: UserSession) -> None:
+def _touch(session: Session, session_id: UUID, last_seen_at: datetime, acting_from: UUID | None) -> None:
     now = datetime.now(UTC)
-    if now - signed_in.last_seen_at > TOUCH_EVERY:
+    if now - last_seen_at > TOUCH_EVERY:
         values = {"last_seen_at": now}
-        if signed_in.acting_from is None:
+        if acting_from is None:
             values["expires_at"] = now + _lifetime()
         # Another request of this browser may hold the row until its own work is done: it writes the same.
         free = (
             select(UserSession.id)
-            .where(UserSession.id == signed_in.id, UserSession.ended_at.is_(None))
+            .where(UserSession.id == session_id, UserSession.ended_at.is_(None))
             .with_for_update(skip_locked=True)
         )
         session.execute(update(UserSession).where(UserSession.id.in_(free)).values(values))

@@ -5,7 +5,7 @@ Pages extend `shell.html` and fill its blocks `title`, `head`, `content`; render
 `_()`, `{% trans %}`, the filter `translated` and every figure and time speak it.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, MutableMapping
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,18 @@ from serving.shell.assets import static_url
 TEMPLATES = Path(__file__).parent / "templates"
 
 
+class Environment(jinja2.Environment):
+    """An environment whose templates share its globals as they are.
+
+    Jinja lays a map of its own over them for each template, which costs every import and include of every page; it is
+    needed by whoever gives a template further globals, and nobody here does.
+    """
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        """The globals of a template."""
+        return super().make_globals(d) if d else self.globals
+
+
 @lru_cache(maxsize=16)
 def environment(*folders: Path, language: str = DEFAULT) -> jinja2.Environment:
     """The Jinja environment of the shell: HTML is escaped, an unknown name is an error.
@@ -33,7 +45,7 @@ def environment(*folders: Path, language: str = DEFAULT) -> jinja2.Environment:
         folders: further template folders, searched before the shell's own.
         language: what its pages are written in.
     """
-    env = jinja2.Environment(
+    env = Environment(
         loader=jinja2.FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,

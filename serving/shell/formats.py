@@ -95,26 +95,23 @@ def moment(value: datetime | None, zone: str = "UTC", *, language: str = DEFAULT
     """A `<time>`: how long ago where it is recent, else the date; the exact local time on hovering."""
     if value is None:
         return EMPTY
-    whole = value.replace(microsecond=0)
     age = datetime.now(UTC) - value
-    exact, on_day = _exact(whole, zone, language)
-    recent = abs(age.days) < RECENT_DAYS
-    shown = _ago(_rounded(age.total_seconds()), language) if recent else on_day
-    return Markup(f'<time datetime="{whole.isoformat()}" title="{exact}">{shown}</time>')  # noqa: S704 - all of it is escaped
+    ago = _rounded(age.total_seconds()) if abs(age.days) < RECENT_DAYS else None
+    return _moment(value, zone, language, ago)
 
 
 @lru_cache(maxsize=KEPT)
-def _exact(value: datetime, zone: str, language: str) -> tuple[Markup, Markup]:
-    """The local time to the second, and its day."""
-    local, locale = value.astimezone(ZoneInfo(zone)), LOCALES[language]
+def _moment(value: datetime, zone: str, language: str, ago: int | None) -> Markup:
+    """The `<time>`, with so many seconds ago (in so many where it is negative); None: with the day."""
+    whole, locale = value.replace(microsecond=0), LOCALES[language]
+    local = whole.astimezone(ZoneInfo(zone))
     exact = f"{format_datetime(local, EXACT[language], locale=locale)} ({zone})"
-    return escape(exact), escape(format_date(local, DAY[language], locale=locale))
-
-
-@lru_cache(maxsize=KEPT)
-def _ago(seconds: int, language: str) -> Markup:
-    """How long ago; in how long where it is negative."""
-    return escape(format_timedelta(timedelta(seconds=-seconds), add_direction=True, locale=LOCALES[language]))
+    shown = (
+        format_date(local, DAY[language], locale=locale)
+        if ago is None
+        else format_timedelta(timedelta(seconds=-ago), add_direction=True, locale=locale)
+    )
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(whole.isoformat(), exact, shown)
 
 
 def _rounded(seconds: float) -> int:

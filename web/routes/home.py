@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from sqlalchemy.orm import Session
 
 from leitstand.backups.catalogue import last_proven
 from leitstand.catalogue.at_hand import at_hand, shared_with
@@ -13,7 +14,7 @@ from leitstand.identity.access import Principal
 from leitstand.insights import traffic
 from leitstand.insights.opening import open_facts
 from leitstand.insights.scope import Scope
-from serving.session import CurrentPrincipal, Db
+from serving.session import CurrentPrincipal, Db, visit
 from web.pages import fragment, render, wants_fragment
 from web.popular import popular_items
 from web.services import services
@@ -25,8 +26,13 @@ PROVEN_WITHIN = timedelta(hours=26)
 
 
 @router.get("/")
-def home(request: Request, session: Db, principal: CurrentPrincipal) -> Response:
+def home(request: Request) -> Response:
     """What is slow to know comes afterwards, in pieces; without JavaScript each piece is a page of its own."""
+    with visit(request) as (session, principal):
+        return _home(request, session, principal)
+
+
+def _home(request: Request, session: Session, principal: Principal) -> Response:
     found = at_hand(session, principal=principal, limit=SHOWN)
     # For whoever has used nothing yet, and for people from outside, who come for what was shared with them.
     new = principal.external or not found.recents
@@ -46,7 +52,7 @@ def home(request: Request, session: Db, principal: CurrentPrincipal) -> Response
     )
 
 
-def _proven(session: Db) -> dict[str, object]:
+def _proven(session: Session) -> dict[str, object]:
     at = last_proven(session)
     return {"at": at, "good": at is not None and datetime.now(UTC) - at < PROVEN_WITHIN}
 

@@ -1,19 +1,21 @@
 """Search over areas and items: the page, and what the command palette shows."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from sqlalchemy.orm import Session
 
 from leitstand.catalogue.areas import find_areas
 from leitstand.catalogue.recents import list_recents
-from leitstand.catalogue.search import find_items
+from leitstand.catalogue.search import Hit, find_items
 from leitstand.db.models import Item
 from leitstand.identity.access import Principal
 from leitstand.identity.finding import find_people
 from leitstand.knowledge.finding import find_documents
 from leitstand.words import N_
 from serving.language import language_of
-from serving.session import CurrentPrincipal, Db
+from serving.session import visit
 from web.pages import fragment, render, wants_fragment
 
 router = APIRouter(include_in_schema=False)
@@ -41,8 +43,13 @@ ACTIONS = (
 
 
 @router.get("/search")
-def search(request: Request, session: Db, principal: CurrentPrincipal, q: str = "") -> Response:
+def search(request: Request, q: str = "") -> Response:
     """Areas, actions and items that match; with nothing typed, the areas and what was used last."""
+    with visit(request) as (session, principal):
+        return _found(request, session, principal, q)
+
+
+def _found(request: Request, session: Session, principal: Principal, q: str) -> Response:
     found: dict[str, Any] = {
         "people": find_people(session, principal=principal, q=q),
         "documents": find_documents(session, principal=principal, q=q) if q.strip() else [],
@@ -56,7 +63,7 @@ def search(request: Request, session: Db, principal: CurrentPrincipal, q: str = 
     return render(request, principal, "search.html", area="", role="", **found)
 
 
-def _items(session: Db, principal: Principal, q: str) -> list[Item]:
+def _items(session: Session, principal: Principal, q: str) -> Sequence[Hit | Item]:
     if q.strip():
         return find_items(session, principal=principal, q=q)
     return [item for item, _ in list_recents(session, principal=principal, limit=5)]

@@ -6,15 +6,16 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
+from sqlalchemy.orm import Session
 
 from leitstand.catalogue import bulk
 from leitstand.catalogue.kinds import Kind
-from leitstand.catalogue.listing import SORTS, STATUSES, Filters, find_lines
+from leitstand.catalogue.listing import MINE, SORTS, STATUSES, Filters, find_lines
 from leitstand.catalogue.visibility import VISIBILITIES
 from leitstand.errors import InvalidInput, LeitstandError
 from leitstand.identity.access import Principal
 from leitstand.words import N_
-from serving.session import CurrentPrincipal, Db, require_csrf
+from serving.session import CurrentPrincipal, Db, require_csrf, visit
 from web.form_values import marked
 from web.pages import fragment, go, render, wants_fragment
 from web.routes.items.kind import (
@@ -37,40 +38,37 @@ TABS: tuple[tuple[str, dict[str, str]], ...] = (
 )
 
 
-async def asked(
-    q: str = "",
-    status: str = "",
-    visibility: str = "",
-    owner: str = "",
-    tag: str = "",
-    favorites: str = "",
-    sort: str = "changed",
-) -> Filters:
+async def asked(request: Request) -> Filters:
     """The filters of an address; what is none of ours does not filter."""
+    given = request.query_params.get
     return Filters(
-        q=q,
-        status=status if status in STATUSES else "",
-        visibility=visibility if visibility in VISIBILITIES else "",
-        owner=owner if owner == "me" else "",
-        tag=tag,
-        favorites=bool(favorites),
-        sort=sort if sort in SORTS else "changed",
+        q=given("q", ""),
+        status=_one_of(given("status", ""), STATUSES),
+        visibility=_one_of(given("visibility", ""), VISIBILITIES),
+        owner=_one_of(given("owner", ""), (MINE,)),
+        tag=given("tag", ""),
+        favorites=bool(given("favorites", "")),
+        sort=_one_of(given("sort", ""), SORTS) or "changed",
     )
+
+
+def _one_of(value: str, allowed: tuple[str, ...]) -> str:
+    return value if value in allowed else ""
 
 
 Asked = Annotated[Filters, Depends(asked)]
 
 
 @router.get("")
-def list_page(
-    request: Request,
-    session: Db,
-    principal: CurrentPrincipal,
-    kind: CurrentKind,
-    filters: Asked,
-    cursor: str = "",
-) -> Response:
+def list_page(request: Request, kind: CurrentKind, filters: Asked, cursor: str = "") -> Response:
     """The list; htmx gets the rows alone: all of a new search, or those that follow."""
+    with visit(request) as (session, principal):
+        return _list(request, session, principal, kind, filters, cursor)
+
+
+def _list(
+    request: Request, session: Session, principal: Principal, kind: Kind, filters: Filters, cursor: str
+) -> Response:
     names = _names(session, principal, kind, filters, cursor)
     if wants_fragment(request):
         if cursor:
@@ -122,7 +120,9 @@ def address(kind: Kind, filters: Filters, **more: str) -> str:
     return f"{kind.route}?{query}" if query else kind.route
 
 
-def _names(session: Db, principal: Principal, kind: Kind, filters: Filters, cursor: str) -> dict[str, Any]:
+def _names(
+    session: Session, principal: Principal, kind: Kind, filters: Filters, cursor: str
+) -> dict[str, Any]:
     listing = find_lines(session, principal=principal, filters=filters.of(kind.name), cursor=cursor or None)
     more = address(kind, filters, cursor=listing.cursor) if listing.cursor else ""
     return {

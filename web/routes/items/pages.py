@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from sqlalchemy.orm import Session
 
 from leitstand.catalogue import companions, contents
 from leitstand.catalogue.editing import may_edit
@@ -23,7 +24,7 @@ from leitstand.knowledge.document_trash import list_deleted
 from leitstand.knowledge.documents import list_documents
 from leitstand.knowledge.uploads import MEGABYTE
 from leitstand.settings import get_settings
-from serving.session import CurrentPrincipal, Db
+from serving.session import visit
 from web.pages import render
 from web.routes.items.kind import VISIBILITY_TITLES, CurrentKind
 
@@ -34,20 +35,19 @@ FOUND = 8
 @router.get("/{item_id}")
 def item_page(
     request: Request,
-    session: Db,
-    principal: CurrentPrincipal,
     kind: CurrentKind,
     item_id: UUID,
     find: str = "",
     ask: str = "",
 ) -> Response:
     """One item; `find` looks for items to put into it, `ask` asks a space."""
-    return show(request, session, principal, kind, item_id, find=find, ask=ask)
+    with visit(request) as (session, principal):
+        return show(request, session, principal, kind, item_id, find=find, ask=ask)
 
 
 def show(
     request: Request,
-    session: Db,
+    session: Session,
     principal: Principal,
     kind: Kind,
     item_id: UUID,
@@ -75,7 +75,7 @@ def show(
 
 
 def _own(
-    session: Db, principal: Principal, item: Item, find: str, ask: str, *, editable: bool
+    session: Session, principal: Principal, item: Item, find: str, ask: str, *, editable: bool
 ) -> dict[str, Any]:
     """What only the page of this kind shows."""
     if item.kind == "companion":
@@ -96,14 +96,14 @@ def _own(
     return {}
 
 
-def _companion(session: Db, principal: Principal, item: Item) -> dict[str, Any]:
+def _companion(session: Session, principal: Principal, item: Item) -> dict[str, Any]:
     found = companions.get(session, principal=principal, item_id=item.id)
     slug = found.companion.slug if found.companion.published_version else None
     link = versions.public_address(get_settings().base_url, slug) if slug else ""
     return {"companion": found.companion, "versions": found.versions, "link": link}
 
 
-def _matches(session: Db, principal: Principal, item: Item, q: str) -> list[Item]:
+def _matches(session: Session, principal: Principal, item: Item, q: str) -> list[Item]:
     """Items that could be put into this one."""
     if not q.strip():
         return []
@@ -111,7 +111,7 @@ def _matches(session: Db, principal: Principal, item: Item, q: str) -> list[Item
     return [one for one in listing.items if one.id != item.id][:FOUND]
 
 
-def _answer(session: Db, principal: Principal, item: Item, question: str) -> Any:
+def _answer(session: Session, principal: Principal, item: Item, question: str) -> Any:
     if not question.strip():
         return None
     try:
