@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, delete, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -19,13 +19,17 @@ def note_use(session: Session, *, principal: Principal, item: Item) -> None:
         return
     used = insert(Recent).values(person_id=principal.person_id, item_id=item.id)
     now = func.clock_timestamp()
-    session.execute(
-        used.on_conflict_do_update(index_elements=["person_id", "item_id"], set_={"used_at": now})
-    )
+    again = used.on_conflict_do_update(index_elements=["person_id", "item_id"], set_={"used_at": now})
+    # A row that nobody has written over yet is a new one: only then there may be one too many.
+    if session.scalar(again.returning(literal_column("xmax = 0"))):
+        _forget_oldest(session, principal, item.kind)
+
+
+def _forget_oldest(session: Session, principal: Principal, kind: str) -> None:
     of_kind = (
         select(Recent.item_id)
         .join(Item, Item.id == Recent.item_id)
-        .where(Recent.person_id == principal.person_id, Item.kind == item.kind)
+        .where(Recent.person_id == principal.person_id, Item.kind == kind)
         .order_by(Recent.used_at.desc(), Recent.item_id)
         .offset(KEEP)
     )
