@@ -26,6 +26,7 @@ from leitstand.identity.sealing import seal
 from leitstand.imports.bucket import TEST_SECONDS, bucket_of
 from leitstand.integrations.addresses import checked_url
 from leitstand.knowledge.spaces import KIND
+from leitstand.words import msg
 
 REGION = re.compile(r"[a-zA-Z0-9-]{1,50}")
 BUCKET = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,62}")
@@ -172,7 +173,7 @@ def test(session: Session, *, principal: Principal, import_id: UUID) -> str:
     try:
         bucket_of(found, seconds=TEST_SECONDS).first()
     except LeitstandError as error:
-        found.check_problem = f"{error.message} {error.hint}".strip()
+        found.check_problem = error.said
     return found.check_problem
 
 
@@ -187,12 +188,20 @@ def _checked(session: Session, principal: Principal, draft: Draft) -> dict[str, 
     if not BUCKET.fullmatch(bucket := draft.bucket.strip()):
         raise InvalidInput("This is no name of a bucket.", hint="It has letters, digits, dots and hyphens.")
     if len(draft.prefix) > LONGEST_PREFIX or not draft.prefix.isprintable():
-        raise InvalidInput(f"A prefix has at most {LONGEST_PREFIX} characters, on one line.")
+        raise InvalidInput(
+            msg(
+                "A prefix has at most {longest_prefix} characters, on one line.",
+                longest_prefix=LONGEST_PREFIX,
+            )
+        )
     access_key = draft.access_key.strip()
     if not access_key or not _fit(access_key) or not _fit(draft.secret_key.strip()):
         raise InvalidInput("A key is missing, too long, or has characters in it that no key has.")
     if draft.every not in EVERY:
-        raise InvalidInput(f"There is no schedule {draft.every[:50]!r}.", hint=f"One of {', '.join(EVERY)}.")
+        raise InvalidInput(
+            msg("There is no schedule {every!r}.", every=draft.every[:50]),
+            hint=msg("One of {names}.", names=", ".join(EVERY)),
+        )
     return {
         "name": checked_name(draft.name), "endpoint": endpoint, "region": region, "bucket": bucket,
         "prefix": draft.prefix.strip().lstrip("/"), "access_key": access_key, "every": draft.every,

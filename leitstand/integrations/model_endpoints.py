@@ -144,11 +144,11 @@ def test(session: Session, *, principal: Principal, endpoint_id: UUID) -> str:
     try:
         found = _offered(endpoint)
     except LeitstandError as error:
-        endpoint.check_problem = f"{error.message} {error.hint}".strip()
+        endpoint.check_problem = error.said
         return endpoint.check_problem
     missing = [name for name in endpoint.models if name not in found]
     if missing:
-        endpoint.check_problem = f"It does not offer {', '.join(missing[:5])}."
+        endpoint.check_problem = msg("It does not offer {names}.", names=", ".join(missing[:5]))
     elif not endpoint.models:
         endpoint.models = found[:MOST_MODELS]
     return endpoint.check_problem
