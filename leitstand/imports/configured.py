@@ -3,9 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy import delete, select
@@ -17,13 +15,14 @@ from leitstand.catalogue.visibility import visible
 from leitstand.db.models import Item, S3Import, S3ImportObject
 from leitstand.db.models.base import new_id
 from leitstand.db.models.s3_imports import EVERY
-from leitstand.errors import Conflict, InvalidInput, LeitstandError, NotFound
+from leitstand.errors import Conflict, InvalidInput, NotFound
 from leitstand.identity import audit
 from leitstand.identity.access import Principal, require, system_principal
 from leitstand.identity.people import checked_name
 from leitstand.identity.sealed import place_of_import
 from leitstand.identity.sealing import seal
 from leitstand.imports.bucket import TEST_SECONDS, bucket_of
+from leitstand.integrations import servers
 from leitstand.integrations.addresses import checked_url
 from leitstand.knowledge.spaces import KIND
 from leitstand.words import msg
@@ -131,16 +130,14 @@ def change(session: Session, *, principal: Principal, import_id: UUID, draft: Dr
     """
     found = get(session, principal=principal, import_id=import_id, lock=True)
     values, before = _checked(session, principal, draft), _shown(found)
-    moved = urlsplit(values["endpoint"])[:2] != urlsplit(found.endpoint)[:2]
-    if moved and not draft.secret_key.strip():
-        raise InvalidInput("The key is of the server before.", hint="Enter the new server's key as well.")
+    servers.require_key_of(values["endpoint"], before=found.endpoint, has_key=True, key=draft.secret_key)
     _check_name(session, principal, import_id, values["name"])
     if any(values[name] != getattr(found, name) for name in ("endpoint", "bucket", "space_id")):
         session.execute(delete(S3ImportObject).where(S3ImportObject.import_id == found.id))
     for name, value in values.items():
         setattr(found, name, value)
     _keep_key(found, draft.secret_key)
-    found.updated_at, found.checked_at, found.check_problem = datetime.now(UTC), None, ""
+    servers.unchecked(found)
     session.flush()
     old, new = audit.changed(before, _shown(found) | {"new_key": bool(draft.secret_key.strip())})
     _record(session, principal, "s3-import.update", found, old, new)
@@ -169,12 +166,12 @@ def test(session: Session, *, principal: Principal, import_id: UUID) -> str:
         Forbidden: without `workspace:manage`.
     """
     found = get(session, principal=principal, import_id=import_id)
-    found.checked_at, found.check_problem = datetime.now(UTC), ""
-    try:
+
+    def look() -> str:
         bucket_of(found, seconds=TEST_SECONDS).first()
-    except LeitstandError as error:
-        found.check_problem = error.said
-    return found.check_problem
+        return ""
+
+    return servers.check(found, look)
 
 
 def _checked(session: Session, principal: Principal, draft: Draft) -> dict[str, Any]:
