@@ -114,7 +114,6 @@ def _page(request: Request, session: Db, principal: Principal, *, error: Conflic
         principal,
         "operations.html",
         area="operations",
-        code=error.status if error else 200,
         error=error,
         chain=chain_of_evidence(session, principal=principal),
         proven={"at": proven, "good": proven is not None and datetime.now(UTC) - proven < PROVEN_WITHIN},
