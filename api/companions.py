@@ -5,25 +5,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Body, Depends, Query, Response, status
 
+from api.companion_models import CompanionChange, CompanionIn, CompanionOut, PublishIn, VersionOut
+from api.flow_models import AnswerOut, FlowOut, FlowProblem, FlowProblems, HandedOverOut
 from api.items.filters import PAGE_SIZE, Limit, Wanted
 from api.items.history import add_history
 from api.items.models import RollBackIn
 from api.items.tags import IfMatch, check_match, etag_of
-from api.models import (
-    AnswerOut,
-    CompanionChange,
-    CompanionIn,
-    CompanionOut,
-    FlowOut,
-    FlowProblem,
-    FlowProblems,
-    HandedOverOut,
-    ItemOut,
-    ItemPage,
-    PublishIn,
-    VersionOut,
-    item_page,
-)
+from api.models import ItemOut, ItemPage, item_page
 from leitstand.catalogue import companions, items, trash
 from leitstand.catalogue import versions as history
 from leitstand.catalogue.listing import find

@@ -23,13 +23,12 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
-import httpx
 from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from benchmarks.environment import started
+from benchmarks.environment import started, wait_for
 from benchmarks.insights.dataset import Dataset, make
 from leitstand.db.models import Workspace
 from leitstand.errors import Conflict
@@ -124,23 +123,11 @@ def service(engine: Engine, port: int, data: Dataset, engine_name: str) -> Itera
         stderr=subprocess.DEVNULL,
     )
     try:
-        _wait_for(f"{address}/readyz", process)
+        wait_for(f"{address}/readyz", process, seconds=START_SECONDS)
         yield Service(address, _sign_in(engine, data))
     finally:
         process.terminate()
         process.wait()
-
-
-def _wait_for(address: str, process: "subprocess.Popen[bytes]") -> None:
-    until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            if httpx.get(address).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.3)
-    raise SystemExit("error: the insights service did not start")
 
 
 def _sign_in(engine: Engine, data: Dataset) -> str:

@@ -1,10 +1,13 @@
 """A PostgreSQL of a benchmark's own, and how a benchmark says what came out."""
 
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import httpx
 import psutil
 from sqlalchemy import Engine
 
@@ -14,6 +17,9 @@ from leitstand.db.engine import make_engine
 from leitstand.embedded.objects import ObjectStore
 from leitstand.services import POSTGRES
 from leitstand.settings import load_settings
+
+if TYPE_CHECKING:
+    import subprocess
 
 
 def prepare(folder: Path, port: int) -> tuple[Cluster, Engine]:
@@ -63,3 +69,14 @@ def verdict(what: str, reached: float, target: float, unit: str) -> str:
     """What was reached beside what is promised."""
     says = "reached" if reached >= target else "MISSED"
     return f"{what}: {reached:,.4g} {unit}; target at least {target:,.4g} {unit}: {says}"
+
+
+def wait_for(address: str, process: "subprocess.Popen[bytes]", *, seconds: float) -> None:
+    """Wait until a service that is starting answers; ends the benchmark where it does not, or where it ended."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and process.poll() is None:
+        with suppress(httpx.TransportError):
+            if httpx.get(address).is_success:
+                return
+        time.sleep(0.2)
+    raise SystemExit(f"error: {address} did not answer within {seconds:.0f} s")

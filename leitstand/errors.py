@@ -6,6 +6,8 @@ command line. Nothing secret may be put into a message or a hint.
 
 from typing import ClassVar
 
+from leitstand.words.messages import Message, joined
+
 NOTED = "hint: "
 
 
@@ -31,6 +33,11 @@ class LeitstandError(Exception):
         if hint:
             # So that a traceback, as a runbook's evidence keeps it, says what to do as well.
             self.add_note(f"{NOTED}{hint}")
+
+    @property
+    def said(self) -> Message:
+        """The message and the hint as one text, which can be stored and translated."""
+        return joined(self.message, self.hint)
 
 
 class InvalidInput(LeitstandError):

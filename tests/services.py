@@ -22,12 +22,14 @@ from sqlalchemy.orm import Session
 from leitstand.db import engine as engine_module
 from leitstand.db import migrate
 from leitstand.db.engine import make_engine
-from leitstand.db.models import Person, Workspace
+from leitstand.db.models import Item, Person, Workspace
 from leitstand.embedded.objects import ObjectStore
 from leitstand.embedded.postgres import Cluster
 from leitstand.identity.access import ROLES, Principal
+from leitstand.knowledge.spaces import create_space
 from leitstand.services import GRPC_OFFSET, OBJECTS, PORT_SPAN, POSTGRES
 from leitstand.settings import Settings, get_settings, load_settings
+from leitstand.storage.objects import ObjectStorage
 
 PASSWORD = "test-password"
 TEMPLATE = "leitstand_template"
@@ -220,3 +222,19 @@ def owner(session: Session, workspace: Workspace) -> Principal:
     session.add(person)
     session.commit()
     return Principal(person.id, workspace.id, person.name, person.email, "owner", ROLES["owner"])
+
+
+@pytest.fixture
+def storage(settings: Settings) -> ObjectStorage:
+    """The real object store, with its buckets."""
+    storage = ObjectStorage(settings)
+    storage.ensure_buckets()
+    return storage
+
+
+@pytest.fixture
+def space(session: Session, owner: Principal) -> Item:
+    """An empty space of `workspace`."""
+    space = create_space(session, principal=owner, title="Manuals")
+    session.commit()
+    return space

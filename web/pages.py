@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
+from leitstand.errors import LeitstandError
 from leitstand.identity.access import Principal
 from leitstand.settings import get_settings
 from leitstand.words import N_
@@ -109,9 +110,16 @@ class Notice:
 
 
 def render(
-    request: Request, principal: Principal | None, template: str, *, area: str, code: int = 200, **more: Any
+    request: Request, principal: Principal | None, template: str, *, area: str, code: int = 0, **more: Any
 ) -> HTMLResponse:
-    """A whole page in the shell; shows the notice of the redirect that led here."""
+    """A whole page in the shell; shows the notice of the redirect that led here.
+
+    Args:
+        code: status of the answer; 0: that of the `error` which the page shows, 200 without one.
+        more: what the template knows beside the shell's own; `error` is what was refused.
+    """
+    error = more.get("error")
+    code = code or (error.status if isinstance(error, LeitstandError) else 200)
     notice = _take_notice(request)
     language = language_of(principal)
     html = shell.page(

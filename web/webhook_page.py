@@ -4,7 +4,6 @@ from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import Query, Request, Response
-from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from leitstand.catalogue import cursors
@@ -14,19 +13,19 @@ from leitstand.errors import InvalidInput, LeitstandError
 from leitstand.identity.access import Principal
 from leitstand.integrations import deliveries
 from leitstand.words import N_
-from web.pages import render
+from web import integration_pages
+from web.integration_pages import StatusFilter, page
 
-ADDRESS = "/settings/integrations/webhooks"
+ADDRESS = f"{integration_pages.ADDRESS}/webhooks"
 WORDS = {
     "pending": N_("On its way"), "failed": N_("Tried again"), "delivered": N_("Delivered"),
     "given-up": N_("Given up"),
 }  # fmt: skip
 
 
-class Filter(BaseModel):
-    """The filter as it stands in the address."""
+class Filter(StatusFilter):
+    """And of which event, and where the page begins."""
 
-    status: str = ""
     event: str = ""
     cursor: str = ""
 
@@ -61,12 +60,10 @@ def webhook_page(
     more = found[deliveries.PAGE - 1] if len(found) > deliveries.PAGE else None
     query = {"status": chosen.status, "event": chosen.event}
     following = urlencode(query | {"cursor": cursors.encode(more.created_at, more.id)}) if more else ""
-    return render(
+    return page(
         request,
         principal,
         "webhook.html",
-        area="integrations",
-        code=error.status if error else 200,
         webhook=webhook,
         deliveries=found[: deliveries.PAGE],
         following=following,

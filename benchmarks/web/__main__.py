@@ -18,16 +18,13 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
-
-from benchmarks.environment import processor_seconds, started
+from benchmarks.environment import processor_seconds, started, wait_for
 from benchmarks.web.dataset import Dataset, make
 from benchmarks.web.load import Answered, client, load
 from leitstand.identity.sessions import COOKIE
@@ -74,23 +71,11 @@ def server(factory: str, port: int) -> Iterator[Server]:
     ]  # fmt: skip
     process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        _wait_for(f"http://127.0.0.1:{port}/readyz", process)
+        wait_for(f"http://127.0.0.1:{port}/readyz", process, seconds=START_SECONDS)
         yield Server(process.pid, port)
     finally:
         process.terminate()
         process.wait()
-
-
-def _wait_for(address: str, process: "subprocess.Popen[bytes]") -> None:
-    until = time.monotonic() + START_SECONDS
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            if httpx.get(address).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.2)
-    raise SystemExit("error: a server did not start")
 
 
 def pages(data: Dataset) -> dict[str, list[str]]:

@@ -7,10 +7,12 @@ does neither: it removes a few backups a day.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 
+from leitstand.backups.condition import written
 from leitstand.backups.retention import COMPLETE, MISSING, Entry, Plan, Policy
+from leitstand.words import msg
 
 AHEAD = timedelta(minutes=5)
 LONGEST_HOLE = timedelta(days=3)
@@ -51,7 +53,12 @@ def _ahead(known: list[Entry], now: datetime) -> Caution | None:
     newest = max((entry.at for entry in known), default=now)
     if newest <= now + AHEAD:
         return None
-    says = f"The newest backup of {known[0].kind} is dated {_written(newest)}, and the clock says {_written(now)}."
+    says = msg(
+        "The newest backup of {kind} is dated {dated}, and the clock says {now}.",
+        kind=known[0].kind,
+        dated=written(newest),
+        now=written(now),
+    )
     return Caution("clock-behind", says)
 
 
@@ -64,9 +71,11 @@ def _hole(kind: str, known: list[Entry], now: datetime, window: timedelta) -> Ca
     marks = [max(before), *(at for at in instants if at > now - window), now]
     for sooner, later in pairwise(marks):
         if later - sooner > LONGEST_HOLES.get(kind, LONGEST_HOLE):
-            says = (
-                f"There is no backup of {kind} between {_written(sooner)} and {_written(later)}:"
-                " either backups were blocked, or the clock has jumped."
+            says = msg(
+                "There is no backup of {kind} between {sooner} and {later}: either backups were blocked, or the clock has jumped.",
+                kind=kind,
+                sooner=written(sooner),
+                later=written(later),
             )
             return Caution("hole", says)
     return None
@@ -75,18 +84,19 @@ def _hole(kind: str, known: list[Entry], now: datetime, window: timedelta) -> Ca
 def _much(kind: str, going: int, known: int) -> Caution | None:
     if going <= max(FEW, known * MOST_SHARE):
         return None
-    return Caution("much", f"{going} of {known} backups of {kind} would go at once.")
+    return Caution(
+        "much",
+        msg("{going} of {known} backups of {kind} would go at once.", going=going, known=known, kind=kind),
+    )
 
 
 def _missing(kind: str, known: list[Entry], since: datetime) -> Caution | None:
     missing = [entry for entry in known if entry.status == MISSING and entry.at > since]
     if not missing:
         return None
-    says = (
-        f"{len(missing)} newer backups of {kind} are missing from the store: find out why before more goes."
+    says = msg(
+        "{count} newer backups of {kind} are missing from the store: find out why before more goes.",
+        count=len(missing),
+        kind=kind,
     )
     return Caution("missing", says)
-
-
-def _written(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

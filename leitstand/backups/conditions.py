@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from leitstand.backups.catalogue import COMPLETE, MISSING, RUNNING
-from leitstand.backups.condition import Condition
+from leitstand.backups.condition import Condition, written
 from leitstand.backups.known import Known, KnownKind, known_backups
 from leitstand.backups.pruning import RUN_COMPLETE, RUN_FAILED, RUN_REFUSED, entry_of
 from leitstand.backups.retention import Entry, Policy, plan
@@ -17,6 +17,7 @@ from leitstand.backups.store_conditions import store_conditions
 from leitstand.backups.work_conditions import untold, work_conditions
 from leitstand.db.models import Backup, CheckRun, PruneRun
 from leitstand.settings import Settings
+from leitstand.words import msg, said
 
 __all__ = ["Condition", "Window", "conditions", "current_window", "window"]
 
@@ -92,10 +93,15 @@ def _window(session: Session, settings: Settings, known: KnownKind, now: datetim
     owed = max(found.promised, known.first_stored)
     if found.since is not None and found.since <= owed:
         return None
-    since = f"since {found.since:%Y-%m-%d %H:%M} UTC" if found.since else "at no time"
     return Condition(
         "window-short",
-        f"Any second can be restored {since}; promised is since {owed:%Y-%m-%d %H:%M} UTC.",
+        msg(
+            "Any second can be restored since {since}; promised is since {owed}.",
+            since=written(found.since),
+            owed=written(owed),
+        )
+        if found.since
+        else msg("No second can be restored; promised is since {owed}.", owed=written(owed)),
         "See which backups are missing or failed: `leitstand backup list`; take one: `leitstand backup run postgres`.",
     )
 
@@ -105,7 +111,11 @@ def _missing(known: Known) -> Condition | None:
         return None
     return Condition(
         "backups-missing",
-        f"{known.missing} backups of the last {Policy().window.days} days, or kept ones, are gone from the object store.",
+        msg(
+            "{missing} backups of the last {days} days, or kept ones, are gone from the object store.",
+            missing=known.missing,
+            days=Policy().window.days,
+        ),
         "Find out who deleted them; take new ones: `leitstand backup run all`.",
     )
 
@@ -117,7 +127,11 @@ def _pruning(session: Session, known: Known, now: datetime) -> Condition | None:
     if last is not None and last.status != RUN_COMPLETE:
         return Condition(
             "prune-failing",
-            f"Retention ended at {last.started_at:%Y-%m-%d %H:%M} UTC: {last.error}",
+            msg(
+                "Retention ended at {when}: {error}",
+                when=written(last.started_at),
+                error=said(last.error),
+            ),
             "`leitstand backup prune --dry-run` shows what it would do, `leitstand backup prune` does it.",
         )
     since = last.started_at if last else known.first_begun
@@ -125,7 +139,7 @@ def _pruning(session: Session, known: Known, now: datetime) -> Condition | None:
         return None
     return Condition(
         "prune-late",
-        f"Retention has not run since {since:%Y-%m-%d %H:%M} UTC.",
+        msg("Retention has not run since {since}.", since=written(since)),
         "See the flow `prune-backups`: `leitstand flow list`; run it: `leitstand backup prune`.",
     )
 
@@ -138,7 +152,10 @@ def _gap(session: Session) -> Condition | None:
         return None
     return Condition(
         "log-gap",
-        f"The archived log lacks {gaps[0]}: nothing can be restored past it from an older backup.",
+        msg(
+            "The archived log lacks {gaps}: nothing can be restored past it from an older backup.",
+            gaps=gaps[0],
+        ),
         "Take a backup now: `leitstand backup run postgres`.",
     )
 
@@ -166,10 +183,12 @@ def _checks_failing(session: Session, whole: datetime | None) -> Condition | Non
     if not failing:
         return None
     named = ", ".join(f"{suite} ({failed})" for suite, failed in failing[:SUITES_NAMED])
-    more = f" and {len(failing) - SUITES_NAMED} more" if len(failing) > SUITES_NAMED else ""
+    more = len(failing) - SUITES_NAMED
     return Condition(
         "checks-failing",
-        f"Data checks do not hold in {named}{more}.",
+        msg("Data checks do not hold in {named} and {more} more.", named=named, more=more)
+        if more > 0
+        else msg("Data checks do not hold in {named}.", named=named),
         "See what they say and which rows violate them: `leitstand checks show SUITE`, or /operations/checks.",
     )
 
@@ -179,7 +198,7 @@ def _checks_late(since: datetime | None, now: datetime) -> Condition | None:
         return None
     return Condition(
         "checks-late",
-        f"All data checks have not run since {since:%Y-%m-%d %H:%M} UTC.",
+        msg("All data checks have not run since {since}.", since=written(since)),
         "See the flow `data-checks-nightly`: `leitstand flow list`; run them: `leitstand checks run`.",
     )
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from leitstand.backups.engines.interface import DIFFERENTIAL, FULL, INCREMENTAL
+from leitstand.words import N_
 
 LONGEST_CHAIN = 7
 LARGEST_SHARE = 0.5
@@ -60,7 +61,7 @@ def choose(taken: Iterable[Taken], now: datetime, *, engine: str, asked: str = "
         asked: the level that a person wants; empty: as the rules say.
     """
     if asked == FULL:
-        return Choice(FULL, "asked for")
+        return Choice(FULL, N_("asked for"))
     known = {one.id: one for one in taken}
     newest = max(known.values(), key=lambda one: (one.at, one.id), default=None)
     chain = _chain(known, newest) if newest else []
@@ -68,18 +69,18 @@ def choose(taken: Iterable[Taken], now: datetime, *, engine: str, asked: str = "
     if reason:
         return Choice(FULL, reason)
     wanted = chain[:1] if asked == DIFFERENTIAL else chain
-    reason = "asked for" if asked else "the full backup is of this week"
+    reason = N_("asked for") if asked else N_("the full backup is of this week")
     return Choice(asked or INCREMENTAL, reason, tuple(one.manifest for one in wanted))
 
 
 def _unfit(chain: Sequence[Taken], newest: Taken | None, engine: str) -> str:
     """Why nothing can build on this chain; empty when an increment can."""
     if newest is None:
-        return "there is no backup to build on"
+        return N_("there is no backup to build on")
     if not chain:
         return f"what backup {newest.id} builds on is gone"
     if any(one.manifest.get("engine") != engine for one in chain):
-        return "the backup before was taken by another engine"
+        return N_("the backup before was taken by another engine")
     damaged = [one.id for one in chain if not one.sound]
     return f"backup {damaged[0]} is damaged" if damaged else ""
 
@@ -99,11 +100,11 @@ def _due(chain: Sequence[Taken], now: datetime) -> str:
     """Why a full backup is due; empty when none is."""
     full, last = chain[0], chain[-1]
     if full.at < _week_began(now):
-        return "a full one each week"
+        return N_("a full one each week")
     if len(chain) >= LONGEST_CHAIN:
         return f"the chain has {len(chain)} backups"
     if last is not full and last.bytes > full.bytes * LARGEST_SHARE:
-        return "the last increment was more than half of a full one"
+        return N_("the last increment was more than half of a full one")
     return ""
 
 

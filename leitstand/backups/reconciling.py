@@ -22,9 +22,10 @@ from leitstand.db.models import Backup
 from leitstand.errors import NotFound
 from leitstand.storage.objects import ObjectStorage
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import N_
 
 GONE = "It is gone from the object store."
-KILLED = "The process that took it ended before it was complete."
+KILLED = N_("The process that took it ended before it was complete.")
 
 log = get_logger("backups")
 

@@ -19,6 +19,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
+from leitstand.words import N_, Message, joined, msg
+
 RUNNING, COMPLETE, MISSING, REMOVING = "running", "complete", "missing", "removing"
 JUDGED = (RUNNING, COMPLETE, REMOVING)
 TIMELINE_DIGITS, NAME_DIGITS = 8, 24
@@ -110,7 +112,7 @@ class Verdict:
     @property
     def words(self) -> str:
         """Its reasons in words."""
-        return "; ".join(reason.words for reason in self.reasons)
+        return joined(*(reason.words for reason in self.reasons), between="; ")
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
@@ -221,35 +223,41 @@ class _Judge:
         self._protect_proven(kind, entries, usable)
         sound = [entry for entry in usable if entry.proof != DAMAGED]
         self._protect_anchor([entry for entry in sound if entry.at <= self.cutoff] or usable)
-        for name, count, period in PERIODS:
+        for says, count, period in PERIODS:
             found = _representatives(sound, period)
             for label, entry in found[max(0, len(found) - getattr(self.policy, count)) :]:
-                self._keep(entry, count, f"stands for the {name} {label}")
+                self._keep(entry, count, Message(says, {"label": label}))
 
     def _protect_anchor(self, candidates: list[Entry]) -> None:
         """The newest backup from before the window: its first seconds are restored from that one."""
         before = [entry for entry in candidates if entry.at <= self.cutoff]
         if anchor := max(before, key=_age, default=None):
-            self._keep(anchor, "window", f"the oldest seconds of {self._window()} start from it")
+            self._keep(
+                anchor, "window", msg("the oldest seconds of {window} start from it", window=self._window())
+            )
             self.continuous.add(anchor.id)
 
     def _protect(self, entry: Entry) -> None:
         """What stays whatever its age."""
         if entry.status == RUNNING:
-            self._keep(entry, "running", "it is being taken")
+            self._keep(entry, "running", N_("it is being taken"))
         if entry.status not in (COMPLETE, MISSING):
             return
         if entry.at > self.cutoff:
             future = entry.at > self.now
-            self._keep(entry, "window", "dated in the future" if future else f"within {self._window()}")
+            self._keep(
+                entry,
+                "window",
+                N_("dated in the future") if future else msg("within {window}", window=self._window()),
+            )
             self.continuous.add(entry.id)
         if entry.kept:
-            self._keep(entry, "kept", "marked as kept")
+            self._keep(entry, "kept", N_("marked as kept"))
         if entry.pinned:
-            self._keep(entry, "in-use", "a restore uses it")
+            self._keep(entry, "in-use", N_("a restore uses it"))
             self.continuous.add(entry.id)
         if not entry.ours:
-            self._keep(entry, "foreign", "it does not lie under our prefix")
+            self._keep(entry, "foreign", N_("it does not lie under our prefix"))
 
     def _protect_proven(self, kind: str, entries: list[Entry], usable: list[Entry]) -> None:
         """The last proven one and all that is newer; a drill proves more than a verification."""
@@ -261,11 +269,11 @@ class _Judge:
             if entry.status not in (COMPLETE, MISSING):
                 continue
             if last is None:
-                self._keep(entry, "unproven", f"no backup of {kind} has been proven yet")
+                self._keep(entry, "unproven", msg("no backup of {kind} has been proven yet", kind=kind))
             elif entry.id == last.id:
-                self._keep(entry, "proven", "the last proven one")
+                self._keep(entry, "proven", N_("the last proven one"))
             elif _age(entry) > _age(last):
-                self._keep(entry, "newer", "newer than the last proven one")
+                self._keep(entry, "newer", N_("newer than the last proven one"))
             else:
                 continue
             self.continuous.add(entry.id)
@@ -284,8 +292,8 @@ class _Judge:
     def _keep(self, entry: Entry, name: str, words: str) -> None:
         self.reasons[entry.id].append(Reason(name, words))
 
-    def _window(self) -> str:
-        return f"the last {self.policy.window / timedelta(days=1):g} days"
+    def _window(self) -> Message:
+        return msg("the last {days:g} days", days=self.policy.window / timedelta(days=1))
 
     def _with_parents(self) -> set[str]:
         """Ids of what stays: what has a reason, and what that is an increment of."""
@@ -293,7 +301,7 @@ class _Judge:
         for identifier in list(kept):
             child = self.all[identifier]
             while (parent := self.all.get(child.parent_id)) and parent.status in (COMPLETE, MISSING):
-                reason = Reason("parent", f"{child.id} is an increment of it")
+                reason = Reason("parent", msg("{id} is an increment of it", id=child.id))
                 if reason in self.reasons[parent.id]:
                     break
                 self.reasons[parent.id].append(reason)
@@ -306,7 +314,9 @@ class _Judge:
         if not keep:
             begun = entry.status == REMOVING
             words = (
-                "its removal has begun" if begun else f"older than {self._window()} and stands for no period"
+                N_("its removal has begun")
+                if begun
+                else msg("older than {window} and stands for no period", window=self._window())
             )
             reasons = (Reason("removing" if begun else "expired", words),)
         return Verdict(entry.id, entry.kind, entry.at, keep, reasons)
@@ -348,9 +358,9 @@ def _month(at: datetime) -> str:
 
 
 PERIODS: tuple[tuple[str, str, Callable[[datetime], str]], ...] = (
-    ("day", "daily", _day),
-    ("week", "weekly", _week),
-    ("month", "monthly", _month),
+    (N_("stands for the day {label}"), "daily", _day),
+    (N_("stands for the week {label}"), "weekly", _week),
+    (N_("stands for the month {label}"), "monthly", _month),
 )
 
 

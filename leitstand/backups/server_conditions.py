@@ -11,11 +11,12 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from leitstand.backups.archive_failure import last_failure
-from leitstand.backups.condition import Condition
+from leitstand.backups.condition import Condition, written
 from leitstand.backups.known import KnownKind
 from leitstand.backups.places import PENDING, RECORD
 from leitstand.db.row_security import lifted
 from leitstand.settings import Settings
+from leitstand.words import N_, msg, said
 
 LAG = timedelta(minutes=10)
 EVIDENCE_WITHIN = timedelta(hours=1)
@@ -72,16 +73,25 @@ def _archiver(session: Session, settings: Settings, known: KnownKind, now: datet
         yield from _switched_off(known)
         return
     if found.failing:
-        why = last_failure(settings.data_dir) or "PostgreSQL's log says why."
+        why = last_failure(settings.data_dir) or N_("PostgreSQL's log says why.")
         yield Condition(
             "archive-failing",
-            f"The log is not archived since {found.failed_at:%Y-%m-%d %H:%M} UTC ({found.waiting} files wait): {why}",
+            msg(
+                "The log is not archived since {when} ({waiting} files wait): {why}",
+                when=written(found.failed_at),
+                waiting=found.waiting,
+                why=said(why),
+            ),
             "PostgreSQL goes on and keeps the files; mend it before the disk is full: `leitstand storage probe`.",
         )
     if found.oldest and now - found.oldest > LAG:
         yield Condition(
             "archive-late",
-            f"{found.waiting} files of the log wait to be archived, the oldest since {found.oldest.astimezone(UTC):%Y-%m-%d %H:%M} UTC.",
+            msg(
+                "{waiting} files of the log wait to be archived, the oldest since {oldest}.",
+                waiting=found.waiting,
+                oldest=written(found.oldest),
+            ),
             "Until they are archived a lost machine loses what was written since; see PostgreSQL's log.",
         )
 
@@ -100,9 +110,13 @@ def _collations(session: Session) -> Iterator[Condition]:
     for changed in session.execute(COLLATIONS):
         yield Condition(
             "collation-changed",
-            f"Text in {changed.what} was sorted by version {changed.was} of its library, which now is {changed.now}:"
-            " indexes may miss rows.",
-            f"Check with pg_amcheck; then {changed.mend}, and {changed.then}.",
+            msg(
+                "Text in {what} was sorted by version {was} of its library, which now is {now}: indexes may miss rows.",
+                what=changed.what,
+                was=changed.was,
+                now=changed.now,
+            ),
+            msg("Check with pg_amcheck; then {mend}, and {then}.", mend=changed.mend, then=changed.then),
         )
 
 
@@ -114,20 +128,33 @@ def _disk(folder: Path) -> Iterator[Condition]:
     if free < min(total * LEAST_FREE_SHARE, LEAST_FREE_BYTES):
         yield Condition(
             "disk-full",
-            f"The disk of {folder} has {free / 1e9:.1f} of {total / 1e9:.1f} GB left.",
+            msg(
+                "The disk of {folder} has {free:.1f} of {total:.1f} GB left.",
+                folder=folder,
+                free=free / 1e9,
+                total=total / 1e9,
+            ),
             "Free space outside of PostgreSQL's folder, or enlarge the disk; never delete files of the log by hand.",
         )
 
 
 def _evidence(folder: Path, now: datetime) -> Iterator[Condition]:
     """Of runs that ended long ago: while the store or the database was away, this machine alone has it."""
-    written = []
+    waiting = []
     for record in folder.glob(f"*/{RECORD}"):
         with suppress(FileNotFoundError):  # taken up meanwhile
-            written.append(datetime.fromtimestamp(record.stat().st_mtime, UTC))
-    if written and now - min(written) > EVIDENCE_WITHIN:
+            waiting.append(datetime.fromtimestamp(record.stat().st_mtime, UTC))
+    if waiting and now - min(waiting) > EVIDENCE_WITHIN:
         yield Condition(
             "evidence-waiting",
-            f"The evidence of {'a run' if len(written) == 1 else f'{len(written)} runs'} is on this machine alone, the oldest since {min(written):%Y-%m-%d %H:%M} UTC.",
+            msg(
+                "The evidence of a run is on this machine alone since {oldest}.", oldest=written(min(waiting))
+            )
+            if len(waiting) == 1
+            else msg(
+                "The evidence of {count} runs is on this machine alone, the oldest since {oldest}.",
+                count=len(waiting),
+                oldest=written(min(waiting)),
+            ),
             "Any drill or runbook takes it up when database and store answer: `leitstand drill run postgres-latest`.",
         )

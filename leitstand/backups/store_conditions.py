@@ -17,6 +17,7 @@ from leitstand.storage.objects import ObjectStorage
 from leitstand.storage.removal import clock_difference
 from leitstand.storage.retries import MOST_SKEW_SECONDS, ClockSkewed
 from leitstand.storage.rules import deleting_rules
+from leitstand.words import msg
 
 KEPT_SECONDS = 60.0
 LIMIT_SECONDS = 2
@@ -60,8 +61,15 @@ def _clock(storage: ObjectStorage, bucket: str) -> Iterator[Condition]:
     if abs(ahead) > MOST_SKEW_SECONDS:
         yield Condition(
             "clock-skew",
-            f"This machine's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the object store's:"
-            " the store will refuse requests, and retention removes nothing.",
+            msg(
+                "This machine's clock is {seconds:.0f} s ahead of the object store's: the store will refuse requests, and retention removes nothing.",
+                seconds=ahead,
+            )
+            if ahead > 0
+            else msg(
+                "This machine's clock is {seconds:.0f} s behind the object store's: the store will refuse requests, and retention removes nothing.",
+                seconds=-ahead,
+            ),
             "Set the clock (timedatectl set-ntp true).",
         )
 
@@ -70,7 +78,11 @@ def _rules(storage: ObjectStorage, bucket: str) -> Iterator[Condition]:
     for rule in deleting_rules(storage, bucket):
         yield Condition(
             "lifecycle-rule",
-            f"The rule {rule} of s3://{bucket} deletes objects by their age: backups and log that are still needed will go.",
+            msg(
+                "The rule {rule} of s3://{bucket} deletes objects by their age: backups and log that are still needed will go.",
+                rule=rule,
+                bucket=bucket,
+            ),
             "Take the rule away; retention removes what may go. Then take a backup: `leitstand backup run postgres`.",
         )
 
@@ -83,6 +95,10 @@ def _strangers(storage: ObjectStorage, bucket: str, ours: frozenset[str]) -> Ite
         if identifier not in ours and next(storage.list(bucket, folder), None):
             yield Condition(
                 "archive-stranger",
-                f"The cluster {identifier}, of which there is no backup, archives its log into s3://{bucket}.",
+                msg(
+                    "The cluster {identifier}, of which there is no backup, archives its log into s3://{bucket}.",
+                    identifier=identifier,
+                    bucket=bucket,
+                ),
                 "Give that server a bucket of its own; what it stored here is removed by nobody.",
             )

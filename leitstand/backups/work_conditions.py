@@ -7,12 +7,13 @@ from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.orm import Session, aliased
 
 from leitstand.backups.catalogue import FAILED, KINDS
-from leitstand.backups.condition import Condition
+from leitstand.backups.condition import Condition, written
 from leitstand.backups.known import Known, KnownKind
 from leitstand.backups.retention import RUNNING
 from leitstand.db.models import Drill, FlowExecution
 from leitstand.jobs.flow_executions import CRASHED, SKIPPED
 from leitstand.jobs.flow_executions import FAILED as FLOW_FAILED
+from leitstand.words import N_, msg, said
 
 # A day and a bit for what is nightly; objects are copied hourly.
 DAY = timedelta(hours=26)
@@ -69,14 +70,17 @@ def _backup_late(known: KnownKind, kind: str, now: datetime) -> Iterator[Conditi
     if since is None or now - since <= latest:
         return
     last = (
-        f"The newest backup of {kind} is from {_written(newest)}"
+        msg("The newest backup of {kind} is from {when}", kind=kind, when=written(newest))
         if newest
-        else f"No backup of {kind} was ever completed"
+        else msg("No backup of {kind} was ever completed", kind=kind)
     )
     yield Condition(
         "backup-late",
-        f"{last}; it should be at most {_hours(latest)} old.",
-        f"See what holds it up: `leitstand flow list`, `leitstand backup list`; take one: `leitstand backup run {kind}`.",
+        msg("{last}; it should be at most {hours} old.", last=last, hours=_hours(latest)),
+        msg(
+            "See what holds it up: `leitstand flow list`, `leitstand backup list`; take one: `leitstand backup run {kind}`.",
+            kind=kind,
+        ),
     )
 
 
@@ -86,8 +90,13 @@ def _backup_failed(known: KnownKind, kind: str, now: datetime) -> Iterator[Condi
         return
     yield Condition(
         "backup-failed",
-        f"The last backup of {kind}, begun {_written(last.started_at)}, failed: {last.error}",
-        f"Mend what it names, then take one: `leitstand backup run {kind}`.",
+        msg(
+            "The last backup of {kind}, begun {when}, failed: {error}",
+            kind=kind,
+            when=written(last.started_at),
+            error=said(last.error),
+        ),
+        msg("Mend what it names, then take one: `leitstand backup run {kind}`.", kind=kind),
     )
 
 
@@ -98,8 +107,16 @@ def _backup_damaged(known: KnownKind, kind: str) -> Iterator[Condition]:
     if newest and verdict.get("ok") is False:
         yield Condition(
             "backup-damaged",
-            f"The newest backup of {kind}, {newest.id}, is not what was stored: {verdict.get('error')}",
-            f"Take a new one at once: `leitstand backup run {kind}`; then find out what changes the bucket.",
+            msg(
+                "The newest backup of {kind}, {id}, is not what was stored: {error}",
+                kind=kind,
+                id=newest.id,
+                error=verdict.get("error"),
+            ),
+            msg(
+                "Take a new one at once: `leitstand backup run {kind}`; then find out what changes the bucket.",
+                kind=kind,
+            ),
         )
 
 
@@ -108,10 +125,14 @@ def _proof_late(known: KnownKind, now: datetime) -> Iterator[Condition]:
     since = proven or known.first_stored
     if since is None or now - since <= PROVEN_WITHIN:
         return
-    last = f"The last proven restore is of {_written(proven)}" if proven else "No restore was ever proven"
+    last = (
+        msg("The last proven restore is of {when}", when=written(proven))
+        if proven
+        else N_("No restore was ever proven")
+    )
     yield Condition(
         "proof-late",
-        f"{last}; it should be at most {_hours(PROVEN_WITHIN)} old.",
+        msg("{last}; it should be at most {hours} old.", last=said(last), hours=_hours(PROVEN_WITHIN)),
         "Rehearse one: `leitstand drill run postgres-latest`.",
     )
 
@@ -126,8 +147,16 @@ def _drills_failed(session: Session, now: datetime) -> Iterator[Condition]:
         if not _lately(drill.finished_at, now):
             yield Condition(
                 "drill-failed",
-                f"The last run of {drill.kind}, begun {_written(drill.started_at)}, failed: {drill.error}",
-                f"Its evidence is under /operations/drills/{drill.id}; mend what it names and run it again.",
+                msg(
+                    "The last run of {kind}, begun {when}, failed: {error}",
+                    kind=drill.kind,
+                    when=written(drill.started_at),
+                    error=said(drill.error),
+                ),
+                msg(
+                    "Its evidence is under /operations/drills/{id}; mend what it names and run it again.",
+                    id=drill.id,
+                ),
             )
 
 
@@ -142,11 +171,17 @@ def _flows_failed(session: Session, now: datetime) -> Iterator[Condition]:
     for execution in session.scalars(query):
         if _lately(execution.finished_at, now):
             continue
+        why = {
+            "kind": execution.flow,
+            "when": written(execution.started_at),
+            "error": said(execution.error or N_("its process was ended")),
+        }
         yield Condition(
             FLOW,
-            f"The last run of {execution.flow}, begun {_written(execution.started_at)}, {execution.status}: "
-            f"{execution.error or 'its process was ended'}",
-            f"Mend what it names, then run it again: `leitstand flow run {execution.flow}`.",
+            msg("The last run of {kind}, begun {when}, failed: {error}", **why)
+            if execution.status == FLOW_FAILED
+            else msg("The last run of {kind}, begun {when}, crashed: {error}", **why),
+            msg("Mend what it names, then run it again: `leitstand flow run {flow}`.", flow=execution.flow),
         )
 
 
@@ -155,7 +190,10 @@ def _jobs_failed(session: Session, now: datetime) -> Iterator[Condition]:
     if found:
         yield Condition(
             "jobs-failed",
-            f"Jobs have failed for good within a day: {', '.join(f'{count} of {name}' for name, count in found)}.",
+            msg(
+                "Jobs have failed for good within a day: {names}.",
+                names=", ".join(f"{count} × {name}" for name, count in found),
+            ),
             "`leitstand worker jobs --status failed` says why; `leitstand worker retry ID` tries one again.",
         )
 
@@ -166,7 +204,3 @@ def _lately(at: datetime | None, now: datetime) -> bool:
 
 def _hours(span: timedelta) -> str:
     return f"{span.total_seconds() / 3600:.0f} h"
-
-
-def _written(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -19,6 +19,7 @@ from leitstand.db.models import CompanionVersion, Item, ItemVersion
 from leitstand.errors import InvalidInput
 from leitstand.identity import audit
 from leitstand.identity.access import Principal
+from leitstand.words import N_, msg
 
 FLOW_KIND = "companion"
 NOTE_LENGTH = 500
@@ -208,15 +209,17 @@ def _check_references(
         if (fault := _fault(item, reference, seen.get(reference.item_id)))
     ]
     if faults:
-        message = f"At {faults[0]['pointer']}: {faults[0]['detail']}."
+        message = msg("At {pointer}: {fault}.", pointer=faults[0]["pointer"], fault=faults[0]["detail"])
         raise InvalidInput(message, hint="Choose another one.", details={"errors": list(faults)})
 
 
 def _fault(item: Item | None, reference: Reference, found: Item | None) -> str:
     if item is not None and reference.item_id == item.id:
-        return f"a {item.kind} can't hold itself"
+        return msg("a {kind} can't hold itself", kind=item.kind)
     if found is None or (reference.kind and found.kind != reference.kind):
-        return f"there is no such {reference.kind or 'item'} that you may see"
+        if not reference.kind:
+            return N_("there is no such item that you may see")
+        return msg("there is no such {kind} that you may see", kind=reference.kind)
     return ""
 
 

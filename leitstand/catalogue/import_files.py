@@ -9,7 +9,7 @@ from typing import Any
 
 from leitstand.catalogue.exports import COLUMNS, FORMAT, FORMAT_VERSION, FORMULA
 from leitstand.errors import InvalidInput, TooLarge
-from leitstand.words import msg
+from leitstand.words import N_, msg
 
 LARGEST = 5_000_000
 MOST = 5_000
@@ -98,7 +98,7 @@ def _from_json(text: str) -> Iterator[Record]:
     except (RecursionError, ValueError):
         raise InvalidInput("The JSON is nested too deeply, or has a number that is too long.") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        hint = "Export items as JSON to see what it looks like."
+        hint = N_("Export items as JSON to see what it looks like.")
         raise InvalidInput(
             msg('This is no export of items: "format" is not "{format}".', format=FORMAT), hint=hint
         )

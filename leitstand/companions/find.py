@@ -9,6 +9,7 @@ from leitstand.catalogue.visibility import visible
 from leitstand.db.models import Companion, Item
 from leitstand.errors import Conflict, NotFound
 from leitstand.identity.access import Principal, require
+from leitstand.words import N_, msg
 
 
 def find_companion(session: Session, *, principal: Principal, name: str) -> Item:
@@ -30,11 +31,12 @@ def find_companion(session: Session, *, principal: Principal, name: str) -> Item
     found = session.scalars(query.order_by(Item.id).limit(2)).all()
     if not found:
         raise NotFound(
-            f"There is no companion {name!r}.", hint="`leitstand companion list` shows the companions."
+            msg("There is no companion {name!r}.", name=name),
+            hint="`leitstand companion list` shows the companions.",
         )
     if len(found) > 1:
-        hint = "Use the id that `leitstand companion list --json` shows."
-        raise Conflict(f"Several companions are called {name!r}.", hint=hint)
+        hint = N_("Use the id that `leitstand companion list --json` shows.")
+        raise Conflict(msg("Several companions are called {name!r}.", name=name), hint=hint)
     return found[0]
 
 

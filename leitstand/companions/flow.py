@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationError
 
+from leitstand.catalogue.kinds.faults import of_model
 from leitstand.companions.graph import check_graph, doubled, fault
 from leitstand.companions.steps import (
     CLOSING,
@@ -170,9 +171,12 @@ def _load(source: str | bytes | dict[str, Any]) -> dict[str, Any]:
         try:
             source = json.loads(source)
         except (ValueError, RecursionError) as error:
-            where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
-            hint = "Check quotes, commas and brackets; the file must be UTF-8."
-            raise InvalidInput(f"The flow is not valid JSON{where}.", hint=hint) from None
+            raise InvalidInput(
+                msg("The flow is not valid JSON (line {line}).", line=error.lineno)
+                if isinstance(error, json.JSONDecodeError)
+                else "The flow is not valid JSON.",
+                hint="Check quotes, commas and brackets; the file must be UTF-8.",
+            ) from None
     if not isinstance(source, dict):
         raise InvalidInput("A flow is a JSON object.", hint='Begin with {"title": …, "steps": […]}.')
     return source
@@ -195,7 +199,7 @@ def _unknown(flow: Flow, step: Condition) -> list[dict[str, str]]:
     """Tests of what no step answers or sets."""
     # Which members an input has is known once its control was looked at, when the version is saved.
     open_ = {one.name for one in flow.steps if isinstance(one, Input) and one.shape is None}
-    known = ", ".join(sorted(flow.variables)[:20]) or "none yet"
+    known = ", ".join(sorted(flow.variables)[:20]) or msg("none yet")
     names = dict.fromkeys(
         b.variable
         for b in step.branches
@@ -223,9 +227,9 @@ def _fault(document: dict[str, Any], issue: Any) -> dict[str, str]:
         "union_tag_not_found": N_("lacks 'kind'"),
     }.get(
         issue["type"],
-        msg("has a wrong {member!r}: {why}", member=member, why=issue["msg"])
+        msg("has a wrong {member!r}: {why}", member=member, why=of_model(issue))
         if member
-        else msg("is wrong: {why}", why=issue["msg"]),
+        else msg("is wrong: {why}", why=of_model(issue)),
     )
     mend = {
         "missing": msg("Add {member!r}.", member=member),

@@ -13,6 +13,7 @@ from leitstand.companions.flow import CONTROLS, MAX_ANSWER, MAX_STEPS, Flow
 from leitstand.companions.memory import filled_in, holds, value_of, words_of
 from leitstand.companions.steps import AnyStep, Ask, Choice, Condition, Input, Message, Question, Set
 from leitstand.errors import Conflict, InvalidInput
+from leitstand.words import msg
 
 # A loop may be walked again and again; one run of this many answers is no longer a conversation.
 MAX_ANSWERS = 500
@@ -101,7 +102,9 @@ def advance(flow: Flow, state: State, answer: str, ask: Asker = nobody) -> State
         Conflict: the run has ended, or is longer than a run may be.
     """
     if state.revision >= MAX_ANSWERS:
-        raise Conflict(f"A run may have at most {MAX_ANSWERS} answers.", hint="Start again.")
+        raise Conflict(
+            msg("A run may have at most {max_answers} answers.", max_answers=MAX_ANSWERS), hint="Start again."
+        )
     taken = _taken(flow.step(state.step), answer, ask)
     walk = _Walk(flow, at=state.step)
     if flow.remembers:
@@ -122,7 +125,11 @@ def replay(flow: Flow, answers: Sequence[Answer]) -> State:
     for answer in answers:
         if answer.step != state.step:
             raise InvalidInput(
-                f"The answer to {answer.step!r} does not belong here, the run stood at {state.step!r}."
+                msg(
+                    "The answer to {answered!r} does not belong here, the run stood at {step!r}.",
+                    answered=answer.step,
+                    step=state.step,
+                )
             )
         state = advance(flow, state, answer.answer, lambda _space, _question, kept=answer: kept.reply or NO_REPLY)  # type: ignore[misc]  # fmt: skip
     return state
@@ -169,7 +176,8 @@ class _Walk:
                 case _:
                     return self.at
         raise Conflict(
-            f"More than {MAX_STEPS} steps follow each other with nothing to answer.", hint="Start again."
+            msg("More than {max_steps} steps follow each other with nothing to answer.", max_steps=MAX_STEPS),
+            hint="Start again.",
         )
 
     def take(self, answer: Answer) -> None:
@@ -239,8 +247,10 @@ def _words(step: str, answer: str, *, most: int, required: bool) -> str:
     if required and not words:
         raise InvalidInput("Please write an answer.", details={"step": step})
     if len(words) > min(most, MAX_ANSWER):
-        message = f"Please use at most {most} characters; these are {len(words)}."
-        raise InvalidInput(message, details={"step": step})
+        raise InvalidInput(
+            msg("Please use at most {most} characters; these are {count}.", most=most, count=len(words)),
+            details={"step": step},
+        )
     return words
 
 

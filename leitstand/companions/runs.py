@@ -27,6 +27,7 @@ from leitstand.db.models import Companion, CompanionVersion, FlowRun, Item
 from leitstand.db.models.base import new_id
 from leitstand.errors import IntegrityFailed, NotFound
 from leitstand.events.ledger import IncomingEvent, Kind, Verdict, record
+from leitstand.words import msg, said
 
 SOURCE = "runtime"
 KEY_BYTES = 16
@@ -196,7 +197,11 @@ def _record(session: Session, row: FlowRun, events: list[IncomingEvent]) -> None
     outcomes = record(session, workspace_id=row.workspace_id, events=events, source=SOURCE)
     refused = [outcome.reason for outcome in outcomes if outcome.verdict is not Verdict.ACCEPTED]
     if refused:
-        raise IntegrityFailed(f"A step's events were not taken: {refused[0] or 'they were there already'}.")
+        raise IntegrityFailed(
+            msg("A step's events were not taken: {reason}.", reason=said(refused[0]))
+            if refused[0]
+            else "A step's events were there already."
+        )
 
 
 def _event(row: FlowRun, companion: OpenCompanion, kind: Kind, at: datetime, step: str = "") -> IncomingEvent:

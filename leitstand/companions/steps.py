@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from leitstand.catalogue.kinds.control import Control
+from leitstand.catalogue.kinds.faults import of_model
 from leitstand.companions.graph import CLOSING, PASSING
+from leitstand.words import N_
 
 __all__ = ["CLOSING", "PASSING"]
 MAX_OPTIONS = 50
@@ -16,7 +18,7 @@ MAX_ANSWER = 4_000
 MAX_VALUE = 1_000
 # C0 and C1 controls, without tab and line ends: PostgreSQL refuses NUL, and none of them is meant to be read.
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-NAME_HINT = "a name has 1 to 80 characters, no line ends and no spaces around it"
+NAME_HINT = N_("a name has 1 to 80 characters, no line ends and no spaces around it")
 
 
 def _name(value: str) -> str:
@@ -27,7 +29,7 @@ def _name(value: str) -> str:
 
 def _text(value: str) -> str:
     if CONTROLS.search(value) or re.search(r"[\ud800-\udfff]", value):
-        raise ValueError("holds characters that can't be shown")
+        raise ValueError(N_("holds characters that can't be shown"))
     return value
 
 
@@ -115,7 +117,7 @@ def _shape(value: dict[str, Any]) -> dict[str, Any]:
     try:
         Control.model_validate(value)
     except ValidationError as error:
-        raise ValueError(error.errors()[0]["msg"]) from None
+        raise ValueError(of_model(error.errors()[0])) from None
     return value
 
 
@@ -221,7 +223,7 @@ class HandOver(_Part):
     @model_validator(mode="after")
     def _one(self) -> Self:
         if (self.person is None) == (self.group is None):
-            raise ValueError("needs either 'person' or 'group'")
+            raise ValueError(N_("needs either 'person' or 'group'"))
         return self
 
     def exits(self) -> list[str]:

@@ -17,7 +17,7 @@ from leitstand.db.models import Companion, CompanionVersion, Item
 from leitstand.errors import Conflict, InvalidInput, NotFound
 from leitstand.identity import audit
 from leitstand.identity.access import Principal, require
-from leitstand.words import msg
+from leitstand.words import N_, msg
 
 KIND = "companion"
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,58}[a-z0-9])")
@@ -188,7 +188,7 @@ def checked_slug(slug: str) -> str:
     """
     lowered = slug.strip().lower()
     if not SLUG.fullmatch(lowered) or lowered in RESERVED_SLUGS:
-        hint = "Use 3 to 60 letters a-z, digits and hyphens, with a letter or digit at both ends."
+        hint = N_("Use 3 to 60 letters a-z, digits and hyphens, with a letter or digit at both ends.")
         raise InvalidInput(msg("{slug!r} can't be a link.", slug=slug[:80]), hint=hint)
     return lowered
 

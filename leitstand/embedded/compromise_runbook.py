@@ -23,6 +23,7 @@ from leitstand.runbooks.point_in_time import instant_of
 from leitstand.runbooks.preserving import Preserved, preserve, still_there
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, take_up
 from leitstand.services import RUNTIME
+from leitstand.words import N_, msg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,7 +114,7 @@ class Compromise(Confirmed):
             wanted = str(self.given["commit"]) or commit
             self.differences = installed.differences(REPOSITORY, wanted, skip=self.settings.data_dir)
         except LeitstandError as error:
-            self.evidence.skip("files compared", f"{error.message} {error.hint}")
+            self.evidence.skip("files compared", error.said)
             return self.last_check()
         if self.given["packages"]:
             self.differences += installed.package_differences()
@@ -137,7 +138,9 @@ class Compromise(Confirmed):
             self.kept = preserve(self.engine, self.settings, self.run_id, more)
         self.evidence.figures["preserved"] = vars(self.kept)
         self.evidence.check(
-            "evidence kept", bool(self.kept.files), f"{self.kept.place}, manifest {self.kept.sha256}"
+            "evidence kept",
+            bool(self.kept.files),
+            msg("{place}, manifest {sha256}", place=self.kept.place, sha256=self.kept.sha256),
         )
         table = [
             {"kept": one["name"], "bytes": f"{one['bytes']:,}", "sha256": one["sha256"]}
@@ -191,7 +194,7 @@ class Compromise(Confirmed):
         first = len(self.evidence.checks)
         with transaction(self.engine) as session:
             missing = [email for email in self.only if email not in freezing.enabled_people(session)]
-        self.evidence.check("who stays may sign in", not missing, ", ".join(missing) or "yes")
+        self.evidence.check("who stays may sign in", not missing, ", ".join(missing) or N_("yes"))
         runs = Supervisor(self.environment).running()
         if self.given["close_runtime"]:
             self.evidence.check("the public runtime can be stopped", runs, "by the supervisor")
@@ -301,21 +304,27 @@ class Compromise(Confirmed):
         with transaction(self.engine) as session:
             left, people = freezing.access(session), freezing.enabled_people(session)
         self.evidence.figures["access_after"] = left.to_dict()
-        self.evidence.check("no session holds", left.sessions == 0, f"{left.sessions} hold")
-        self.evidence.check("no API token is taken", left.tokens == 0, f"{left.tokens} are")
+        self.evidence.check(
+            "no session holds", left.sessions == 0, msg("{sessions} hold", sessions=left.sessions)
+        )
+        self.evidence.check(
+            "no API token is taken", left.tokens == 0, msg("{tokens} are", tokens=left.tokens)
+        )
         if self.only:
             self.evidence.check(
                 "only those named may sign in", set(people) <= set(self.only), ", ".join(people)
             )
         if self.given["close_runtime"]:
             up = probes.ask_one(self.environment, RUNTIME)
-            self.evidence.check("the public runtime does not answer", not up.ready, up.detail or "it answers")
+            self.evidence.check(
+                "the public runtime does not answer", not up.ready, up.detail or N_("it answers")
+            )
         for proof in self.proofs:
             self.evidence.check(f"secret {proof.name}", proof.ok, proof.detail)
         if self.kept:
             changed = still_there(self.settings, self.kept)
             self.evidence.check(
-                "the evidence is as it was kept", not changed, ", ".join(changed) or "every hash"
+                "the evidence is as it was kept", not changed, ", ".join(changed) or N_("every hash")
             )
         return self.evidence.table(first)
 

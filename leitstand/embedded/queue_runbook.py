@@ -23,6 +23,7 @@ from leitstand.runbooks.confirming import NOT_DONE, Confirmed, Plan, Step
 from leitstand.runbooks.evidence import Evidence, facts, rows
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, take_up
 from leitstand.services import WORKER
+from leitstand.words import N_, msg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,7 +162,11 @@ class StuckQueue(Confirmed):
                 for number in numbers:
                     job = mending.find_job(session, number)
                     wrong = job.status in WRONG[action]
-                    self.evidence.check(f"{action} {number}", not wrong, f"{job.name} is {job.status}")
+                    self.evidence.check(
+                        f"{action} {number}",
+                        not wrong,
+                        msg("{name} is {status}", name=job.name, status=job.status),
+                    )
         alive = self._worker_alive()
         if self.given["restart_worker"] and self._supervised() != "runs":
             self.evidence.check("a supervisor can start the worker", False, "none runs: start with ./run up")
@@ -222,11 +227,15 @@ class StuckQueue(Confirmed):
             cancelled = {number: mending.find_job(session, number).status for number in self.chosen[CANCEL]}
         said = ", ".join(f"{number} {status}" for number, status in ended.items())
         self.evidence.check(
-            "the queue drains", drained, f"{figures.waiting} waiting, {figures.running} running"
+            "the queue drains",
+            drained,
+            msg("{waiting} waiting, {running} running", waiting=figures.waiting, running=figures.running),
         )
         good = all(status == "succeeded" for status in ended.values())
-        self.evidence.check("the chosen jobs have succeeded", good, said or "none was chosen")
-        self.evidence.check("no job ran to its end twice", not twice, ", ".join(map(str, twice)) or "none")
+        self.evidence.check("the chosen jobs have succeeded", good, said or N_("none was chosen"))
+        self.evidence.check(
+            "no job ran to its end twice", not twice, ", ".join(map(str, twice)) or N_("none")
+        )
         gone = all(status in {"cancelled", "failed", "aborted"} for status in cancelled.values())
         says = ", ".join(f"{number} {status}" for number, status in cancelled.items()) or "none was chosen"
         self.evidence.check("what was cancelled does not run", gone, says)

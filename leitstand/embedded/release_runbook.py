@@ -21,6 +21,7 @@ from leitstand.errors import LeitstandError
 from leitstand.runbooks.confirming import NOT_DONE, Confirmed, Plan, Step
 from leitstand.runbooks.evidence import Evidence, facts, rows
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, take_up
+from leitstand.words import N_, msg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -213,12 +214,14 @@ class FailedRelease(Confirmed):
             return facts(NOT_DONE)
         first, now = len(self.evidence.checks), releases.running(self.environment)
         right = now is not None and now.folder == self.wanted.folder
-        self.evidence.check("it is the wanted release that runs", right, now or "none")
+        self.evidence.check("it is the wanted release that runs", right, now or N_("none"))
         for one in smoke(self.environment):
             self.evidence.check(one.name, one.ok, one.detail)
         after = self._revision()
         if not self.assumed:
-            self.evidence.check("the schema is not brought back", self._not_before(after), after or "unknown")
+            self.evidence.check(
+                "the schema is not brought back", self._not_before(after), after or N_("unknown")
+            )
         return self.evidence.table(first)
 
     def next_steps(self) -> "pd.DataFrame":
@@ -290,7 +293,7 @@ class FailedRelease(Confirmed):
         if passed or not self.dry_run:
             self.evidence.check(name, passed, why)
         else:
-            self.evidence.skip(name, f"NO: {why}")
+            self.evidence.skip(name, msg("NO: {why}", why=why))
 
     def _log_end(self, name: str) -> list[str]:
         try:

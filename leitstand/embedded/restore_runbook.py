@@ -31,6 +31,7 @@ from leitstand.runbooks.evidence import Evidence, facts, rows
 from leitstand.runbooks.point_in_time import Found, instant_of, try_out
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, ensure_backup, take_up
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import msg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -193,7 +194,9 @@ class PointInTimeRestore(Confirmed):
             self.evidence.figures["way_back"] = self._way_back()
             switching.start(self.environment, names, told.append)
             self.environment.remember(**{STOPPED: []})
-        self.evidence.check("switched", self.switch.stage() == SWITCHED, f"{self.switch.aside.name} stays")
+        self.evidence.check(
+            "switched", self.switch.stage() == SWITCHED, msg("{name} stays", name=self.switch.aside.name)
+        )
         told.append(f"the way back: {self._way_back()}")
         return rows(
             [{"step": str(number), "done": line} for number, line in enumerate(told, 1)], ["step", "done"]
@@ -212,14 +215,18 @@ class PointInTimeRestore(Confirmed):
             row_security.build(connection)
         now = migrate.current(engine)
         self.evidence.check(
-            "migrations are at head", now == migrate.head(), f"restored at {before}, now at {now}"
+            "migrations are at head",
+            now == migrate.head(),
+            msg("restored at {before}, now at {now}", before=before, now=now),
         )
         with engine.begin() as connection:
             counts = fingerprint.counts(connection)
         expected = self.found.counts if self.found else {}
         fewer = [name for name, count in expected.items() if counts[name] < count]
         self.evidence.check(
-            "no row is missing", not fewer, ", ".join(fewer) or f"{len(counts)} tables counted"
+            "no row is missing",
+            not fewer,
+            ", ".join(fewer) or msg("{count} tables counted", count=len(counts)),
         )
         self.evidence.figures["counts"] = counts
         with self.evidence.step("backup"):
@@ -248,13 +255,19 @@ class PointInTimeRestore(Confirmed):
                 self.storage, self.settings.bucket_backups, to_time=self.to_time, backup_id=self.backup_id
             )
         except NotFound as error:
-            self.evidence.check("a backup that fits", False, f"{error.message} {error.hint}")
+            self.evidence.check("a backup that fits", False, error.said)
             return
         finished = str(self.manifest["finished_at"])[:19]
-        self.evidence.check("a backup that fits", True, f"{self.manifest['id']}, finished {finished}")
+        self.evidence.check(
+            "a backup that fits",
+            True,
+            msg("{id}, finished {finished}", id=self.manifest["id"], finished=finished),
+        )
         opens = engine_of(self.manifest).opens(self.settings, self.manifest)
         self.evidence.check(
-            "a key of this machine opens it", opens, f"{len(self.manifest['recipients'])} recipients"
+            "a key of this machine opens it",
+            opens,
+            msg("{count} recipients", count=len(self.manifest["recipients"])),
         )
         self._try("the log reaches the instant", self._check_log)
         self._try("space on the disk", self._check_space)
@@ -296,7 +309,7 @@ class PointInTimeRestore(Confirmed):
         try:
             self.evidence.check(name, True, work())
         except LeitstandError as error:
-            self.evidence.check(name, False, f"{error.message} {error.hint}")
+            self.evidence.check(name, False, error.said)
 
     def _steps(self, basis: dict[str, str]) -> tuple[Step, ...]:
         backup, instant = basis["backup"], basis["to_time"] or "the end of the archived log"
@@ -331,7 +344,9 @@ class PointInTimeRestore(Confirmed):
             )
             return
         in_time = self.to_time is None or found.newest <= self.to_time
-        self.evidence.check("nothing newer than the instant", in_time, f"newest commit {found.newest}")
+        self.evidence.check(
+            "nothing newer than the instant", in_time, msg("newest commit {newest}", newest=found.newest)
+        )
 
     def _way_back(self) -> str:
         name = self.switch.aside.name if self.switch else ""

@@ -12,6 +12,7 @@ from leitstand.errors import PreconditionFailed
 from leitstand.runbooks.confirming import NOT_DONE, Confirmed
 from leitstand.runbooks.evidence import Evidence, facts, rows
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, take_up
+from leitstand.words import N_, msg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +98,11 @@ class RotateEverything(Confirmed):
         found = inventory(self.work.engine, settings)
         here = {item.name for item in found}
         lost = secret_files.lacking(settings, {f"{secret_files.PREFIX}{name}" for name in here})
-        self.evidence.check("every needed secret is there", not lost, f"missing: {', '.join(lost) or 'none'}")
+        self.evidence.check(
+            "every needed secret is there",
+            not lost,
+            msg("missing: {names}", names=", ".join(lost) or msg("none")),
+        )
         if others := sorted(set(NAMES) - here - {name.removeprefix(secret_files.PREFIX) for name in lost}):
             self.evidence.skip("not set in this environment", ", ".join(others))
         self.evidence.figures["secrets"] = [item.to_dict() for item in found]
@@ -128,7 +133,9 @@ class RotateEverything(Confirmed):
         self._either("the second place has that backup", copy is not None, copy or "no copy")
         away = [one for one in recipients(settings) if one["offline"]]
         self.evidence.check(
-            "one recipient is offline", bool(away), f"{len(away)} not of this machine's own keys"
+            "one recipient is offline",
+            bool(away),
+            msg("{count} not of this machine's own keys", count=len(away)),
         )
         if any(one["still_here"] for one in away):
             self.evidence.skip("the offline key is away from here", "it still lies in keys/: move it now")
@@ -139,7 +146,7 @@ class RotateEverything(Confirmed):
         if passed:
             self.evidence.check(name, True, "yes")
         else:
-            self.evidence.skip(name, f"{detail}; the real run backs up first")
+            self.evidence.skip(name, msg("{detail}; the real run backs up first", detail=detail))
 
     def plan(self) -> "pd.DataFrame":
         """What will be replaced and what people notice; the hash is what the real run asks for."""
@@ -168,7 +175,7 @@ class RotateEverything(Confirmed):
         with self.evidence.step("rotation"):
             rotation.rotate(self.environment, plan, progress=told.append)
         left = sorted(rotation_journal.pending(self.environment))
-        self.evidence.check("nothing is left half done", not left, ", ".join(left) or "no journal")
+        self.evidence.check("nothing is left half done", not left, ", ".join(left) or N_("no journal"))
         return rows([{"step": number, "done": line} for number, line in enumerate(told, 1)], ["step", "done"])
 
     def prove(self) -> "pd.DataFrame":
@@ -192,7 +199,7 @@ class RotateEverything(Confirmed):
             return self.evidence.table(first)
         backup_id = rotation_record.back_up(self.environment)
         self.evidence.check(
-            "backup of the new secrets", True, backup_id or "nothing has changed since the newest"
+            "backup of the new secrets", True, backup_id or N_("nothing has changed since the newest")
         )
         return self.evidence.table(first)
 

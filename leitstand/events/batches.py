@@ -21,6 +21,7 @@ from leitstand.events.partitions import ensure_partitions, ensure_partitions_wit
 from leitstand.events.readers import Record
 from leitstand.events.rows import Builder, Refused, Row
 from leitstand.events.writer import IMPORT_COLUMNS, Origin, Repeated, escaped, take
+from leitstand.words import words_of
 
 MOST_RECORDS = 10_000
 MOST_BYTES = 16_000_000
@@ -50,7 +51,7 @@ class Batch:
         try:
             row = builder.build(record.fields)
         except Refused as refused:
-            self.refuse(record.line, str(refused), record.raw)
+            self.refuse(record.line, words_of(refused), record.raw)
             return
         if row.event_id in self.rows:
             self.identical += 1

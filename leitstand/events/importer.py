@@ -21,6 +21,7 @@ from leitstand.events.imports import Claim, Counts, Options
 from leitstand.events.readers import Damaged, Reader, open_reader
 from leitstand.events.rows import Builder
 from leitstand.identity.workspaces import checked_zone
+from leitstand.words import N_
 
 SUFFIXES = (".gz", ".csv", ".tsv", ".txt", ".ndjson", ".jsonl", ".json", ".parquet")
 SAMPLES = 10
@@ -127,7 +128,7 @@ def import_file(
                 begun,
             )
     except psycopg.OperationalError as error:
-        hint = "Run the same command again when it is back: the import goes on where it stopped."
+        hint = N_("Run the same command again when it is back: the import goes on where it stopped.")
         raise Unavailable("The database went away during the import.", hint=hint) from error
     finally:
         reader.close()

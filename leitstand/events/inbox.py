@@ -25,6 +25,7 @@ from leitstand.events.importer import import_file
 from leitstand.identity.workspaces import list_workspaces
 from leitstand.settings import Settings
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import msg
 
 FOLDER = "inbox"
 DONE, FAILED = "done", "failed"
@@ -168,18 +169,28 @@ def read_options(path: Path) -> ImportOptions:
     """
     if not path.exists():
         return ImportOptions()
-    hint = f'{OPTIONS} holds an object like {{"complete": ["Paid"], "steps": ["Cart", "Paid"], "zone": "Europe/Berlin"}}.'
+    hint = msg(
+        '{options} holds an object like {{"complete": ["Paid"], "steps": ["Cart", "Paid"], "zone": "Europe/Berlin"}}.',
+        options=OPTIONS,
+    )
     try:
         said = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InvalidInput(f"{OPTIONS} can't be read: {error}.", hint=hint) from error
+        raise InvalidInput(
+            msg("{options} can't be read: {error}.", options=OPTIONS, error=error), hint=hint
+        ) from error
     if not isinstance(said, dict) or not set(said) <= {known.name for known in fields(ImportOptions)}:
-        raise InvalidInput(f"{OPTIONS} holds something else than complete, steps and zone.", hint=hint)
+        raise InvalidInput(
+            msg("{options} holds something else than complete, steps and zone.", options=OPTIONS), hint=hint
+        )
     lists = [said[name] for name in ("complete", "steps") if name in said]
     if not all(
         isinstance(names, list) and all(isinstance(name, str) for name in names) for names in lists
     ) or not isinstance(said.get("zone", ""), str):
-        raise InvalidInput(f"{OPTIONS}: complete and steps are lists of names, zone is one name.", hint=hint)
+        raise InvalidInput(
+            msg("{options}: complete and steps are lists of names, zone is one name.", options=OPTIONS),
+            hint=hint,
+        )
     return ImportOptions(**said)
 
 

@@ -4,6 +4,8 @@ import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from leitstand.words import msg
+
 # UUIDv7 begins in 1970; later than 2100 nothing is meant, and no partition is made for it.
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -26,9 +28,18 @@ def parse_instant(text: str) -> datetime:
     except ValueError:
         found = _annotated(text)
     if found.tzinfo is None:
-        raise ValueError(f"timestamp {_shown(text)} has no zone: it needs Z or an offset such as +01:00")
+        raise ValueError(
+            msg("timestamp {text} has no zone: it needs Z or an offset such as +01:00", text=_shown(text))
+        )
     if not EARLIEST <= found < LATEST:
-        raise ValueError(f"timestamp {_shown(text)} is not between {EARLIEST.year} and {LATEST.year}")
+        raise ValueError(
+            msg(
+                "timestamp {text} is not between {first} and {last}",
+                text=_shown(text),
+                first=EARLIEST.year,
+                last=LATEST.year,
+            )
+        )
     return found
 
 
@@ -38,7 +49,7 @@ def _annotated(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(match["instant"] if match else text.strip().upper())
     except ValueError:
-        raise ValueError(f"timestamp {_shown(text)} is not ISO 8601") from None
+        raise ValueError(msg("timestamp {text} is not ISO 8601", text=_shown(text))) from None
     for critical, tag in TAG.findall(match["tags"] if match else ""):
         found = _in_zone(found, tag, text, critical=bool(critical))
     return found
@@ -47,16 +58,18 @@ def _annotated(text: str) -> datetime:
 def _in_zone(found: datetime, tag: str, text: str, *, critical: bool) -> datetime:
     if "=" in tag:
         if critical:
-            raise ValueError(f"timestamp {_shown(text)} has a critical suffix that is not known")
+            raise ValueError(
+                msg("timestamp {text} has a critical suffix that is not known", text=_shown(text))
+            )
         return found
     try:
         zone = ZoneInfo(tag)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"timestamp {_shown(text)} names no known time zone") from None
+        raise ValueError(msg("timestamp {text} names no known time zone", text=_shown(text))) from None
     if found.tzinfo is None:
         return found.replace(tzinfo=zone)
     if critical and found.astimezone(zone).utcoffset() != found.utcoffset():
-        raise ValueError(f"timestamp {_shown(text)}: its offset is not that of its zone")
+        raise ValueError(msg("timestamp {text}: its offset is not that of its zone", text=_shown(text)))
     return found
 
 

@@ -26,7 +26,7 @@ from leitstand.events.ledger import IncomingEvent, Kind, Outcome, Verdict, conte
 from leitstand.events.rows import LARGEST_SEQ, LONGEST_KEY
 from leitstand.identity.access import Principal, require
 from leitstand.limits.intake import within_plan
-from leitstand.words import msg
+from leitstand.words import N_, msg, said, words_of
 
 MOST = 1_000
 LARGEST_EVENT = refusals.LARGEST_WHOLE
@@ -38,7 +38,8 @@ OPTIONAL = (
 )  # fmt: skip
 MEMBERS = frozenset(REQUIRED + OPTIONAL)
 WHOLE = range(-LARGEST_SEQ - 1, LARGEST_SEQ + 1)
-TOO_DEEP = "a value is nested too deeply"
+TOO_DEEP = N_("a value is nested too deeply")
+TOO_LARGE = msg("it is larger than {largest_event:,} bytes", largest_event=LARGEST_EVENT)
 TRIES = 4
 IN_THE_WAY = (errors.DeadlockDetected, errors.SerializationFailure)
 
@@ -97,7 +98,7 @@ def read_json(body: bytes) -> list[Given]:
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        hint = "As NDJSON (application/x-ndjson), a broken line would be refused by itself."
+        hint = N_("As NDJSON (application/x-ndjson), a broken line would be refused by itself.")
         raise InvalidInput(msg("The body is not JSON: {error}.", error=error), hint=hint) from None
     if isinstance(found, dict) and set(found) == {"events"}:
         found = found["events"]
@@ -178,7 +179,7 @@ def answer(
         try:
             fit.append((place, parse(event, names)))
         except Unfit as unfit:
-            items[place] = Answered(_id_of(event), Verdict.REFUSED, str(unfit))
+            items[place] = Answered(_id_of(event), Verdict.REFUSED, words_of(unfit))
     room = within_plan(session, workspace_id, [event.occurred_at for _, event in fit])
     for (place, taken), reason in zip(fit, room, strict=True):
         if reason:
@@ -253,20 +254,20 @@ def _check_size(events: int) -> None:
 
 def _read_line(line: bytes) -> Given:
     if len(line) > LARGEST_EVENT:
-        return Given(line, None, f"it is larger than {LARGEST_EVENT:,} bytes")
+        return Given(line, None, TOO_LARGE)
     try:
         return _given(line, orjson.loads(line))
     except orjson.JSONDecodeError as error:
-        return Given(line, None, f"not JSON: {error}")
+        return Given(line, None, msg("not JSON: {error}", error=error))
 
 
 def _given(raw: bytes, event: object) -> Given:
     if not raw:
         return Given(raw, None, TOO_DEEP)
     if not isinstance(event, dict):
-        return Given(raw, None, "not a JSON object")
+        return Given(raw, None, N_("not a JSON object"))
     if len(raw) > LARGEST_EVENT:
-        return Given(raw, None, f"it is larger than {LARGEST_EVENT:,} bytes")
+        return Given(raw, None, TOO_LARGE)
     return Given(raw, event)
 
 
@@ -334,7 +335,7 @@ def _instant(value: object) -> datetime:
     try:
         return parse_instant(value)
     except ValueError as error:
-        raise Unfit(msg("occurred_at: {error}", error=error)) from None
+        raise Unfit(msg("occurred_at: {error}", error=said(words_of(error)))) from None
 
 
 def _text(members: dict[str, Any], name: str) -> str | None:

@@ -20,13 +20,14 @@ from leitstand.events.instants import EARLIEST, LATEST
 from leitstand.events.partitions import ensure_partitions_within
 from leitstand.events.rows import CLAMPED, LONGEST_KEY, NUL, content_hash
 from leitstand.events.writer import COLUMNS, Origin, copy_line, take
+from leitstand.words import N_, msg
 
 Kind = Literal["viewed", "answered", "completed"]
 # An event without proof of where it comes from may not change what was reported long ago.
 OLDEST_UNTRUSTED = timedelta(hours=24)
 # Text without anything that COPY has a meaning for.
 PLAIN = re.compile(r"[^\\\t\n\r]*").fullmatch
-CONFLICT = "another event has this event_id"
+CONFLICT = N_("another event has this event_id")
 
 
 @dataclass(frozen=True)
@@ -191,32 +192,36 @@ def _flaw(event: IncomingEvent, companions: set[UUID], oldest: datetime | None) 
     """Why an event can't be taken; empty where it can."""
     keys = (event.run_key, event.step, event.actor_key or "", event.touched or "")
     if event.event_id.version != 7:
-        return "event_id is not a UUIDv7"
+        return N_("event_id is not a UUIDv7")
     if event.companion_id not in companions:
-        return "the workspace has no such companion"
+        return N_("the workspace has no such companion")
     if not event.run_key:
-        return "run_key is empty"
+        return N_("run_key is empty")
     if max(map(len, keys)) > LONGEST_KEY:
-        return f"a key is longer than {LONGEST_KEY} characters"
+        return msg("a key is longer than {longest_key} characters", longest_key=LONGEST_KEY)
     return _time_flaw(event, oldest)
 
 
 def _time_flaw(event: IncomingEvent, oldest: datetime | None) -> str:
     at = event.occurred_at
     if at.tzinfo is None:
-        return "occurred_at has no zone"
+        return N_("occurred_at has no zone")
     named = timedelta(milliseconds=event.event_id.int >> 80)
     if not (EARLIEST <= at < LATEST and named < LATEST - EARLIEST):
-        return f"it or its event_id is not of a time between {EARLIEST.year} and {LATEST.year}"
+        return msg(
+            "it or its event_id is not of a time between {first} and {last}",
+            first=EARLIEST.year,
+            last=LATEST.year,
+        )
     if oldest is not None and at < oldest:
-        return "it is older than 24 hours and its source is not authenticated"
+        return N_("it is older than 24 hours and its source is not authenticated")
     return ""
 
 
 def _content_flaw(said: bytes) -> str:
     if not said:
-        return "it holds a value that is not JSON"
-    return "it holds a NUL character" if b"\\u0000" in said and NUL.search(said) else ""
+        return N_("it holds a value that is not JSON")
+    return N_("it holds a NUL character") if b"\\u0000" in said and NUL.search(said) else ""
 
 
 def content(event: IncomingEvent) -> bytes:

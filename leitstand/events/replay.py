@@ -18,14 +18,14 @@ from leitstand.events.ledger import OLDEST_UNTRUSTED, Verdict
 from leitstand.events.refusals import Filters, matching
 from leitstand.identity import audit
 from leitstand.identity.access import Principal, require
-from leitstand.words import msg
+from leitstand.words import N_, msg
 
 MOST = 1_000
 # Sources that nobody vouches for: what was too old when it came is too old for good.
 UNTRUSTED = ("snippet",)
-NOT_WHOLE = "only a part of it was kept, so it can't be sent again"
-OF_A_FILE = "it stood in a file: mend the file and import it again, which adds what is not there yet"
-TOO_OLD = "it was older than 24 hours when it came, and its source is not authenticated"
+NOT_WHOLE = N_("only a part of it was kept, so it can't be sent again")
+OF_A_FILE = N_("it stood in a file: mend the file and import it again, which adds what is not there yet")
+TOO_OLD = N_("it was older than 24 hours when it came, and its source is not authenticated")
 
 
 @dataclass(frozen=True)

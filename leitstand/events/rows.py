@@ -12,6 +12,7 @@ import orjson
 
 from leitstand.db.ids import derived_uuid7
 from leitstand.events.instants import parse_instant
+from leitstand.words import Message, msg, words_of
 
 REQUIRED = ("session_id", "actor_id", "activity", "timestamp")
 OPTIONAL = ("seq", "flow_id", "item")
@@ -108,10 +109,11 @@ def _content(parts: list[object]) -> bytes:
         content = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
     except TypeError as error:
         deep = "recursion" in str(error).lower()
-        reason = "a value is nested too deeply" if deep else "it holds a character that is not valid Unicode"
-        raise Refused(reason) from None
+        raise Refused(
+            "a value is nested too deeply" if deep else "it holds a character that is not valid Unicode"
+        ) from None
     if len(content) > LARGEST_EVENT:
-        raise Refused(f"it is larger than {LARGEST_EVENT:,} bytes")
+        raise Refused(msg("it is larger than {largest_event:,} bytes", largest_event=LARGEST_EVENT))
     if b"\\u0000" in content and NUL.search(content):
         raise Refused("it holds a NUL character")
     return content
@@ -119,7 +121,7 @@ def _content(parts: list[object]) -> bytes:
 
 def _key(value: object, name: str) -> str:
     if value is None or value == "":
-        raise Refused(f"{name} is empty")
+        raise Refused(msg("{name} is empty", name=name))
     return _text(value, name)
 
 
@@ -129,9 +131,11 @@ def _optional_key(value: object, name: str) -> str | None:
 
 def _text(value: object, name: str) -> str:
     if not isinstance(value, str):
-        raise Refused(f"{name} is not a single value")
+        raise Refused(msg("{name} is not a single value", name=name))
     if len(value) > LONGEST_KEY:
-        raise Refused(f"{name} is longer than {LONGEST_KEY} characters")
+        raise Refused(
+            msg("{name} is longer than {longest_key} characters", name=name, longest_key=LONGEST_KEY)
+        )
     return value
 
 
@@ -143,7 +147,7 @@ def _instant(value: object) -> datetime:
     try:
         return parse_instant(value)
     except ValueError as error:
-        raise Refused(str(error)) from None
+        raise Refused(words_of(error)) from None
 
 
 def _whole(value: Any) -> int | None:
@@ -160,9 +164,17 @@ def _check_item(item: object, *, named: bool) -> None:
         raise Refused("item is not a single value")
     longest = LONGEST_ITEM if named else LONGEST_KEY
     if len(item) > longest:
-        raise Refused(f"item is longer than {longest} characters")
+        raise Refused(msg("item is longer than {longest} characters", longest=longest))
 
 
 def missing_columns(names: Collection[str]) -> list[str]:
     """The required columns that a file lacks."""
     return [name for name in REQUIRED if name not in names]
+
+
+def lacking(name: str, missing: list[str]) -> Message:
+    """That a file of this name lacks columns."""
+    names = ", ".join(missing)
+    if len(missing) == 1:
+        return msg("{name} lacks the column {names}.", name=name, names=names)
+    return msg("{name} lacks the columns {names}.", name=name, names=names)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from leitstand.db.models import FlowExecution
 from leitstand.identity.access import Principal, require
 from leitstand.jobs.flow_executions import COMPLETE, CRASHED, FAILED, RUNNING
+from leitstand.words import from_stored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +55,7 @@ def job_outcomes(
     require(principal, "operations:read")
     result = session.execute(JOBS, {"since": since, "until": until})
     found = pd.DataFrame(result.fetchall(), columns=list(result.keys()))
+    found["reason"] = found["reason"].map(from_stored)
     return found.astype({"median": "float64", "p95": "float64"})
 
 

@@ -156,7 +156,7 @@ def _problem(provider: IdentityProvider) -> str:
         client_of(provider)
         openid.fetch_keys(openid.discover(provider.issuer))
     except LeitstandError as error:
-        return f"{error.message} {error.hint}".strip()
+        return error.said
     return ""
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from leitstand.db.models import Workspace
 from leitstand.db.models.base import new_id
 from leitstand.errors import InvalidInput, NotFound
-from leitstand.words import msg
+from leitstand.words import N_, msg
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
@@ -44,7 +44,9 @@ def find_workspace(session: Session, slug: str) -> Workspace:
         select(Workspace).where(Workspace.slug == slug.strip().lower())
     ).scalar_one_or_none()
     if found is None:
-        hint = "`leitstand workspace list` shows the workspaces; `leitstand events import FILE --workspace NAME` makes a new one."
+        hint = N_(
+            "`leitstand workspace list` shows the workspaces; `leitstand events import FILE --workspace NAME` makes a new one."
+        )
         raise NotFound(msg("There is no workspace {slug!r}.", slug=slug), hint=hint)
     return found
 
@@ -62,7 +64,9 @@ def checked_slug(slug: str) -> str:
     """
     lowered = slug.strip().lower()
     if not SLUG.fullmatch(lowered):
-        hint = "Use at most 63 letters a-z, digits, hyphens, dots and underscores, and begin with a letter or digit."
+        hint = N_(
+            "Use at most 63 letters a-z, digits, hyphens, dots and underscores, and begin with a letter or digit."
+        )
         raise InvalidInput(msg("{slug!r} can't be the name of a workspace.", slug=slug), hint=hint)
     return lowered
 
@@ -74,7 +78,7 @@ def checked_zone(zone: str) -> str:
         InvalidInput: there is no such zone.
     """
     if zone not in _zones():
-        hint = "Use an IANA zone such as Europe/Berlin, America/New_York or UTC; an offset is not a zone."
+        hint = N_("Use an IANA zone such as Europe/Berlin, America/New_York or UTC; an offset is not a zone.")
         raise InvalidInput(msg("There is no time zone {zone!r}.", zone=zone), hint=hint)
     return zone
 

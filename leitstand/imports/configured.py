@@ -3,9 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy import delete, select
@@ -17,15 +15,17 @@ from leitstand.catalogue.visibility import visible
 from leitstand.db.models import Item, S3Import, S3ImportObject
 from leitstand.db.models.base import new_id
 from leitstand.db.models.s3_imports import EVERY
-from leitstand.errors import Conflict, InvalidInput, LeitstandError, NotFound
+from leitstand.errors import Conflict, InvalidInput, NotFound
 from leitstand.identity import audit
 from leitstand.identity.access import Principal, require, system_principal
 from leitstand.identity.people import checked_name
 from leitstand.identity.sealed import place_of_import
 from leitstand.identity.sealing import seal
 from leitstand.imports.bucket import TEST_SECONDS, bucket_of
+from leitstand.integrations import servers
 from leitstand.integrations.addresses import checked_url
 from leitstand.knowledge.spaces import KIND
+from leitstand.words import msg
 
 REGION = re.compile(r"[a-zA-Z0-9-]{1,50}")
 BUCKET = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,62}")
@@ -130,16 +130,14 @@ def change(session: Session, *, principal: Principal, import_id: UUID, draft: Dr
     """
     found = get(session, principal=principal, import_id=import_id, lock=True)
     values, before = _checked(session, principal, draft), _shown(found)
-    moved = urlsplit(values["endpoint"])[:2] != urlsplit(found.endpoint)[:2]
-    if moved and not draft.secret_key.strip():
-        raise InvalidInput("The key is of the server before.", hint="Enter the new server's key as well.")
+    servers.require_key_of(values["endpoint"], before=found.endpoint, has_key=True, key=draft.secret_key)
     _check_name(session, principal, import_id, values["name"])
     if any(values[name] != getattr(found, name) for name in ("endpoint", "bucket", "space_id")):
         session.execute(delete(S3ImportObject).where(S3ImportObject.import_id == found.id))
     for name, value in values.items():
         setattr(found, name, value)
     _keep_key(found, draft.secret_key)
-    found.updated_at, found.checked_at, found.check_problem = datetime.now(UTC), None, ""
+    servers.unchecked(found)
     session.flush()
     old, new = audit.changed(before, _shown(found) | {"new_key": bool(draft.secret_key.strip())})
     _record(session, principal, "s3-import.update", found, old, new)
@@ -168,12 +166,12 @@ def test(session: Session, *, principal: Principal, import_id: UUID) -> str:
         Forbidden: without `workspace:manage`.
     """
     found = get(session, principal=principal, import_id=import_id)
-    found.checked_at, found.check_problem = datetime.now(UTC), ""
-    try:
+
+    def look() -> str:
         bucket_of(found, seconds=TEST_SECONDS).first()
-    except LeitstandError as error:
-        found.check_problem = f"{error.message} {error.hint}".strip()
-    return found.check_problem
+        return ""
+
+    return servers.check(found, look)
 
 
 def _checked(session: Session, principal: Principal, draft: Draft) -> dict[str, Any]:
@@ -187,12 +185,20 @@ def _checked(session: Session, principal: Principal, draft: Draft) -> dict[str, 
     if not BUCKET.fullmatch(bucket := draft.bucket.strip()):
         raise InvalidInput("This is no name of a bucket.", hint="It has letters, digits, dots and hyphens.")
     if len(draft.prefix) > LONGEST_PREFIX or not draft.prefix.isprintable():
-        raise InvalidInput(f"A prefix has at most {LONGEST_PREFIX} characters, on one line.")
+        raise InvalidInput(
+            msg(
+                "A prefix has at most {longest_prefix} characters, on one line.",
+                longest_prefix=LONGEST_PREFIX,
+            )
+        )
     access_key = draft.access_key.strip()
     if not access_key or not _fit(access_key) or not _fit(draft.secret_key.strip()):
         raise InvalidInput("A key is missing, too long, or has characters in it that no key has.")
     if draft.every not in EVERY:
-        raise InvalidInput(f"There is no schedule {draft.every[:50]!r}.", hint=f"One of {', '.join(EVERY)}.")
+        raise InvalidInput(
+            msg("There is no schedule {every!r}.", every=draft.every[:50]),
+            hint=msg("One of {names}.", names=", ".join(EVERY)),
+        )
     return {
         "name": checked_name(draft.name), "endpoint": endpoint, "region": region, "bucket": bucket,
         "prefix": draft.prefix.strip().lstrip("/"), "access_key": access_key, "every": draft.every,

@@ -14,6 +14,7 @@ from leitstand.identity import audit
 from leitstand.identity.access import Principal
 from leitstand.imports import configured
 from leitstand.jobs.queue import enqueue
+from leitstand.words import msg
 
 JOB = "imports.run"
 PAGE = 100
@@ -118,7 +119,8 @@ def list_objects(
     query = _of(session, principal, import_id)
     if status and status not in OBJECT_STATES:
         raise InvalidInput(
-            f"There is no status {status[:50]!r}.", hint=f"It is one of: {', '.join(OBJECT_STATES)}."
+            msg("There is no status {status!r}.", status=status[:50]),
+            hint=msg("It is one of: {names}.", names=", ".join(OBJECT_STATES)),
         )
     if status:
         query = query.where(S3ImportObject.status == status)

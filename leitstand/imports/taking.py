@@ -24,6 +24,7 @@ from leitstand.storage.foreign import ForeignBucket
 from leitstand.storage.objects import ObjectStorage
 from leitstand.storage.types import ObjectInfo
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import N_, msg
 
 MOST_OBJECTS = 100_000
 MOST_SILENT = 3
@@ -49,7 +50,7 @@ def run(engine: Engine, storage: ObjectStorage, *, import_id: UUID) -> str:
         found.started_at = found.progressed_at = datetime.now(UTC)
         session.flush()
         session.expunge(found)
-    problem = "It stopped for a reason that we did not foresee."
+    problem: str = N_("It stopped for a reason that we did not foresee.")
     try:
         problem = _work(engine, storage, found)
     finally:
@@ -67,7 +68,7 @@ def _work(engine: Engine, storage: ObjectStorage, found: S3Import) -> str:
         _list(engine, bucket, found)
         _take_all(engine, storage, bucket, found)
     except LeitstandError as error:
-        return f"{error.message} {error.hint}".strip()
+        return error.said
     return ""
 
 
@@ -81,7 +82,7 @@ def _list(engine: Engine, bucket: ForeignBucket, found: S3Import) -> None:
         seen += len(page)
         if seen >= MOST_OBJECTS:
             raise InvalidInput(
-                f"There are over {MOST_OBJECTS:,} objects below this prefix.",
+                msg("There are over {most_objects:,} objects below this prefix.", most_objects=MOST_OBJECTS),
                 hint="Enter a longer prefix, and make several imports.",
             )
 
@@ -156,8 +157,11 @@ def _moved(session: Session, import_id: UUID) -> bool:
 
 def _take(engine: Engine, storage: ObjectStorage, bucket: ForeignBucket, found: S3Import, one: _Next) -> None:
     if not 0 < one.bytes <= MAX_BYTES:
-        problem = "empty" if not one.bytes else f"{one.bytes / 1e6:.1f} MB large"
-        raise InvalidInput(f"It is {problem}.", hint="A document has 1 byte to 20 MB.")
+        size = one.bytes / 1e6
+        raise InvalidInput(
+            msg("It is {size:.1f} MB large.", size=size) if one.bytes else "It is empty.",
+            hint="A document has 1 byte to 20 MB.",
+        )
     data = bucket.read(one.key, etag=one.etag)
     with transaction(engine) as session:
         row = _held(session, one)
@@ -214,4 +218,4 @@ def _say(engine: Engine, one: _Next, status: str, error: LeitstandError) -> None
         row = _held(session, one)
         if row is not None:
             row.status, row.updated_at = status, datetime.now(UTC)
-            row.reason = f"{error.message} {error.hint}".strip()
+            row.reason = error.said

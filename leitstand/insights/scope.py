@@ -17,7 +17,7 @@ from leitstand.identity.access import Principal
 from leitstand.identity.workspaces import checked_zone
 from leitstand.insights.local_time import local_day
 from leitstand.insights.sources import Source, row
-from leitstand.words import msg
+from leitstand.words import N_, msg
 
 EARLIEST, LATEST = date(1970, 1, 1), date(2200, 1, 1)
 DAY = timedelta(days=1)
@@ -218,8 +218,8 @@ def _near(session: Session, known: list[ColumnElement[bool]], name: str) -> str:
     names = list(session.execute(named).scalars())
     near = difflib.get_close_matches(name, names, SUGGESTIONS, 0.4) or names[:SUGGESTIONS]
     if not near:
-        return "The workspace has no companions yet; import events or make one."
-    return "There is for example: " + ", ".join(near) + "."
+        return N_("The workspace has no companions yet; import events or make one.")
+    return msg("There is for example: {names}.", names=", ".join(near))
 
 
 def _check_days(days: list[date]) -> None:
@@ -232,7 +232,9 @@ def _check_days(days: list[date]) -> None:
 
 def _check_range(start: date, end: date) -> None:
     if start >= end:
-        hint = "The range goes from the first day to the day after the last: one day is --from 2026-01-01 --to 2026-01-02."
+        hint = N_(
+            "The range goes from the first day to the day after the last: one day is --from 2026-01-01 --to 2026-01-02."
+        )
         raise InvalidInput(
             msg("The range from {start} to {end} has no day.", start=start, end=end), hint=hint
         )

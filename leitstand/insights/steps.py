@@ -13,6 +13,7 @@ from leitstand.insights.frames import by_code_point
 from leitstand.insights.precomputed import StepSet, StepsOfSet
 from leitstand.insights.scope import EARLIEST, LATEST, Scope
 from leitstand.insights.sources import Source, column, frame
+from leitstand.words import N_, msg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,8 +120,14 @@ def _check(source: Source, scope: Scope, names: Sequence[str]) -> None:
     if not unknown:
         return
     known = common_steps(source, ever, limit=SHOWN)
-    there = f"There is for example: {', '.join(known)}." if known else "No run has taken any step yet."
-    raise InvalidInput(f"No run of this workspace ever reached a step {unknown[0]!r}.", hint=there)
+    there = (
+        msg("There is for example: {names}.", names=", ".join(known))
+        if known
+        else N_("No run has taken any step yet.")
+    )
+    raise InvalidInput(
+        msg("No run of this workspace ever reached a step {step!r}.", step=unknown[0]), hint=there
+    )
 
 
 def _taken(source: Source, scope: Scope, names: Sequence[str]) -> set[str]:

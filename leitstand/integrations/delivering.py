@@ -27,6 +27,7 @@ from leitstand.integrations.emission import schedule
 from leitstand.outgoing.fetching import fetch
 from leitstand.settings import get_settings
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import N_, msg
 
 ATTEMPTS = 8
 # 30 s, 1:45 min, 6, 21, 75 min, 4.4 h and 15.3 h: about 21 hours in all.
@@ -123,8 +124,8 @@ def _due(
 
 def _refusal(webhook: Webhook) -> str:
     if get_settings().rehearsal:
-        return "Nothing is sent: this is a restored copy that is only tried out (LEITSTAND_REHEARSAL)."
-    return "" if webhook.active else "The webhook is off."
+        return N_("Nothing is sent: this is a restored copy that is only tried out (LEITSTAND_REHEARSAL).")
+    return "" if webhook.active else N_("The webhook is off.")
 
 
 def _outgoing(delivery: WebhookDelivery, webhook: Webhook, now: datetime) -> _Outgoing:
@@ -151,7 +152,7 @@ def _send(outgoing: _Outgoing, now: datetime) -> Outcome:
         status, response = answer.status, answer.body[:EXCERPT]
         error = "" if answer.ok else _said(answer.status)
     except LeitstandError as failed:
-        error = f"{failed.message} {failed.hint}".strip()
+        error = failed.said
     shown = response.decode(errors="replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
     shown = shown.encode()[:EXCERPT].decode(errors="ignore")
     return Outcome(status, error, shown, round((time.monotonic() - began) * 1000))
@@ -159,8 +160,8 @@ def _send(outgoing: _Outgoing, now: datetime) -> Outcome:
 
 def _said(status: int) -> str:
     if 300 <= status < 400:
-        return f"The receiver answers {status}, a redirect, which is not followed."
-    return f"The receiver answers {status}."
+        return msg("The receiver answers {status}, a redirect, which is not followed.", status=status)
+    return msg("The receiver answers {status}.", status=status)
 
 
 def _keep(
@@ -175,9 +176,11 @@ def _keep(
         return
     webhook.failing_since = webhook.failing_since or now
     if outcome.status == GONE:
-        _disable(session, webhook, "The receiver says that it is gone for good (410).", now)
+        _disable(session, webhook, N_("The receiver says that it is gone for good (410)."), now)
     elif now - webhook.failing_since >= DISABLE_AFTER:
-        _disable(session, webhook, f"Nothing could be delivered for {DISABLE_AFTER.days} days.", now)
+        _disable(
+            session, webhook, msg("Nothing could be delivered for {days} days.", days=DISABLE_AFTER.days), now
+        )
     wait = wait_after(delivery.attempts) if webhook.active else None
     if wait is None:
         _give_up(delivery, outcome.error)

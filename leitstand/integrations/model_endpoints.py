@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -12,12 +10,13 @@ from sqlalchemy.orm import Session
 
 from leitstand.db.models import ModelEndpoint
 from leitstand.db.models.base import new_id
-from leitstand.errors import Conflict, InvalidInput, LeitstandError, NotFound
+from leitstand.errors import Conflict, InvalidInput, NotFound
 from leitstand.identity import audit
 from leitstand.identity.access import Principal, require
 from leitstand.identity.people import checked_name
 from leitstand.identity.sealed import place_of_endpoint
 from leitstand.identity.sealing import open_sealed, seal
+from leitstand.integrations import servers
 from leitstand.integrations.addresses import checked_url
 from leitstand.outgoing.fetching import Answer, fetch
 from leitstand.words import msg
@@ -102,16 +101,16 @@ def update_endpoint(
     """
     endpoint = get(session, principal=principal, endpoint_id=endpoint_id)
     values, before = _checked(draft), _shown(endpoint)
-    moved = urlsplit(values["base_url"])[:2] != urlsplit(endpoint.base_url)[:2]
-    if moved and endpoint.secret is not None and not draft.key.strip():
-        raise InvalidInput("The key is of the server before.", hint="Enter the new server's key as well.")
+    servers.require_key_of(
+        values["base_url"], before=endpoint.base_url, has_key=endpoint.secret is not None, key=draft.key
+    )
     _check_name(session, endpoint, values["name"])
     with session.no_autoflush:
         for name, value in values.items():
             setattr(endpoint, name, value)
         _only_default(session, endpoint)
     _keep_key(endpoint, draft.key)
-    endpoint.updated_at, endpoint.checked_at, endpoint.check_problem = datetime.now(UTC), None, ""
+    servers.unchecked(endpoint)
     session.flush()
     old, new = audit.changed(before, _shown(endpoint) | {"new_key": bool(draft.key.strip())})
     _record(session, principal, "model-endpoint.update", endpoint, old, new)
@@ -140,18 +139,16 @@ def test(session: Session, *, principal: Principal, endpoint_id: UUID) -> str:
         Forbidden: without `workspace:manage`.
     """
     endpoint = get(session, principal=principal, endpoint_id=endpoint_id)
-    endpoint.checked_at, endpoint.check_problem = datetime.now(UTC), ""
-    try:
-        found = _offered(endpoint)
-    except LeitstandError as error:
-        endpoint.check_problem = f"{error.message} {error.hint}".strip()
-        return endpoint.check_problem
-    missing = [name for name in endpoint.models if name not in found]
-    if missing:
-        endpoint.check_problem = f"It does not offer {', '.join(missing[:5])}."
-    elif not endpoint.models:
-        endpoint.models = found[:MOST_MODELS]
-    return endpoint.check_problem
+    return servers.check(endpoint, lambda: _wrong(endpoint))
+
+
+def _wrong(endpoint: ModelEndpoint) -> str:
+    """What an endpoint lacks; one without models gets those that it offers."""
+    found = _offered(endpoint)
+    if missing := [name for name in endpoint.models if name not in found]:
+        return msg("It does not offer {names}.", names=", ".join(missing[:5]))
+    endpoint.models = endpoint.models or found[:MOST_MODELS]
+    return ""
 
 
 def _offered(endpoint: ModelEndpoint) -> list[str]:

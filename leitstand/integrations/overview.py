@@ -12,6 +12,7 @@ from leitstand.identity.access import Principal, require
 from leitstand.integrations import mail, model_endpoints, webhooks
 from leitstand.mail.settings import mail_off
 from leitstand.settings import get_settings
+from leitstand.words import N_, Message, msg, said
 
 OFF, UNTESTED, WORKS, BROKEN = "off", "untested", "works", "broken"
 
@@ -46,6 +47,11 @@ def overview(session: Session, *, principal: Principal) -> list[State]:
     return [part(session, principal) for part in parts]
 
 
+def _named(name: str, problem: str) -> Message:
+    """What is wrong with the integration of that name."""
+    return msg("{name}: {problem}", name=name, problem=said(problem))
+
+
 def _judged(checked_at: datetime | None, problem: str) -> str:
     if checked_at is None:
         return UNTESTED
@@ -72,7 +78,7 @@ def _endpoints(session: Session, principal: Principal) -> State:
     if not found:
         return State("models", OFF)
     checked = [one.checked_at for one in found if one.checked_at]
-    problem = next((f"{one.name}: {one.check_problem}" for one in found if one.check_problem), "")
+    problem = next((_named(one.name, one.check_problem) for one in found if one.check_problem), "")
     at = max(checked, default=None)
     return State("models", _judged(at, problem), len(found), at, problem)
 
@@ -84,7 +90,7 @@ def _webhooks(session: Session, principal: Principal) -> State:
     last = select(func.max(WebhookDelivery.last_at)).join(Webhook, Webhook.id == WebhookDelivery.webhook_id)
     at = session.scalar(last.where(WebhookDelivery.workspace_id == principal.workspace_id))
     failing = [one for one in found if one.failing_since]
-    problem = f"{failing[0].url}: {failing[0].disabled_reason or 'deliveries fail.'}" if failing else ""
+    problem = _named(failing[0].url, failing[0].disabled_reason or N_("deliveries fail.")) if failing else ""
     return State("webhooks", _judged(at, problem), len(found), at, problem)
 
 
@@ -94,5 +100,5 @@ def _s3_imports(session: Session, principal: Principal) -> State:
         return State("s3-imports", OFF)
     at = max((when for one in found if (when := one.ended_at or one.checked_at)), default=None)
     wrong = ((one, one.run_problem or one.check_problem) for one in found)
-    problem = next((f"{one.name}: {said}" for one, said in wrong if said), "")
+    problem = next((_named(one.name, problem) for one, problem in wrong if problem), "")
     return State("s3-imports", _judged(at, problem), len(found), at, problem)

@@ -18,12 +18,12 @@ from leitstand.identity.sealed import place_of_earlier, place_of_webhook
 from leitstand.identity.sealing import open_sealed, seal
 from leitstand.integrations.addresses import checked_url
 from leitstand.integrations.signing import new_secret
-from leitstand.words import msg
+from leitstand.words import N_, msg
 
 MOST = 50
 MOST_EVENTS = 100
 LONGEST_DESCRIPTION = 500
-BY_HAND = "Turned off by hand."
+BY_HAND = N_("Turned off by hand.")
 BESIDE = timedelta(hours=24)
 EVENT = re.compile(r"\*|[a-z][a-z0-9-]{0,40}\.(?:\*|[a-z][a-z0-9-]{0,40})")
 # Offered on the form; any other name of the audit log can be typed in.

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.db.models import JobFailure
 from leitstand.errors import Conflict, Forbidden, InvalidInput, LeitstandError, NotFound
+from leitstand.words import msg
 
 # Trying again does not mend these.
 PERMANENT = (InvalidInput, NotFound, Forbidden, Conflict)
@@ -32,8 +33,8 @@ def wait_before_next(error: BaseException, *, attempt: int, attempts: int, first
 def reason_of(error: BaseException) -> str:
     """What people are shown: our own errors say what happened; any other may hold a secret, so only its class."""
     if isinstance(error, LeitstandError):
-        return error.message[:REASON_SHOWN]
-    return f"{type(error).__name__} (the log holds more, under this request id)"
+        return error.message if len(error.message) <= REASON_SHOWN else error.message[:REASON_SHOWN]
+    return msg("{kind} (the log holds more, under this request id)", kind=type(error).__name__)
 
 
 def keep(session: Session, *, job_id: int, attempt: int, reason: str, request_id: str) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.errors import Conflict, InvalidInput, NotFound
 from leitstand.jobs.queue import IDENTITY
-from leitstand.words import msg
+from leitstand.words import from_stored, msg
 
 STATUSES = ("todo", "doing", "succeeded", "failed", "cancelled", "aborted")
 LIMIT_MOST = 1000
@@ -80,7 +80,7 @@ def list_jobs(session: Session, *, status: str | None = None, limit: int = 50) -
     if not 1 <= limit <= LIMIT_MOST:
         raise InvalidInput(msg("The limit must be between 1 and {limit_most}.", limit_most=LIMIT_MOST))
     rows = session.execute(LIST, {"status": status, "limit": limit, "identity": IDENTITY})
-    return [JobRow(**row) for row in rows.mappings()]
+    return [JobRow(**{**row, "reason": from_stored(row["reason"])}) for row in rows.mappings()]
 
 
 def queue_figures(session: Session) -> QueueFigures:

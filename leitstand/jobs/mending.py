@@ -10,10 +10,10 @@ from leitstand.errors import Conflict, NotFound
 from leitstand.jobs.failures import keep
 from leitstand.jobs.queue import IDENTITY
 from leitstand.jobs.recovery import STALLED_AFTER_SECONDS
-from leitstand.words import msg
+from leitstand.words import N_, msg
 
 ENDED = ("succeeded", "failed", "cancelled", "aborted")
-CANCELLED_BY_HAND = "Cancelled by the operator."
+CANCELLED_BY_HAND = N_("Cancelled by the operator.")
 
 RUNNING = text("""
     SELECT job.id, job.task_name AS name, coalesce(job.lock, '') AS lock, job.worker_id AS worker, job.attempts,

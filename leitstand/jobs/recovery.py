@@ -6,11 +6,12 @@ from sqlalchemy.orm import Session
 from leitstand.jobs.failures import keep
 from leitstand.jobs.queue import IDENTITY
 from leitstand.jobs.registry import DEFAULT_ATTEMPTS, registered
+from leitstand.words import N_
 
 STALLED_AFTER_SECONDS = 30.0
 KEEP_DONE_DAYS = 7
 KEEP_FAILED_DAYS = 90
-WORKER_DIED = "The worker that ran it died."
+WORKER_DIED = N_("The worker that ran it died.")
 
 # A job is its worker's as long as the worker's heartbeat is fresh. SKIP LOCKED: two workers may look at once.
 STALLED = text("""

@@ -21,7 +21,9 @@ LONGEST_QUOTE = 500
 RELEVANT_COVERAGE = 0.4
 
 EXTRACTIVE = "extractive"
-EXTRACTIVE_NOTE = "No model endpoint is configured, so this answer is put together from sentences of the documents, word for word."
+EXTRACTIVE_NOTE = N_(
+    "No model endpoint is configured, so this answer is put together from sentences of the documents, word for word."
+)
 NOTHING_NOTE = N_("Nothing in the documents that you may read answers this.")
 
 SENTENCE_LEXEMES = text("""

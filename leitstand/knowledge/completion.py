@@ -101,9 +101,12 @@ def _content(storage: ObjectStorage, key: str) -> tuple[str, int]:
 
 
 def _refused(session: Session, upload: Upload, digest: str, size: int) -> Completed:
-    told = f"its SHA-256 is {digest}" if size == upload.bytes else f"it has {size:,} bytes"
     upload.status, upload.updated_at = "refused", datetime.now(UTC)
-    upload.reason = f"The file that arrived is not the one that was declared: {told}."
+    upload.reason = (
+        msg("The file that arrived is not the one that was declared: its SHA-256 is {digest}.", digest=digest)
+        if size == upload.bytes
+        else msg("The file that arrived is not the one that was declared: it has {size:,} bytes.", size=size)
+    )
     enqueue(session, "knowledge.forget", key=upload.object_key)
     session.flush()
     return Completed(upload, None)

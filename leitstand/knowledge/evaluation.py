@@ -27,7 +27,7 @@ from leitstand.knowledge.ingest import index_passages
 from leitstand.knowledge.parsing.passages import cut
 from leitstand.knowledge.parsing.plain import read_plain
 from leitstand.knowledge.search import MAX_HITS, search
-from leitstand.words import msg
+from leitstand.words import N_, msg
 
 CUTOFF = 10
 Judgements = dict[str, set[str]]
@@ -188,7 +188,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 def _open(path: Path) -> TextIO:
     if not path.is_file():
-        hint = "A set has docs.jsonl.gz, queries.jsonl and qrels.tsv."
+        hint = N_("A set has docs.jsonl.gz, queries.jsonl and qrels.tsv.")
         raise InvalidInput(
             msg("There is no {name} in {parent}.", name=path.name, parent=path.parent), hint=hint
         )

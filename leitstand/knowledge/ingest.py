@@ -14,13 +14,14 @@ from leitstand.knowledge.language import language_of
 from leitstand.knowledge.parsing.outline import Unreadable
 from leitstand.knowledge.parsing.passages import Passage
 from leitstand.knowledge.parsing.process import parse
-from leitstand.knowledge.scanning import examine
+from leitstand.knowledge.scanning import examine, not_fetched
 from leitstand.storage.objects import ObjectStorage
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import N_, words_of
 
 ROWS_AT_ONCE = 1_000
 SAMPLED_PASSAGES = 25
-TOO_LARGE = "It is kept, but not read: a document that is read has at most 20 MB. Split it into several."
+TOO_LARGE = N_("It is kept, but not read: a document that is read has at most 20 MB. Split it into several.")
 INSERT_CHUNKS = text("""
     INSERT INTO chunk (document_id, ordinal, workspace_id, space_id, language, heading, content, words)
     VALUES (:document, :ordinal, :workspace, :space, :language, :heading, :content,
@@ -51,10 +52,10 @@ def ingest(engine: Engine, storage: ObjectStorage, *, document_id: UUID) -> str:
         data = storage.get_bytes(bucket, document.object_key, sha256=document.sha256)
         passages = parse(document.media_type, document.title, data)
     except Unreadable as error:
-        _set(engine, document_id, "failed", str(error))
+        _set(engine, document_id, "failed", words_of(error))
         return "failed"
     except LeitstandError as error:
-        _set(engine, document_id, "failed", f"Its file could not be fetched: {error.message}")
+        _set(engine, document_id, "failed", not_fetched(error))
         raise
     _set(engine, document_id, "indexing")
     with transaction(engine) as session:

@@ -2,13 +2,15 @@
 
 from pathlib import PurePath
 
+from leitstand.words import N_, Message, msg, said
+
 # Media type -> what people call it. The reader of each is in `parsing.readers`.
 READABLE = {
     "text/markdown": "Markdown",
     "text/html": "HTML",
     "application/xhtml+xml": "HTML",
     "text/csv": "CSV",
-    "text/plain": "plain text",
+    "text/plain": N_("plain text"),
 }
 NOT_YET = {
     "application/pdf": "PDF",
@@ -54,11 +56,12 @@ def why_not(media_type: str) -> str:
     """Why a file of this type has no reader, in words for whoever uploaded it; empty when it has one."""
     if media_type in READABLE:
         return ""
-    kind = NOT_YET.get(media_type, "")
-    return f"{f'{kind} files' if kind else 'Files of this kind'} can't be read yet; {readable_kinds()} can."
+    if kind := NOT_YET.get(media_type):
+        return msg("{kind} files can't be read yet; {kinds} can.", kind=kind, kinds=readable_kinds())
+    return msg("Files of this kind can't be read yet; {kinds} can.", kinds=readable_kinds())
 
 
-def readable_kinds() -> str:
+def readable_kinds() -> Message:
     """The kinds that can be read, as people read it."""
     kinds = list(dict.fromkeys(READABLE.values()))
-    return f"{', '.join(kinds[:-1])} and {kinds[-1]}"
+    return msg("{kinds} and {last}", kinds=", ".join(kinds[:-1]), last=said(kinds[-1]))

@@ -16,6 +16,7 @@ from leitstand.knowledge.scanner import TooLargeToScan, scan
 from leitstand.settings import Settings
 from leitstand.storage.objects import CHUNK, ObjectStorage
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import N_, Message, joined, msg, said
 
 AGAIN_AFTER = timedelta(minutes=2)
 MAIL = "knowledge.infected-mail"
@@ -41,13 +42,18 @@ def examine(engine: Engine, storage: ObjectStorage, *, document_id: UUID) -> str
         with storage.open_stream(bucket, document.object_key, sha256=document.sha256) as stream:
             found = scan(address, iter(lambda: stream.read(CHUNK) or b"", b""))
     except TooLargeToScan as error:
-        return _end(engine, document_id, "failed", f"{error.message} {error.hint}")
+        return _end(engine, document_id, "failed", error.said)
     except Unavailable as error:
-        return _end(engine, document_id, "scanning", f"{error.message} It is tried again.")
+        return _end(engine, document_id, "scanning", joined(error.message, N_("It is tried again.")))
     except LeitstandError as error:
-        _end(engine, document_id, "failed", f"Its file could not be fetched: {error.message}")
+        _end(engine, document_id, "failed", not_fetched(error))
         raise
     return _end(engine, document_id, "infected", found) if found else _clean(engine, document_id)
+
+
+def not_fetched(error: LeitstandError) -> Message:
+    """That the store did not give a document's file, and why."""
+    return msg("Its file could not be fetched: {why}", why=said(error.message))
 
 
 def require_clean(settings: Settings, document: Document) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.limits.counting import month_start, used, zone_of
 from leitstand.limits.room import limits_of
+from leitstand.words import msg
 
 GRACE_PERCENT = 10
 KEPT_SECONDS = 10.0
@@ -49,7 +50,11 @@ def within_plan(session: Session, workspace_id: UUID, instants: Sequence[datetim
             reasons.append("")
         else:
             reasons.append(
-                f"the plan's {limit:,} events a month are used up, and the grace of {GRACE_PERCENT} %"
+                msg(
+                    "the plan's {limit:,} events a month are used up, and the grace of {grace} %",
+                    limit=limit,
+                    grace=GRACE_PERCENT,
+                )
             )
     return reasons
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from leitstand.errors import NotFound, PreconditionFailed
 from leitstand.settings import get_settings
-from leitstand.words import msg
+from leitstand.words import msg, translate
 
 
 class Limits(BaseModel):
@@ -31,6 +31,15 @@ class Limits(BaseModel):
 KINDS = tuple(Limits.model_fields)
 
 
+class PlanWords(BaseModel):
+    """What a plan is called in another language; what is empty stays as the plan says it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str = Field("", max_length=80)
+    description: str = Field("", max_length=400)
+
+
 class Plan(BaseModel):
     """One plan.
 
@@ -38,6 +47,7 @@ class Plan(BaseModel):
         name: short name, kept with workspaces and never changed.
         price_cents: a month, in cents of `currency`, taxes included.
         currency: ISO 4217, in capitals.
+        translations: title and description by language, as "de".
         stripe_price: id of the recurring price in the Stripe account; empty: it can't be paid there.
     """
 
@@ -50,6 +60,18 @@ class Plan(BaseModel):
     currency: str = Field("EUR", pattern=r"^[A-Z]{3}$")
     limits: Limits = Limits()
     stripe_price: str = ""
+    translations: dict[str, PlanWords] = {}
+
+    def titled(self, language: str) -> str:
+        """Its title for a reader of that language."""
+        return self._words(language).title or translate(self.title, language)
+
+    def described(self, language: str) -> str:
+        """Its description for a reader of that language."""
+        return self._words(language).description or translate(self.description, language)
+
+    def _words(self, language: str) -> PlanWords:
+        return self.translations.get(language) or PlanWords()
 
 
 class Plans(BaseModel):

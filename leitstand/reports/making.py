@@ -32,6 +32,7 @@ from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from leitstand.storage.types import Stored
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import N_
 
 CELL_SECONDS = 15 * 60
 ERROR_SHOWN = 500
@@ -133,7 +134,7 @@ class _Making:
         )
         self.tell("rendering")
         page = to_html(clean, self.kind.title, style=STYLE.read_text(encoding="utf-8"), code=False)
-        printed = Printed(reason="The report failed.")
+        printed = Printed(reason=N_("The report failed."))
         if not error:
             self.tell("printing the PDF")
             printed = to_pdf(page)

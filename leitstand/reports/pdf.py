@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import N_
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 SECONDS = 60
@@ -66,9 +67,9 @@ def to_pdf(html: str, *, seconds: float = SECONDS) -> Printed:
     chromium = next(filter(None, map(shutil.which, PROGRAMS)), None)
     unshare = shutil.which("unshare")
     if chromium is None:
-        return Printed(reason="Chromium is not installed on this machine.")
+        return Printed(reason=N_("Chromium is not installed on this machine."))
     if unshare is None:
-        return Printed(reason="This machine can't run Chromium without a network (unshare is missing).")
+        return Printed(reason=N_("This machine can't run Chromium without a network (unshare is missing)."))
     # Directly under the system's folder for such: the path of a socket that Chromium makes in it may not be long.
     with tempfile.TemporaryDirectory(prefix="leitstand-pdf-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -80,7 +81,7 @@ def to_pdf(html: str, *, seconds: float = SECONDS) -> Printed:
     if data.startswith(b"%PDF-") and not failure:
         return Printed(data)
     log.warning("no PDF", reason=failure)
-    return Printed(reason=failure or "Chromium wrote no PDF.")
+    return Printed(reason=failure or N_("Chromium wrote no PDF."))
 
 
 def _run(argv: list[str], folder: Path, seconds: float) -> str:

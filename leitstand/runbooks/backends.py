@@ -18,6 +18,7 @@ from leitstand.errors import InvalidInput, Unavailable
 from leitstand.runbooks.confirming import Plan, Step
 from leitstand.runbooks.evidence import Evidence, listed
 from leitstand.settings import Settings
+from leitstand.words import N_, msg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -238,10 +239,14 @@ def proposed(holding: Iterable[Session], idle: Iterable[Session] = ()) -> dict[s
 def check_ended(evidence: Evidence, engine: Engine, plan: Plan) -> None:
     """Are the sessions of a plan gone, and does nobody wait for them any more."""
     left = still_there(engine, plan.of(TERMINATE))
-    evidence.check("every terminated session is gone", not left, " ".join(left) or "all are")
+    evidence.check("every terminated session is gone", not left, " ".join(left) or N_("all are"))
     ended = {parsed(one)[0] for one in [*plan.of(TERMINATE), *plan.of(CANCEL)]}
     waiting = [one for one in sessions(engine) if ended & set(one.blockers)]
-    evidence.check("nobody waits for them", not waiting, f"{len(waiting)} do; if any, make a dry run again")
+    evidence.check(
+        "nobody waits for them",
+        not waiting,
+        msg("{count} do; if any, make a dry run again", count=len(waiting)),
+    )
 
 
 def tree_table(found: list[Session], shown: int = 40) -> "pd.DataFrame":

@@ -14,6 +14,7 @@ from leitstand.runbooks.evidence import Evidence, facts, rows
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, take_up
 from leitstand.storage.objects import ObjectStorage
 from leitstand.storage.removal import clock_difference
+from leitstand.words import N_
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -242,14 +243,16 @@ class CertificateTrouble(Confirmed):
         self.evidence.figures["after"] = after.to_dict() if after else {}
         changed = after is not None and (before is None or after.serial != before.serial)
         self.evidence.check(
-            "another certificate is served", changed, after.serial if after else "none: see Caddy's log below"
+            "another certificate is served",
+            changed,
+            after.serial if after else N_("none: see Caddy's log below"),
         )
         if after:
             self.evidence.check(
                 "it is good for this name now", self._good(after), self._row("", after)["until"]
             )
             refused = self._distrusted()
-            self.evidence.check("clients take it", not refused, refused or "yes")
+            self.evidence.check("clients take it", not refused, refused or N_("yes"))
         if self.evidence.failures:
             return rows(tls.acme_errors(self._log(), newest=ERRORS_SHOWN), ["at", "what", "error"])
         return self.evidence.table(first)

@@ -188,7 +188,11 @@ class Confirmed(Evidenced):
         )
         self.for_real = True
         self.evidence.figures |= {"for_real": True, "decided_by": decided_by}
-        self.evidence.check("confirmed", True, f"decided by {decided_by}, target {self.target} typed")
+        self.evidence.check(
+            "confirmed",
+            True,
+            msg("decided by {decided_by}, target {target} typed", decided_by=decided_by, target=self.target),
+        )
         return self.last_check()
 
     def lacking(self) -> str:

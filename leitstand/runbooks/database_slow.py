@@ -9,6 +9,7 @@ from leitstand.runbooks.backends import CANCEL, COLUMNS, TERMINATE, Session
 from leitstand.runbooks.confirming import NOT_DONE, Confirmed, Plan, Step, require_choice
 from leitstand.runbooks.evidence import Evidence, facts, listed, rows
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, take_up
+from leitstand.words import msg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,7 +157,11 @@ class DatabaseSlow(Confirmed):
         with self.engine.connect() as connection:
             used = database_state.connections(connection)
         free = used["used"] < FULL_SHARE * used["for_services"]
-        self.evidence.check("connections are free", free, f"{used['used']} of {used['for_services']} in use")
+        self.evidence.check(
+            "connections are free",
+            free,
+            msg("{used} of {for_services} in use", used=used["used"], for_services=used["for_services"]),
+        )
         return self.evidence.table(first)
 
     def finish(self) -> "pd.DataFrame":

@@ -25,6 +25,7 @@ from leitstand.runbooks.evidence import Evidence, facts, rows
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, ensure_backup, take_up
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import N_, msg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +69,9 @@ class DecryptDrill(Rehearsal):
     def identity(self) -> "pd.DataFrame":
         """What is opened, with which key, and where it is written; refuses the folder that is in use."""
         inside = scratch.scratch_root(self.settings).resolve() in self.target.resolve().parents
-        self.evidence.check("the target is not in use", inside, f"scratch folder {self.work.folder.name}")
+        self.evidence.check(
+            "the target is not in use", inside, msg("scratch folder {name}", name=self.work.folder.name)
+        )
         return facts(
             {
                 "environment": self.settings.environment,
@@ -89,16 +92,26 @@ class DecryptDrill(Rehearsal):
         """Both places hold the backup, the key is one of its recipients, and not every key lies here."""
         first, manifest = len(self.evidence.checks), self.backup.manifest
         missing = [part["key"] for part in manifest["parts"] if not self._is_stored(part)]
-        self.evidence.check("the bucket holds it", not missing, f"{len(missing)} parts missing")
+        self.evidence.check(
+            "the bucket holds it", not missing, msg("{count} parts missing", count=len(missing))
+        )
         copy = secret_copies.copy_of(self.settings, str(self.backup.id))
-        self.evidence.check("the second place holds it", copy is not None, copy.parent if copy else "no copy")
+        self.evidence.check(
+            "the second place holds it", copy is not None, copy.parent if copy else N_("no copy")
+        )
         own = secret_opening.identities(self.settings, self.key_file)
         recipients = tuple(manifest["recipients"])
         self.evidence.check(
-            "the key is a recipient", keys.is_recipient(own, recipients), f"{len(recipients)} recipients"
+            "the key is a recipient",
+            keys.is_recipient(own, recipients),
+            msg("{count} recipients", count=len(recipients)),
         )
         away = keys.offline_recipients(self.settings, recipients)
-        self.evidence.check("one recipient is offline", bool(away), f"{len(away)} of {len(recipients)}")
+        self.evidence.check(
+            "one recipient is offline",
+            bool(away),
+            msg("{count} of {whole}", count=len(away), whole=len(recipients)),
+        )
         if not self.offline:
             self.evidence.skip(
                 "the offline key opens it", "set LEITSTAND_OFFLINE_KEY_FILE while it is plugged in"
@@ -139,14 +152,22 @@ class DecryptDrill(Rehearsal):
         paths = {name: self.target / name for name in manifest["inventory"]}
         lost = sorted(name for name, path in paths.items() if not path.is_file())
         self.evidence.check(
-            "every secret of the inventory is there", not lost, f"{len(paths)} names, missing: {_words(lost)}"
+            "every secret of the inventory is there",
+            not lost,
+            msg("{count} names, missing: {lost}", count=len(paths), lost=_words(lost)),
         )
         written = {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
         found = fingerprints(opened.files["keys/fingerprint.key"], written)
         wrong = sorted(name for name, mark in manifest["fingerprints"].items() if found.get(name) != mark)
-        self.evidence.check("every value is the one that was backed up", not wrong, f"other: {_words(wrong)}")
+        self.evidence.check(
+            "every value is the one that was backed up", not wrong, msg("other: {wrong}", wrong=_words(wrong))
+        )
         open_to_all = sorted(name for name in written if paths[name].stat().st_mode & 0o777 != OWNER_ONLY)
-        self.evidence.check("files are their owner's alone", not open_to_all, f"other: {_words(open_to_all)}")
+        self.evidence.check(
+            "files are their owner's alone",
+            not open_to_all,
+            msg("other: {open_to_all}", open_to_all=_words(open_to_all)),
+        )
         same = self._copy is not None and self._copy.files == opened.files
         self.evidence.check("both places hold the same", same, "compared after decryption")
         return self.evidence.table(first)

@@ -15,6 +15,7 @@ from leitstand.runbooks.confirming import NOT_DONE, Confirmed, Plan, Step, requi
 from leitstand.runbooks.evidence import Evidence, facts, listed, rows
 from leitstand.runbooks.space import Candidate
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, take_up
+from leitstand.words import N_, msg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,10 +177,12 @@ class DiskFull(Confirmed):
         self.evidence.figures["free_after"] = usage.free
         percent = usage.free * 100 // usage.total
         self.evidence.check(
-            "enough is free", percent >= self.enough, f"{_mb(usage.free)}, {percent} % of the disk"
+            "enough is free",
+            percent >= self.enough,
+            msg("{free}, {percent} % of the disk", free=_mb(usage.free), percent=percent),
         )
         self.evidence.check(
-            "the database writes", self._writes(), self.why_no_database or "a table was made and dropped"
+            "the database writes", self._writes(), self.why_no_database or N_("a table was made and dropped")
         )
         if reserve.ensure(self.settings):
             self.evidence.check("the reserve is there again", True, _mb(reserve.RESERVE_BYTES))

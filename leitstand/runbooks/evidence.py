@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leitstand.runbooks.journal import Once, journal_in
+from leitstand.words import Message, to_stored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,11 +19,19 @@ PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at; `skipped` where there is nothing to look at, which is said and is no failure."""
+    """One thing that was looked at; `skipped` where there is nothing to look at, which is said and is no failure.
+
+    `said` is the detail as `leitstand.words.to_stored` keeps it, where it can be said in another language.
+    """
 
     name: str
     verdict: str
     detail: str
+    said: str = ""
+
+    def to_dict(self) -> dict[str, str]:
+        """JSON values."""
+        return {name: value for name, value in asdict(self).items() if value or name != "said"}
 
 
 @dataclass
@@ -40,12 +49,15 @@ class Evidence:
 
     def check(self, name: str, passed: bool, detail: object) -> None:
         """Keep a verdict."""
-        self.checks.append(Check(name, PASSED if passed else FAILED, str(detail)))
-        self.save()
+        self._keep(name, PASSED if passed else FAILED, detail)
 
     def skip(self, name: str, why: str) -> None:
         """Keep that there was nothing to look at."""
-        self.checks.append(Check(name, SKIPPED, why))
+        self._keep(name, SKIPPED, why)
+
+    def _keep(self, name: str, verdict: str, detail: object) -> None:
+        said = to_stored(detail) if isinstance(detail, Message) and detail.values else ""
+        self.checks.append(Check(name, verdict, str(detail), said))
         self.save()
 
     @contextmanager
@@ -83,14 +95,14 @@ class Evidence:
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
         return {
-            "checks": [asdict(check) for check in self.checks],
+            "checks": [check.to_dict() for check in self.checks],
             "figures": self.figures,
             "steps": self.steps,
         }
 
     def table(self, since: int = 0) -> "pd.DataFrame":
         """The checks from number `since` on."""
-        return rows([asdict(check) for check in self.checks[since:]], ["name", "verdict", "detail"])
+        return rows([check.to_dict() for check in self.checks[since:]], ["name", "verdict", "detail"])
 
 
 def rows(records: list[dict[str, Any]], columns: list[str]) -> "pd.DataFrame":

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from leitstand.errors import NotFound
@@ -30,7 +31,7 @@ class Notebook:
     @property
     def short_title(self) -> str:
         """The title without the word for what it is."""
-        text = self.title.removeprefix("Runbook: ")
+        text = self.title.removeprefix("Runbook: ").removeprefix("Restore drill: ")
         return text[:1].upper() + text[1:]
 
     @property
@@ -43,8 +44,15 @@ def notebooks(settings: Settings, folder: str) -> list[Notebook]:
     found = []
     for path in sorted((settings.notebooks_dir / folder).glob("*.ipynb")):
         if match := FILE.fullmatch(path.stem):
-            found.append(Notebook(match["number"], match["name"], _title(path), path))
+            found.append(
+                Notebook(match["number"], match["name"], _title(path, path.stat().st_mtime_ns), path)
+            )
     return found
+
+
+def titles(settings: Settings) -> dict[str, str]:
+    """What drills and runbooks are called, by the name that a run has of them."""
+    return {one.name: one.short_title for folder in (DRILLS, RUNBOOKS) for one in notebooks(settings, folder)}
 
 
 def find(settings: Settings, folder: str, name: str) -> Notebook:
@@ -63,7 +71,8 @@ def find(settings: Settings, folder: str, name: str) -> Notebook:
     )
 
 
-def _title(path: Path) -> str:
+@lru_cache(maxsize=64)
+def _title(path: Path, changed: int) -> str:
     import json
 
     for cell in json.loads(path.read_text()).get("cells", []):

@@ -12,6 +12,7 @@ from leitstand.runbooks.confirming import NOT_DONE, Confirmed, Plan, Step, requi
 from leitstand.runbooks.evidence import Evidence, facts, listed, rows
 from leitstand.runbooks.migration_state import Comparison, Running
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, take_up
+from leitstand.words import N_, msg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,9 +81,11 @@ class MigrationStuck(Confirmed):
         self.evidence.check(
             "this release knows the database's revision",
             known,
-            self.revision or "the database was never migrated"
+            self.revision or N_("the database was never migrated")
             if known
-            else f"{self.revision} is of a newer release: run this runbook with that one",
+            else msg(
+                "{revision} is of a newer release: run this runbook with that one", revision=self.revision
+            ),
         )
         holder = self._session(self.running.holder)
         return facts(
@@ -123,12 +126,14 @@ class MigrationStuck(Confirmed):
         broken = {name.rpartition(".")[2] for name in self._names()}
         missing = [one for one in self.compared.missing if one.removeprefix("index ") not in broken]
         self.evidence.check(
-            "nothing is missing", not missing, ", ".join(missing[:SHOWN]) or "all that was migrated is there"
+            "nothing is missing",
+            not missing,
+            ", ".join(missing[:SHOWN]) or N_("all that was migrated is there"),
         )
         self.evidence.check(
             "nothing is there too early",
             not self.compared.ahead,
-            ", ".join(self.compared.ahead[:SHOWN]) or "no half step",
+            ", ".join(self.compared.ahead[:SHOWN]) or N_("no half step"),
         )
         if self.compared.foreign:
             self.evidence.skip("made by no migration", ", ".join(self.compared.foreign[:SHOWN]))
@@ -175,14 +180,20 @@ class MigrationStuck(Confirmed):
         left = [one["name"] for one in migration_state.invalid_indexes(self.engine) if not one["building"]]
         wanted = {*self.planned.of(DROP), *self.planned.of(REINDEX)}
         self.evidence.check(
-            "no index of the plan is invalid", not wanted & set(left), " ".join(left) or "none is"
+            "no index of the plan is invalid", not wanted & set(left), " ".join(left) or N_("none is")
         )
         now = migrate.current(self.engine)
         if self.planned.of(MIGRATE):
-            self.evidence.check("migrations are at head", now == self.head, f"{now or 'none'} of {self.head}")
+            self.evidence.check(
+                "migrations are at head",
+                now == self.head,
+                msg("{now} of {head}", now=now or msg("none"), head=self.head),
+            )
             differences = migrate.differences(self.engine)
             self.evidence.check(
-                "the schema is what the code expects", not differences, f"{len(differences)} differences"
+                "the schema is what the code expects",
+                not differences,
+                msg("{count} differences", count=len(differences)),
             )
         return self.evidence.table(first)
 

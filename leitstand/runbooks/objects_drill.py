@@ -22,6 +22,7 @@ from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, chosen_back
 from leitstand.settings import Settings
 from leitstand.storage.multipart import file_sha256
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import msg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,11 +95,15 @@ class ObjectsDrill(Rehearsal):
         first, manifest = len(self.evidence.checks), self.backup.manifest
         opens = keys.is_recipient(keys.identities(self.settings), manifest["recipients"])
         self.evidence.check(
-            "a key of this machine opens it", opens, f"{len(manifest['recipients'])} recipients"
+            "a key of this machine opens it",
+            opens,
+            msg("{count} recipients", count=len(manifest["recipients"])),
         )
         self.entries = read_inventory(self.copies, self.settings, manifest)
         counted = len(self.entries) == manifest["objects"]
-        self.evidence.check("the inventory is whole", counted, f"{len(self.entries)} objects")
+        self.evidence.check(
+            "the inventory is whole", counted, msg("{count} objects", count=len(self.entries))
+        )
         return self.evidence.table(first)
 
     def plan(self) -> "pd.DataFrame":
@@ -129,7 +134,9 @@ class ObjectsDrill(Rehearsal):
         self.evidence.check(
             "restored objects",
             written == len(self.chosen) and not failed,
-            f"{written} of {len(self.chosen)} {failed or ''}",
+            msg(
+                "{written} of {count} {failed}", written=written, count=len(self.chosen), failed=failed or ""
+            ),
         )
         self.evidence.figures["restored_bytes"] = sum(restored.bytes for restored in done)
         self.evidence.figures["rto_seconds"] = self.evidence.steps["restore"]
@@ -168,7 +175,9 @@ class ObjectsDrill(Rehearsal):
         if found:
             wrong = sum(not one["equal"] for one in found)
             self.evidence.check(
-                "SHA-256 of the restored objects", not wrong, f"{len(found)} compared, {wrong} differ"
+                "SHA-256 of the restored objects",
+                not wrong,
+                msg("{count} compared, {wrong} differ", count=len(found), wrong=wrong),
             )
         return rows(found, ["bucket", "bytes", "sha256", "equal"])
 

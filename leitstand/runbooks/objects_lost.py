@@ -14,6 +14,7 @@ from leitstand.runbooks.evidence import Evidence, facts, rows
 from leitstand.runbooks.point_in_time import instant_of
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, ensure_backup, take_up
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import msg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,11 +129,15 @@ class ObjectsRestore(Confirmed):
         manifest = inventory_at(self.settings, at)
         age = (at - listed_until(manifest)).total_seconds()
         self.evidence.check(
-            "an inventory covers the instant", True, f"backup {manifest['id']}, {age / 60:.0f} min before it"
+            "an inventory covers the instant",
+            True,
+            msg("backup {id}, {age:.0f} min before it", id=manifest["id"], age=age / 60),
         )
         opens = keys.is_recipient(keys.identities(self.settings), manifest["recipients"])
         self.evidence.check(
-            "a key of this machine opens it", opens, f"{len(manifest['recipients'])} recipients"
+            "a key of this machine opens it",
+            opens,
+            msg("{count} recipients", count=len(manifest["recipients"])),
         )
         copies = copies_for(self.settings, manifest)
         where = "a second store" if copies.elsewhere else "the same store"
@@ -174,7 +179,9 @@ class ObjectsRestore(Confirmed):
         self.evidence.figures |= {"written": done.written, "verified": done.verified, "bytes": done.bytes}
         self.evidence.figures["rto_seconds"] = self.evidence.steps["restore"]
         wrong = "; ".join(f"{key}: {why}" for key, why in list(done.failed.items())[:SHOWN])
-        self.evidence.check("every object restored", not done.failed, wrong or f"{done.written} written")
+        self.evidence.check(
+            "every object restored", not done.failed, wrong or msg("{written} written", written=done.written)
+        )
         return facts({"written": done.written, "read back and right": done.verified, "seconds": done.seconds})
 
     def check(self) -> "pd.DataFrame":
@@ -183,7 +190,9 @@ class ObjectsRestore(Confirmed):
             return facts(NOT_DONE)
         left = self._made().of("write", "replace", "missing")
         self.evidence.check(
-            "every object is as it was", not left, f"{len(left)} are not; run this again to go on"
+            "every object is as it was",
+            not left,
+            msg("{count} are not; run this again to go on", count=len(left)),
         )
         return self.last_check()
 

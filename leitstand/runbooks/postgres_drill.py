@@ -26,6 +26,7 @@ from leitstand.runbooks.evidence import Evidence, facts, rows
 from leitstand.runbooks.source_point import Point, measure, measure_on
 from leitstand.runbooks.taking_up import EVIDENCE, POINT, TakenUp
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import N_, msg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,10 +62,14 @@ class PostgresDrill(Rehearsal):
         scratch.refuse_live_target(self.target, root=scratch.scratch_root(self.settings), live_data=live_data)
         same = self.backup.manifest["system_identifier"] == live["system_identifier"]
         self.evidence.check(
-            "the backup is of this cluster", same, f"system identifier {live['system_identifier']}"
+            "the backup is of this cluster",
+            same,
+            msg("system identifier {system_identifier}", system_identifier=live["system_identifier"]),
         )
         self.evidence.check(
-            "the target is not the live data", True, f"scratch folder {self.target.parent.name}, no TCP port"
+            "the target is not the live data",
+            True,
+            msg("scratch folder {name}, no TCP port", name=self.target.parent.name),
         )
         return facts(
             {
@@ -83,24 +88,32 @@ class PostgresDrill(Rehearsal):
         chain = chain_of(self.storage, self.settings.bucket_backups, manifest)
         space = check_space(self.target, chain)
         self.evidence.check(
-            "disk space", True, f"{space['free'] / 1e9:.1f} GB free, {space['needed'] / 1e9:.1f} GB needed"
+            "disk space",
+            True,
+            msg(
+                "{free:.1f} GB free, {needed:.1f} GB needed",
+                free=space["free"] / 1e9,
+                needed=space["needed"] / 1e9,
+            ),
         )
         bucket = self.settings.bucket_backups
         engine = engine_of(manifest)
         missing = [name for one in chain for name in engine.not_stored(self.settings, one)]
         self.evidence.check(
-            "every part is stored", not missing, f"{_builds_on(chain)}, {len(missing)} parts missing"
+            "every part is stored",
+            not missing,
+            msg("{chain}, {count} parts missing", chain=_builds_on(chain), count=len(missing)),
         )
         self.evidence.check(
             "a key of this machine opens it",
             all(engine.opens(self.settings, one) for one in chain),
-            f"{len(manifest['recipients'])} recipients",
+            msg("{count} recipients", count=len(manifest["recipients"])),
         )
         gap = missing_log(self.storage, bucket, manifest)
         self.evidence.check(
             "archived log without a gap",
             not gap,
-            f"{gap} is missing" if gap else "every segment follows the one before",
+            msg("{gap} is missing", gap=gap) if gap else N_("every segment follows the one before"),
         )
         return self.evidence.table(first)
 
@@ -176,12 +189,18 @@ class PostgresDrill(Rehearsal):
                 )
             )
         self.evidence.check(
-            "collations", changed == 0, f"{changed} databases with another version of their collation"
+            "collations",
+            changed == 0,
+            msg("{changed} databases with another version of their collation", changed=changed),
         )
         revision = migrate.current(restored)
         migrate.upgrade(restored)
         head = migrate.current(restored)
-        self.evidence.check("migrations", head == migrate.head(), f"restored at {revision}, now at {head}")
+        self.evidence.check(
+            "migrations",
+            head == migrate.head(),
+            msg("restored at {revision}, now at {head}", revision=revision, head=head),
+        )
         return self.evidence.table(first)
 
     def check_content(self) -> "pd.DataFrame":
@@ -193,12 +212,18 @@ class PostgresDrill(Rehearsal):
             found = fingerprint.counts(connection)
         with self.engine.begin() as connection:
             live = fingerprint.counts(connection)
-        self.evidence.check("the backup's own entry is there", known == 1, f"{known} rows")
+        self.evidence.check("the backup's own entry is there", known == 1, msg("{known} rows", known=known))
         expected = self.backup.manifest["counts"]
         table = [compared(name, expected[name], found[name], live[name]) for name in sorted(expected)]
         wrong = [row["table"] for row in table if not row["plausible"]]
         self.evidence.check(
-            "counts", not wrong, f"{len(table)} tables, implausible: {', '.join(wrong) or 'none'}"
+            "counts",
+            not wrong,
+            msg(
+                "{count} tables, implausible: {names}",
+                count=len(table),
+                names=", ".join(wrong) or msg("none"),
+            ),
         )
         self.evidence.figures["counts"] = found
         return rows(table, ["table", "backup", "restored", "live", "plausible"])
@@ -218,7 +243,14 @@ class PostgresDrill(Rehearsal):
             )
         skipped = f", {len(result.skipped)} skipped" if result.skipped else ""
         self.evidence.check(
-            "data checks", result.success, f"{result.evaluated} checks, {result.failed} failed{skipped}"
+            "data checks",
+            result.success,
+            msg(
+                "{evaluated} checks, {failed} failed{skipped}",
+                evaluated=result.evaluated,
+                failed=result.failed,
+                skipped=skipped,
+            ),
         )
         shown = [
             {
@@ -236,7 +268,9 @@ class PostgresDrill(Rehearsal):
         left = [
             path.name for path in (self.target, self.target.with_name("postgres.access")) if path.exists()
         ]
-        self.evidence.check("clean-up", not left, f"left: {', '.join(left) or 'nothing'}")
+        self.evidence.check(
+            "clean-up", not left, msg("left: {names}", names=", ".join(left) or msg("nothing"))
+        )
         return self.evidence.table(len(self.evidence.checks) - 1)
 
     # --- inside ---

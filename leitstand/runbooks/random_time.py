@@ -26,6 +26,7 @@ from leitstand.runbooks.source_point import Point
 from leitstand.runbooks.taking_up import SANDBOX, TakenUp, chosen_backup, ensure_backup, take_up
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import msg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -197,7 +198,7 @@ class RandomTimeDrill(PostgresDrill):
             self.evidence.check(
                 f"something is known {side} the instant",
                 bool(transactions),
-                f"{len(transactions)} transactions, {number} rows",
+                msg("{count} transactions, {number} rows", count=len(transactions), number=number),
             )
         self.evidence.figures |= {
             "window_since": reach.since.isoformat(),
@@ -214,7 +215,12 @@ class RandomTimeDrill(PostgresDrill):
         self.evidence.check(
             "recovered to the instant",
             self.recovered_at <= self.instant and not early,
-            f"newest commit {self.recovered_at.isoformat()}, known {_iso(expected)}, log position {lsn}",
+            msg(
+                "newest commit {at}, known {expected}, log position {lsn}",
+                at=self.recovered_at.isoformat(),
+                expected=_iso(expected),
+                lsn=lsn,
+            ),
         )
 
     def check_sides(self) -> "pd.DataFrame":
@@ -228,28 +234,52 @@ class RandomTimeDrill(PostgresDrill):
         self.evidence.check(
             "every transaction until the instant is there",
             not found.lost,
-            f"{len(known.before)} known, {len(found.lost)} lost{_some(found.lost)}",
+            msg(
+                "{count} known, {lost} lost{some}",
+                count=len(known.before),
+                lost=len(found.lost),
+                some=_some(found.lost),
+            ),
         )
         self.evidence.check(
             "no transaction after the instant is there",
             not found.too_new,
-            f"{len(known.after)} known, {len(found.too_new)} there{_some(found.too_new)}",
+            msg(
+                "{count} known, {there} there{some}",
+                count=len(known.after),
+                there=len(found.too_new),
+                some=_some(found.too_new),
+            ),
         )
         self.evidence.check(
             "every row until the instant is there",
             not found.rows_lost,
-            f"{_number(known.rows_before)} known, {len(found.rows_lost)} lost{_some(found.rows_lost)}",
+            msg(
+                "{count} known, {lost} lost{some}",
+                count=_number(known.rows_before),
+                lost=len(found.rows_lost),
+                some=_some(found.rows_lost),
+            ),
         )
         newer = newest is not None and newest > self.instant
         self.evidence.check(
             "no row after the instant is there",
             not found.rows_too_new and not newer,
-            f"{_number(known.rows_after)} known, {len(found.rows_too_new)} there{_some(found.rows_too_new)}, newest {_iso(newest)}",
+            msg(
+                "{count} known, {there} there{some}, newest {newest}",
+                count=_number(known.rows_after),
+                there=len(found.rows_too_new),
+                some=_some(found.rows_too_new),
+                newest=_iso(newest),
+            ),
         )
         if found.at_one_moment:
             self.evidence.skip(
                 "transactions of the very moment",
-                f"{len(found.at_one_moment)} stand behind a later one in the log and are not there",
+                msg(
+                    "{count} stand behind a later one in the log and are not there",
+                    count=len(found.at_one_moment),
+                ),
             )
         return self.evidence.table(first)
 

@@ -11,12 +11,13 @@ from leitstand.db.models import Backup, Drill
 from leitstand.runbooks.chain import Link
 from leitstand.runbooks.pending import RUNBOOK, Note
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import N_, from_stored, joined, msg, said
 
 WAITING, RUNNING = "waiting", "running"
 PASSED, FAILED, INTERRUPTED = "passed", "failed", "interrupted"
 # Figure in which a run that restored further backups names them.
 ALSO_PROVEN = "also_proven"
-KILLED = "The process that ran it ended before it was complete."
+KILLED = N_("The process that ran it ended before it was complete.")
 
 log = get_logger("drills")
 
@@ -44,7 +45,7 @@ def end(session: Session, note: Note, *, status: str, error: str) -> None:
 def keep(session: Session, record: dict[str, Any], link: Link) -> Drill:
     """The row of a run as its record says, whichever process or machine wrote that."""
     row = begin(session, Note.of(record))
-    row.status, row.error = (FAILED, record["error"]) if record["error"] else (PASSED, "")
+    row.status, row.error = (FAILED, _error_of(record)) if record["error"] else (PASSED, "")
     row.finished_at = datetime.fromisoformat(record["finished"])
     figures = record["figures"]
     row.rpo_seconds, row.rto_seconds = figures.get("rpo_seconds"), figures.get("rto_seconds")
@@ -59,6 +60,21 @@ def keep(session: Session, record: dict[str, Any], link: Link) -> Drill:
     }
     session.flush()
     return row
+
+
+def _error_of(record: dict[str, Any]) -> str:
+    """Why a run failed; where that is its checks alone, so that it can be said in another language."""
+    failed = [check for check in record["checks"] if check["verdict"] == FAILED]
+    told = [
+        msg(
+            "{name}: {problem}",
+            name=said(check["name"]),
+            problem=said(from_stored(check.get("said") or check["detail"])),
+        )
+        for check in failed
+    ]
+    words = joined(*told, between="; ") if told else ""
+    return words if words == record["error"] else str(record["error"])
 
 
 def proven_backups(session: Session, run_id: UUID) -> list[Backup]:

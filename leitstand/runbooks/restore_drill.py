@@ -16,6 +16,7 @@ from leitstand.runbooks.evidence import facts, rows
 from leitstand.runbooks.postgres_drill import PostgresDrill, source_of
 from leitstand.runbooks.source_point import Point, bytes_behind, lost, rpo_seconds
 from leitstand.runbooks.taking_up import SANDBOX, TakenUp, chosen_backup, take_up
+from leitstand.words import N_, msg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,9 @@ class RestoreDrill(PostgresDrill):
         manifest, position = self.backup.manifest, wal.lsn_number(lsn)
         reached = position >= wal.lsn_number(manifest["stop_lsn"])
         self.evidence.check(
-            "recovered to the end of the backup", reached, f"{lsn} of at least {manifest['stop_lsn']}"
+            "recovered to the end of the backup",
+            reached,
+            msg("{lsn} of at least {stop_lsn}", lsn=lsn, stop_lsn=manifest["stop_lsn"]),
         )
         timeline, size = int(manifest["timeline"]), int(manifest["segment_bytes"])
         names = [one.name for one in segments_since(self.storage, self.manifest)]
@@ -73,7 +76,7 @@ class RestoreDrill(PostgresDrill):
         self.evidence.check(
             "recovered to the end of the archived log",
             wal.segment_of(position, timeline, size) >= last,
-            f"last archived segment {last}",
+            msg("last archived segment {last}", last=last),
         )
 
     def check_objects(self) -> "pd.DataFrame":
@@ -83,7 +86,7 @@ class RestoreDrill(PostgresDrill):
         if backup is None or not backup.manifest.get("objects"):
             self.evidence.skip(
                 "sampled objects",
-                "there is no copy of objects yet" if backup is None else "there are no objects",
+                N_("there is no copy of objects yet") if backup is None else N_("there are no objects"),
             )
             return self.evidence.table(len(self.evidence.checks) - 1)
         copies = copies_for(self.settings, backup.manifest)
@@ -95,7 +98,12 @@ class RestoreDrill(PostgresDrill):
         self.evidence.check(
             "sampled objects",
             not wrong,
-            f"{len(chosen)} of {len(entries)}, damaged or gone: {', '.join(wrong) or 'none'}",
+            msg(
+                "{count} of {whole}, damaged or gone: {names}",
+                count=len(chosen),
+                whole=len(entries),
+                names=", ".join(wrong) or msg("none"),
+            ),
         )
         return rows(
             [{"object": entry.key, "bytes": entry.bytes, "sha256": entry.sha256} for entry in chosen],

@@ -11,7 +11,7 @@ from leitstand.runbooks.archiving import append_link
 from leitstand.runbooks.chain import JSON_TYPE, SIGNATURE, Link
 from leitstand.runbooks.locking import evidence_lock
 from leitstand.runbooks.redaction import Redactor
-from leitstand.runbooks.runs import view
+from leitstand.runbooks.runs import RunView, view
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from leitstand.words import msg
@@ -41,7 +41,26 @@ def sign(
         Conflict: it has no archived evidence, the same person signed it already, or ran it and is not alone.
         Unavailable, PreconditionFailed, IntegrityFailed: as the store and the chain say; nothing was signed.
     """
-    text = Redactor(settings).cleaned(note.strip())
+    text = _checked(settings, signer, note)
+    run = view(session, run_id)
+    evidence = _evidence_of(run)
+    _check_signer(run, signer, alone=alone)
+    content = {
+        "signer": signer,
+        "signed_at": datetime.now(UTC).isoformat(),
+        "note": text,
+        "ran_by": run.row.requested_by or "the schedule",
+        "four_eyes": signer != run.row.requested_by,
+        "run_sha256": evidence.sha256,
+    }
+    link = append_link(session, settings, kind=SIGNATURE, run_id=run.row.id, content=content)
+    _store_beside(settings, evidence, link)
+    return link
+
+
+def _checked(settings: Settings, signer: str, note: str) -> str:
+    """The note as it is kept."""
+    text: str = Redactor(settings).cleaned(note.strip())
     if not signer or not text or len(text) > LONGEST_NOTE:
         raise InvalidInput(
             msg(
@@ -50,7 +69,11 @@ def sign(
             ),
             hint="Say what you looked at and what is left to do.",
         )
-    run = view(session, run_id)
+    return text
+
+
+def _evidence_of(run: RunView) -> Link:
+    """What is signed: the link of the run's archived evidence."""
     if run.link is None:
         raise Conflict(
             msg(
@@ -63,25 +86,18 @@ def sign(
             msg("What the chain says of run {id} was changed: there is nothing to sign.", id=run.row.id),
             hint="`leitstand runbook audit` says what was changed.",
         )
+    return run.link
+
+
+def _check_signer(run: RunView, signer: str, *, alone: bool) -> None:
+    """Two people, each of them once."""
     if any(link.content.get("signer") == signer for link in run.signatures):
         raise Conflict(msg("{signer} has signed run {id} already.", signer=signer, id=run.row.id))
-    same = signer == run.row.requested_by
-    if same and not alone:
+    if signer == run.row.requested_by and not alone:
         raise Conflict(
             msg("{signer} ran this; somebody else signs it.", signer=signer),
             hint="Where there is nobody else, say so: --alone, which the signature keeps.",
         )
-    content = {
-        "signer": signer,
-        "signed_at": datetime.now(UTC).isoformat(),
-        "note": text,
-        "ran_by": run.row.requested_by or "the schedule",
-        "four_eyes": not same,
-        "run_sha256": run.link.sha256,
-    }
-    link = append_link(session, settings, kind=SIGNATURE, run_id=run.row.id, content=content)
-    _store_beside(settings, run.link, link)
-    return link
 
 
 def _store_beside(settings: Settings, run: Link, link: Link) -> None:

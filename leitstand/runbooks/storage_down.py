@@ -16,6 +16,7 @@ from leitstand.runbooks.confirming import NOT_DONE, Confirmed, Plan, Step
 from leitstand.runbooks.evidence import Evidence, facts
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, take_up
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import msg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +105,9 @@ class StorageDown(Confirmed):
         """PostgreSQL goes on without its archive: tried by a commit that changes nothing."""
         with self.engine.connect() as connection:
             position = connection.scalar(text(COMMIT))
-        self.evidence.check("PostgreSQL goes on", True, f"a commit is durable at {position}")
+        self.evidence.check(
+            "PostgreSQL goes on", True, msg("a commit is durable at {position}", position=position)
+        )
         return self.last_check()
 
     def plan(self) -> "pd.DataFrame":
@@ -117,7 +120,7 @@ class StorageDown(Confirmed):
             return facts(NOT_DONE)
         with self.evidence.step("archiving"):
             name = archive_queue.push(self.engine, within=self.patience)
-        self.evidence.check("all log is archived", True, f"up to {name}")
+        self.evidence.check("all log is archived", True, msg("up to {name}", name=name))
         return self.last_check()
 
     def verify(self) -> "pd.DataFrame":
@@ -149,7 +152,9 @@ class StorageDown(Confirmed):
         engine.dispose()
         self.evidence.figures["backup_id"] = str(backup.id)
         left = missing_log(self.storage, self.settings.bucket_backups, backup.manifest)
-        self.evidence.check("any second from now on can be restored", not left, left or f"backup {backup.id}")
+        self.evidence.check(
+            "any second from now on can be restored", not left, left or msg("backup {id}", id=backup.id)
+        )
         return self.last_check()
 
     def check(self) -> "pd.DataFrame":

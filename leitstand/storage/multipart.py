@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from leitstand.errors import Conflict, NotFound
 from leitstand.storage.retries import attempt
 from leitstand.storage.types import Stored
+from leitstand.words import msg
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -47,7 +48,8 @@ def upload(
         parts, read = _send_parts(client, bucket, key, upload_id, path, part_size(size))
         if read != expected:
             raise Conflict(
-                f"{path} changed while it was stored.", hint="Store it again when nothing writes to it."
+                msg("{path} changed while it was stored.", path=path),
+                hint="Store it again when nothing writes to it.",
             )
         version = _complete(client, bucket, key, upload_id, parts, expected)
     except BaseException:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from leitstand.errors import Conflict, IntegrityFailed
 from leitstand.storage.retries import ATTEMPTS, attempt, is_transient, pause, translated
+from leitstand.words import msg
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -87,18 +88,20 @@ class ResumingReader(io.RawIOBase):
                 lambda: self._get(Range=f"bytes={self._offset}-", IfMatch=self._etag), self._what
             )
         except Conflict as error:
-            raise Conflict(f"{self._what} was replaced while it was read.", hint="Read it again.") from error
+            raise Conflict(
+                msg("{what} was replaced while it was read.", what=self._what), hint="Read it again."
+            ) from error
         wanted = f"bytes {self._offset}-{self.bytes - 1}/{self.bytes}"
         if answer.get("ContentRange") != wanted or answer["ETag"] != self._etag:
             raise IntegrityFailed(
-                f"The object store answered another part of {self._what} than was asked for."
+                msg("The object store answered another part of {what} than was asked for.", what=self._what)
             )
         self._body = answer["Body"]
 
     def _check(self) -> None:
         if self.expected and self._hash.hexdigest() != self.expected:
             raise IntegrityFailed(
-                f"The content of {self._what} is not what was stored (SHA-256 differs).",
+                msg("The content of {what} is not what was stored (SHA-256 differs).", what=self._what),
                 hint="Restore it from a backup or an older version.",
                 details={"expected": self.expected, "read": self._hash.hexdigest()},
             )

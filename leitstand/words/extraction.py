@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 # Where texts are: folders of the repository.
 PYTHON = ("leitstand", "serving", "web", "api", "panel_apps")
@@ -26,6 +27,9 @@ MARKERS: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
     "say": ((0,), ()),
     "_": ((0,), ()),
     "gettext": ((0,), ()),
+    "Condition": ((1, 2), ("says", "hint")),
+    "check": ((0, 2), ()),
+    "skip": ((0, 1), ()),
     "Area": ((1, 5, 6), ("title", "purpose", "today")),
     "Group": ((0,), ("title",)),
     "Kind": ((1, 4, 5), ("title", "audience", "purpose")),
@@ -39,6 +43,9 @@ MARKERS: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
 }
 # Names of MARKERS that mean something else outside of these files (the beginnings of their paths).
 ONLY_IN = {
+    "Condition": ("leitstand/backups/",),
+    "check": ("leitstand/embedded/", "leitstand/runbooks/"),
+    "skip": ("leitstand/embedded/", "leitstand/runbooks/"),
     "Area": ("leitstand/catalogue/areas.py",),
     "Group": ("leitstand/catalogue/areas.py",),
     "Kind": ("leitstand/reports/kinds.py",),
@@ -58,9 +65,10 @@ SPOKEN = (
     "leitstand/catalogue/",
     "leitstand/companions/",
     "leitstand/conversations/",
+    "leitstand/events/",
     "leitstand/identity/",
-    "leitstand/insights/annotations.py",
-    "leitstand/insights/saved_views.py",
+    "leitstand/imports/",
+    "leitstand/insights/",
     "leitstand/integrations/",
     "leitstand/jobs/",
     "leitstand/knowledge/",
@@ -75,12 +83,16 @@ SPOKEN = (
     "leitstand/runbooks/resuming.py",
     "leitstand/runbooks/runs.py",
     "leitstand/runbooks/signing.py",
+    "leitstand/storage/reader.py",
     "panel_apps/",
     "serving/",
     "web/",
 )
 # Notebooks whose title, occasion and names of parameters stand on pages; the rest of their text stays English.
 NOTEBOOKS = "notebooks/runbooks"
+# Drills, of which pages show the title alone.
+DRILLS = "notebooks/restore-drills"
+PLANS = "leitstand/limits/plans.json"
 WHEN = re.compile(r"^\*\*When\.?\*\*[ \n]*(.+?)(?:\n\s*\n|\Z)", re.DOTALL | re.MULTILINE)
 # Tables whose values are texts.
 TABLES = ("PERMISSIONS", "DEFINITIONS", "SCRIPT_WORDS")
@@ -109,9 +121,12 @@ def extract(root: Path) -> dict[str, Found]:
             found.plural = found.plural or plural
             if name not in found.files:
                 found.files.append(name)
-    for path in sorted((root / NOTEBOOKS).glob("*.ipynb")):
-        for text in _notebook(path):
-            texts.setdefault(text, Found()).files.append(path.relative_to(root).as_posix())
+    for folder, words_of in ((NOTEBOOKS, _notebook), (DRILLS, _heading)):
+        for path in sorted((root / folder).glob("*.ipynb")):
+            for text in words_of(_cells(path)):
+                texts.setdefault(text, Found()).files.append(path.relative_to(root).as_posix())
+    for text in _plans(root / PLANS):
+        texts.setdefault(text, Found()).files.append(PLANS)
     texts.pop("", None)
     return texts
 
@@ -143,12 +158,31 @@ def _template(path: Path) -> Iterator[tuple[str, str]]:
                 yield message, ""
 
 
-def _notebook(path: Path) -> Iterator[str]:
-    """What pages show of a runbook; as `leitstand.runbooks.texts` and `.library` find it."""
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    text = "\n\n".join("".join(cell["source"]).strip() for cell in cells if cell["cell_type"] == "markdown")
-    title = text.partition("\n")[0].removeprefix("# ").removeprefix("Runbook: ")
+def _cells(path: Path) -> list[Any]:
+    cells: list[Any] = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return cells
+
+
+def _plans(path: Path) -> Iterator[str]:
+    """What the plan says that an installation begins with."""
+    for plan in json.loads(path.read_text(encoding="utf-8"))["plans"] if path.exists() else ():
+        yield from (plan["title"], plan.get("description", ""))
+
+
+def _heading(cells: list[Any]) -> Iterator[str]:
+    title = _read(cells).partition("\n")[0].removeprefix("# ")
+    title = title.removeprefix("Runbook: ").removeprefix("Restore drill: ")
     yield title[:1].upper() + title[1:]
+
+
+def _read(cells: list[Any]) -> str:
+    return "\n\n".join("".join(cell["source"]).strip() for cell in cells if cell["cell_type"] == "markdown")
+
+
+def _notebook(cells: list[Any]) -> Iterator[str]:
+    """What pages show of a runbook; as `leitstand.runbooks.texts` and `.library` find it."""
+    text = _read(cells)
+    yield from _heading(cells)
     if found := WHEN.search(text):
         yield " ".join(found[1].split())
     for cell in cells:
@@ -193,7 +227,10 @@ def _of_raise(node: ast.Raise) -> Iterator[str]:
     if not isinstance(node.exc, ast.Call):
         return
     given = [*node.exc.args[:1], *(word.value for word in node.exc.keywords if word.arg == "hint")]
-    yield from (one.value for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str))
+    chosen = [
+        part for one in given for part in ([one.body, one.orelse] if isinstance(one, ast.IfExp) else [one])
+    ]
+    yield from (one.value for one in chosen if isinstance(one, ast.Constant) and isinstance(one.value, str))
 
 
 def _title_of(node: ast.ClassDef) -> Iterator[str]:

@@ -37,6 +37,26 @@ def msg(template: str, /, **values: Any) -> Message:
     return Message(template, values)
 
 
+def said(text: str) -> Message:
+    """A text as a value of another one, so that it is translated with it; one of the code, never a stranger's."""
+    return text if isinstance(text, Message) else Message(text)
+
+
+def joined(*texts: str, between: str = " ") -> Message:
+    """Texts of the code after each other, each of them translated; empty ones are left out."""
+    given = [said(text) for text in texts if text]
+    if len(given) == 1:
+        return given[0]
+    names = [f"text{number}" for number in range(len(given))]
+    return Message(between.join(f"{{{name}}}" for name in names), dict(zip(names, given, strict=True)))
+
+
+def words_of(error: Exception) -> str:
+    """What an error of Python's was raised with; `str()` of it would forget what a `Message` was made of."""
+    given = error.args[0] if error.args else ""
+    return given if isinstance(given, str) else str(error)
+
+
 def translate(text: str, language: str = DEFAULT) -> str:
     """A text in a language: as it is where it has no translation.
 

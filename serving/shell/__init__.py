@@ -18,7 +18,7 @@ from leitstand import __version__
 from leitstand.catalogue.areas import BY_SLUG, address_of, visible_groups
 from leitstand.identity.access import Principal
 from leitstand.identity.sessions import csrf_token
-from leitstand.words import DEFAULT, translate, translations
+from leitstand.words import DEFAULT, from_stored, translate, translations
 from serving.shell import formats, names
 from serving.shell.assets import static_url
 
@@ -86,7 +86,7 @@ def speak(env: jinja2.Environment, language: str) -> None:
     env.policies["ext.i18n.trimmed"] = True
     env.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
     env.globals["_"] = _says(language)
-    env.filters["translated"] = partial(translate, language=language)
+    env.filters["translated"] = lambda text: translate(from_stored(text or ""), language)
     env.globals["language"] = language
 
 

@@ -35,6 +35,7 @@ def backups_page(
         principal,
         "backups.html",
         area="operations",
+        code=200,
         backups=list_backups(session, limit=SHOWN, removed=removed),
         overview=overview,
         verdicts=overview.verdicts if overview else {},

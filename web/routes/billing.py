@@ -122,7 +122,6 @@ def _page(
         principal,
         "billing.html",
         area="billing",
-        code=error.status if error else 200,
         subscription=get_subscription(session, principal=principal),
         usage=get_usage(session, principal=principal),
         plans=load_plans().plans,

@@ -60,7 +60,6 @@ def _page(request: Request, session: Db, principal: Principal, *, error: Conflic
         principal,
         "checks.html",
         area="operations",
-        code=error.status if error else 200,
         error=error,
         overview=found,
     )

@@ -185,7 +185,6 @@ def _one(
         principal,
         "external_user.html",
         area="external-users",
-        code=error.status if error else 200,
         member=member,
         last_day=last_day(member.place.expires_at, principal.local_zone),
         opened=externals.opened_by_person(session, principal=principal, person_id=person_id),

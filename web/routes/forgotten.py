@@ -67,7 +67,6 @@ def _forgot(
         None,
         "forgot_password.html",
         area="",
-        code=error.status if error else 200,
         mail=not mail_off(get_settings()),
         email=email,
         sent=sent,

@@ -38,7 +38,6 @@ def _page(
         principal,
         "integrations.html",
         area="integrations",
-        code=error.status if error else 200,
         states=states,
         error=error,
     )

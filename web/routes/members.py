@@ -226,7 +226,6 @@ def _one(
         principal,
         "member.html",
         area="members",
-        code=error.status if error else 200,
         member=member,
         last_day=last_day(member.place.expires_at, principal.local_zone),
         error=error,

@@ -12,9 +12,11 @@ from leitstand.identity.access import Principal
 from leitstand.integrations import model_endpoints
 from leitstand.integrations.model_endpoints import Draft
 from serving.session import CurrentPrincipal, Db, require_csrf
-from web.pages import go, render
+from web import integration_pages
+from web.integration_pages import page
+from web.pages import go
 
-ADDRESS = "/settings/integrations/models"
+ADDRESS = f"{integration_pages.ADDRESS}/models"
 router = APIRouter(prefix=ADDRESS, include_in_schema=False)
 CSRF = [Depends(require_csrf)]
 
@@ -41,7 +43,7 @@ class Entered(BaseModel):
 def list_page(request: Request, session: Db, principal: CurrentPrincipal) -> Response:
     """The workspace's endpoints, each with how its last test went."""
     found = model_endpoints.list_endpoints(session, principal=principal)
-    return render(request, principal, "model_endpoints.html", area="integrations", endpoints=found)
+    return page(request, principal, "model_endpoints.html", endpoints=found)
 
 
 @router.get("/new")
@@ -111,12 +113,10 @@ def _form(
     endpoint: ModelEndpoint | None = None,
     error: LeitstandError | None = None,
 ) -> Response:
-    return render(
+    return page(
         request,
         principal,
         "model_endpoint.html",
-        area="integrations",
-        code=error.status if error else 200,
         draft=draft,
         endpoint=endpoint,
         error=error,

@@ -14,6 +14,7 @@ from leitstand.errors import Conflict
 from leitstand.health.evidence import chain_of_evidence
 from leitstand.identity.access import Principal, require
 from leitstand.jobs.listing import list_jobs, queue_figures
+from leitstand.runbooks.library import titles
 from leitstand.settings import get_settings
 from serving.session import CurrentPrincipal, Db, require_csrf
 from web.evidence import EVIDENCE_CSP, drill_of, evidence
@@ -82,7 +83,8 @@ def start_drill(
 def drill_page(request: Request, session: Db, principal: CurrentPrincipal, drill_id: UUID) -> Response:
     """One drill: its figures and its evidence."""
     drill = drill_of(session, principal=principal, drill_id=drill_id)
-    return render(request, principal, "drill.html", area="operations", drill=drill)
+    title = titles(get_settings()).get(drill.kind, drill.kind)
+    return render(request, principal, "drill.html", area="operations", drill=drill, title=title)
 
 
 @router.get("/drills/{drill_id}/evidence.html")
@@ -112,13 +114,13 @@ def _page(request: Request, session: Db, principal: Principal, *, error: Conflic
         principal,
         "operations.html",
         area="operations",
-        code=error.status if error else 200,
         error=error,
         chain=chain_of_evidence(session, principal=principal),
         proven={"at": proven, "good": proven is not None and datetime.now(UTC) - proven < PROVEN_WITHIN},
         backups=list_backups(session, limit=SHOWN, removed=False),
         conditions=conditions(session, get_settings()),
         drills=list_drills(session, limit=SHOWN),
+        titles=titles(get_settings()),
         schedules=planned,
         executions=operations.last_executions(
             session, principal=principal, flows=[entry.name for entry in planned]

@@ -68,7 +68,6 @@ def _form(
         principal,
         "organisation.html",
         area="organisation",
-        code=error.status if error else 200,
         workspace=workspace,
         form=form,
         zones=zone_names(),

@@ -16,9 +16,11 @@ from leitstand.imports import configured, runs
 from leitstand.imports.configured import Draft
 from leitstand.words import N_
 from serving.session import CurrentPrincipal, Db, require_csrf
-from web.pages import fragment, go, render
+from web import integration_pages
+from web.integration_pages import StatusFilter, page
+from web.pages import fragment, go
 
-ADDRESS = "/settings/integrations/s3-imports"
+ADDRESS = f"{integration_pages.ADDRESS}/s3-imports"
 router = APIRouter(prefix=ADDRESS, include_in_schema=False)
 CSRF = [Depends(require_csrf)]
 SCHEDULES = {"never": N_("Only by hand"), "hour": N_("Every hour"), "day": N_("Every day")}
@@ -51,10 +53,9 @@ class Entered(BaseModel):
         return Draft(**(self.model_dump() | {"space_id": space}))
 
 
-class Filter(BaseModel):
-    """The filter as it stands in the address."""
+class Filter(StatusFilter):
+    """And where the page begins."""
 
-    status: str = ""
     after: str = ""
 
 
@@ -62,9 +63,7 @@ class Filter(BaseModel):
 def list_page(request: Request, session: Db, principal: CurrentPrincipal) -> Response:
     """The workspace's imports, each with how it is."""
     found = configured.list_imports(session, principal=principal)
-    return render(
-        request, principal, "s3_imports.html", area="integrations", imports=found, schedules=SCHEDULES
-    )
+    return page(request, principal, "s3_imports.html", imports=found, schedules=SCHEDULES)
 
 
 @router.get("/new")
@@ -198,12 +197,10 @@ def _page(
     shown = objects[: runs.PAGE]
     following = {"status": chosen.status, "after": shown[-1].key} if len(objects) > runs.PAGE else {}
     spaces = {one.id: one for one in configured.spaces_to_fill(session, principal=principal)}
-    return render(
+    return page(
         request,
         principal,
         "s3_import.html",
-        area="integrations",
-        code=error.status if error else 200,
         error=error,
         chosen=chosen,
         objects=shown,
@@ -224,12 +221,10 @@ def _form(
     found: S3Import | None = None,
     error: LeitstandError | None = None,
 ) -> Response:
-    return render(
+    return page(
         request,
         principal,
         "s3_import_form.html",
-        area="integrations",
-        code=error.status if error else 200,
         draft=draft,
         found=found,
         error=error,

@@ -104,7 +104,6 @@ def _page(
         principal,
         "share.html",
         area=f"{item.kind}s",
-        code=error.status if error else 200,
         item=item,
         grants=grants.list_grants(session, principal=principal, item_id=item_id),
         choices=publicity.choices(principal, item),

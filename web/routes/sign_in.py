@@ -120,7 +120,6 @@ def form(
         None,
         "sign_in.html",
         area="",
-        code=error.status if error else 200,
         next=safe_path(back),
         email=email,
         error=error,

@@ -10,9 +10,11 @@ from leitstand.identity import identity_providers
 from leitstand.identity.access import Principal
 from leitstand.identity.identity_providers import Draft
 from serving.session import CurrentPrincipal, Db, require_csrf
-from web.pages import go, render
+from web import integration_pages
+from web.integration_pages import page
+from web.pages import go
 
-ADDRESS = "/settings/integrations/sign-on"
+ADDRESS = f"{integration_pages.ADDRESS}/sign-on"
 router = APIRouter(prefix=ADDRESS, include_in_schema=False)
 CSRF = [Depends(require_csrf)]
 
@@ -88,12 +90,10 @@ def _page(
         if provider
         else Draft("", "", "")
     )  # fmt: skip
-    return render(
+    return page(
         request,
         principal,
         "sign_on.html",
-        area="integrations",
-        code=error.status if error else 200,
         provider=provider,
         draft=kept,
         error=error,

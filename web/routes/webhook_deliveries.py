@@ -7,7 +7,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from leitstand.errors import Conflict
 from leitstand.integrations import deliveries, delivering, webhooks
 from serving.session import CurrentPrincipal, Db, require_csrf
-from web.pages import go, render
+from web.integration_pages import page
+from web.pages import go
 from web.webhook_page import ADDRESS, WORDS, webhook_page
 
 router = APIRouter(prefix=f"{ADDRESS}/{{webhook_id}}/deliveries", include_in_schema=False)
@@ -35,11 +36,10 @@ def show(
         session, principal=principal, webhook_id=webhook_id, delivery_id=delivery_id
     )
     body = delivering.body_of(delivery.payload).decode()
-    return render(
+    return page(
         request,
         principal,
         "webhook_delivery.html",
-        area="integrations",
         webhook=webhook,
         delivery=delivery,
         body=body,

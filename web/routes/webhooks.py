@@ -12,7 +12,8 @@ from leitstand.identity.access import Principal
 from leitstand.integrations import deliveries, webhooks
 from leitstand.integrations.webhooks import Draft
 from serving.session import CurrentPrincipal, Db, require_csrf
-from web.pages import go, render
+from web.integration_pages import page
+from web.pages import go
 from web.webhook_page import ADDRESS, Chosen, webhook_page
 
 router = APIRouter(prefix=ADDRESS, include_in_schema=False)
@@ -39,7 +40,7 @@ class Entered(BaseModel):
 def list_page(request: Request, session: Db, principal: CurrentPrincipal) -> Response:
     """The workspace's webhooks."""
     found = webhooks.list_webhooks(session, principal=principal)
-    return render(request, principal, "webhooks.html", area="integrations", webhooks=found)
+    return page(request, principal, "webhooks.html", webhooks=found)
 
 
 @router.get("/new")
@@ -136,4 +137,4 @@ def _form(
         "error": error,
     }
     code = error.status if error else 200
-    return render(request, principal, "webhook_form.html", area="integrations", code=code, **given)
+    return page(request, principal, "webhook_form.html", code=code, **given)

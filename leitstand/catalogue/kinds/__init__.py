@@ -13,6 +13,7 @@ from leitstand.catalogue.kinds.board import Board
 from leitstand.catalogue.kinds.collection import Collection
 from leitstand.catalogue.kinds.companion import Companion
 from leitstand.catalogue.kinds.control import Control
+from leitstand.catalogue.kinds.faults import of_model
 from leitstand.catalogue.kinds.space import Space
 from leitstand.errors import InvalidInput, NotFound
 from leitstand.words import N_, msg
@@ -95,9 +96,19 @@ def parse(kind: str, document: Any) -> Content:
     except ValidationError as error:
         faults = faults_of(error)
         first = faults[0]
-        where = f" at {first['pointer']}" if first["pointer"] else ""
-        message = f"The content does not have the form of a {kind}{where}: {first['detail']}."
-        raise InvalidInput(message, details={"errors": list(faults)}) from None
+        raise InvalidInput(
+            msg(
+                "The content does not have the form of a {kind} at {pointer}: {fault}.",
+                kind=kind,
+                pointer=first["pointer"],
+                fault=first["detail"],
+            )
+            if first["pointer"]
+            else msg(
+                "The content does not have the form of a {kind}: {fault}.", kind=kind, fault=first["detail"]
+            ),
+            details={"errors": list(faults)},
+        ) from None
     except RecursionError:
         raise InvalidInput("The content is nested too deeply.") from None
 
@@ -107,7 +118,7 @@ def faults_of(error: ValidationError) -> list[dict[str, str]]:
     return [
         {
             "pointer": "".join(f"/{part}" for part in issue["loc"]),
-            "detail": issue["msg"].removeprefix("Value error, "),
+            "detail": of_model(issue),
         }
-        for issue in error.errors(include_url=False, include_context=False, include_input=False)[:MOST_FAULTS]
+        for issue in error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
     ]

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field, field_validator
 
 from leitstand.catalogue.kinds.base import Content, Part, Reference, Text
+from leitstand.words import N_
 
 ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$")]
 
@@ -21,7 +22,7 @@ class Provenance(Part):
     @classmethod
     def _opens_a_page(cls, url: str) -> str:
         if url and not url.startswith(("https://", "http://")):
-            raise ValueError("must begin with https:// or http://")
+            raise ValueError(N_("must begin with https:// or http://"))
         return url
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from leitstand.catalogue.kinds.base import Content, Key, Part, Reference, Text
+from leitstand.words import N_
 
 FIELDS = ("text", "long", "number", "yes-no", "choice", "control")
 VIEWS = ("text", "list", "table", "json")
@@ -26,7 +27,7 @@ class Input(Part):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.field == "choice" and not self.options:
-            raise ValueError("a choice needs options")
+            raise ValueError(N_("a choice needs options"))
         return self
 
 
@@ -41,7 +42,7 @@ class App(Content):
     def _names_once(self) -> Self:
         names = [given.name for given in self.inputs]
         if len(set(names)) != len(names):
-            raise ValueError("an input's name stands once")
+            raise ValueError(N_("an input's name stands once"))
         return self
 
     def references(self) -> Iterator[Reference]:

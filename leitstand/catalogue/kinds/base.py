@@ -9,6 +9,8 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
+from leitstand.words import N_
+
 NUL = "\x00"
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([Tt ].+)?", re.ASCII)
 
@@ -16,18 +18,18 @@ ISO = re.compile(r"\d{4}-\d{2}-\d{2}([Tt ].+)?", re.ASCII)
 def _storable(text: str) -> str:
     """A text that PostgreSQL keeps: no NUL and no half of a surrogate pair."""
     if NUL in text:
-        raise ValueError("must not hold the character NUL")
+        raise ValueError(N_("must not hold the character NUL"))
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError("must not hold half of a character") from None
+        raise ValueError(N_("must not hold half of a character")) from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def written(value: Any) -> Any:
     """A day or an instant that is not a bare number, which pydantic would take for seconds since 1970."""
     if isinstance(value, int | float) or (isinstance(value, str) and not ISO.fullmatch(value.strip())):
-        raise ValueError("Write it as ISO 8601: 2026-03-01, or 2026-03-01T10:00:00Z.")
+        raise ValueError(N_("Write it as ISO 8601: 2026-03-01, or 2026-03-01T10:00:00Z."))
     return value
 
 

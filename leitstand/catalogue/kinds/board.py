@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from leitstand.catalogue.kinds.base import Author, Content, Instant, Key, Part, Reference, Text
+from leitstand.words import N_, msg
 
 WIDTH, HEIGHT = 4_000, 3_000
 COLOURS = ("yellow", "blue", "green", "red", "violet", "grey")
@@ -64,14 +65,16 @@ class Board(Content):
         places = self.places()
         said = [comment.id for comment in self.comments]
         if len(set(places)) != len(places) or len(set(said)) != len(said):
-            raise ValueError("an id stands for one thing")
+            raise ValueError(N_("an id stands for one thing"))
         ends = [(link.start, link.end) for link in self.links]
         if len(set(ends)) != len(ends):
-            raise ValueError("two things are linked once")
+            raise ValueError(N_("two things are linked once"))
         known = set(places)
         for start, end in ends:
             if start == end or not {start, end} <= known:
-                raise ValueError(f"the link from {start} to {end} needs two things of this board")
+                raise ValueError(
+                    msg("the link from {start} to {end} needs two things of this board", start=start, end=end)
+                )
         return self
 
     def places(self) -> list[str]:

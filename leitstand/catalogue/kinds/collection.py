@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from leitstand.catalogue.kinds.base import Content, Part, Reference, Text, merged
+from leitstand.words import N_
 
 MOST = 1_000
 
@@ -27,7 +28,7 @@ class Collection(Content):
     def _each_once(self) -> Self:
         ids = [entry.item_id for entry in self.entries]
         if len(set(ids)) != len(ids):
-            raise ValueError("an item stands in a collection once")
+            raise ValueError(N_("an item stands in a collection once"))
         return self
 
     def references(self) -> Iterator[Reference]:

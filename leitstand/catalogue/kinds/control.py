@@ -9,6 +9,8 @@ from jsonschema.exceptions import SchemaError
 from pydantic import Field, model_validator
 
 from leitstand.catalogue.kinds.base import Content, Part, Text
+from leitstand.catalogue.kinds.faults import of_schema
+from leitstand.words import N_, Message, msg
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 WIDGETS = ("auto", "line", "lines", "select", "radio", "slider", "checkbox", "date")
@@ -16,6 +18,10 @@ SCHEMA_BYTES, VALUE_BYTES = 32_000, 4_000
 DEPTH, PATTERN_LENGTH, OPEN_ENDED = 12, 200, 2
 # They lead elsewhere, or run in circles.
 REFUSED = ("$ref", "$dynamicRef", "$recursiveRef", "$id", "$anchor", "$dynamicAnchor", "$vocabulary")
+MISFITS = {
+    "default": N_("the default does not fit the schema: {fault}"),
+    "example": N_("the example does not fit the schema: {fault}"),
+}
 REPEATED_GROUP = re.compile(r"\)[*+?{]")
 
 
@@ -46,10 +52,10 @@ class Control(Content):
     @model_validator(mode="after")
     def _holds(self) -> Self:
         check_schema(self.schema_)
-        for name in ("default", "example"):
+        for name, template in MISFITS.items():
             value = getattr(self, name)
             if value is not None and (fault := fault_of(self.schema_, value)):
-                raise ValueError(f"the {name} does not fit the schema: {fault}")
+                raise ValueError(Message(template, {"fault": fault}))
         return self
 
 
@@ -73,28 +79,30 @@ def check_schema(schema: dict[str, Any]) -> None:
         ValueError: what is wrong with it.
     """
     if len(json.dumps(schema)) > SCHEMA_BYTES:
-        raise ValueError(f"a schema may have at most {SCHEMA_BYTES:,} bytes")
+        raise ValueError(msg("a schema may have at most {schema_bytes:,} bytes", schema_bytes=SCHEMA_BYTES))
     _check_parts(schema, 0)
     if schema.get("$schema", DRAFT) != DRAFT:
-        raise ValueError("the schema's draft is 2020-12")
+        raise ValueError(N_("the schema's draft is 2020-12"))
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         place = "/".join(str(part) for part in error.absolute_path)
-        raise ValueError(f"this is no schema: at /{place}: {error.message[:300]}") from None
+        raise ValueError(
+            msg("this is no schema: at /{place}: {fault}", place=place, fault=of_schema(error))
+        ) from None
 
 
-def fault_of(schema: dict[str, Any], value: Any) -> str:
-    """Why a value does not fit; empty where it does."""
+def fault_of(schema: dict[str, Any], value: Any) -> Message | None:
+    """Why a value does not fit; None where it does."""
     if len(json.dumps(value)) > VALUE_BYTES:
-        return f"it is longer than {VALUE_BYTES:,} bytes"
+        return msg("it is longer than {value_bytes:,} bytes", value_bytes=VALUE_BYTES)
     error = next(iter(Draft202012Validator(schema).iter_errors(value)), None)
-    return error.message[:300] if error else ""
+    return of_schema(error) if error else None
 
 
 def _check_parts(part: Any, depth: int) -> None:
     if depth > DEPTH:
-        raise ValueError(f"a schema is nested at most {DEPTH} deep")
+        raise ValueError(msg("a schema is nested at most {depth} deep", depth=DEPTH))
     if isinstance(part, list):
         for value in part:
             _check_parts(value, depth + 1)
@@ -102,7 +110,7 @@ def _check_parts(part: Any, depth: int) -> None:
         return
     for name, value in part.items():
         if name in REFUSED:
-            raise ValueError(f"{name} is not taken in a schema")
+            raise ValueError(msg("{name} is not taken in a schema", name=name))
         if name == "pattern" and isinstance(value, str):
             _check_pattern(value)
         if name == "patternProperties" and isinstance(value, dict):
@@ -114,11 +122,11 @@ def _check_parts(part: Any, depth: int) -> None:
 def _check_pattern(pattern: str) -> None:
     """Only patterns that take bounded time: no repeated group, and few that go on without end."""
     if len(pattern) > PATTERN_LENGTH or REPEATED_GROUP.search(pattern) or _open_ended(pattern) > OPEN_ENDED:
-        raise ValueError("a pattern has at most 200 characters, two * or +, and repeats no group")
+        raise ValueError(N_("a pattern has at most 200 characters, two * or +, and repeats no group"))
     try:
         re.compile(pattern)
     except (re.error, RecursionError, OverflowError):
-        raise ValueError("a pattern can't be read") from None
+        raise ValueError(N_("a pattern can't be read")) from None
 
 
 def _open_ended(pattern: str) -> int:

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from leitstand.db.models.base import Base, CreatedAt, Id, WorkspaceId
+from leitstand.db.models.base import Base, CreatedAt, Id, Words, WorkspaceId
 
 NO_ACTOR = ""
 # Who counts in product figures; bots, tests and previews are actors of other kinds.
@@ -164,7 +164,7 @@ class EventRefusal(Base):
     workspace_id: Mapped[WorkspaceId]
     import_id: Mapped[UUID | None] = mapped_column(ForeignKey("event_import.id", ondelete="CASCADE"))
     line: Mapped[int | None] = mapped_column(BigInteger)
-    reason: Mapped[str]
+    reason: Mapped[str] = mapped_column(Words)
     raw: Mapped[str]
     source: Mapped[str] = mapped_column(server_default="import")
     whole: Mapped[bool] = mapped_column(server_default="false")

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from leitstand.db.models.base import Base, CreatedAt, Id, WorkspaceId
+from leitstand.db.models.base import Base, CreatedAt, Id, Said, WorkspaceId
 
 STATUSES = ("pending", "failed", "delivered", "given-up")
 
@@ -30,7 +30,7 @@ class Webhook(Base):
     active: Mapped[bool] = mapped_column(server_default=text("true"))
     failing_since: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
-    disabled_reason: Mapped[str] = mapped_column(server_default="")
+    disabled_reason: Mapped[Said]
     created_by: Mapped[str]
     updated_by: Mapped[str]
     created_at: Mapped[CreatedAt]
@@ -61,7 +61,7 @@ class WebhookDelivery(Base):
     next_at: Mapped[datetime | None]
     last_at: Mapped[datetime | None]
     last_status: Mapped[int | None]
-    last_error: Mapped[str] = mapped_column(server_default="")
+    last_error: Mapped[Said]
     response: Mapped[str] = mapped_column(server_default="")
     duration_ms: Mapped[int | None]
     created_at: Mapped[CreatedAt]
@@ -86,7 +86,7 @@ class ModelEndpoint(Base):
     is_default: Mapped[bool] = mapped_column(server_default=text("false"))
     active: Mapped[bool] = mapped_column(server_default=text("true"))
     checked_at: Mapped[datetime | None]
-    check_problem: Mapped[str] = mapped_column(server_default="")
+    check_problem: Mapped[Said]
     created_by: Mapped[str]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Computed, ForeignKey, Index,
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
-from leitstand.db.models.base import Base, CreatedAt, Id, WorkspaceId
+from leitstand.db.models.base import Base, CreatedAt, Id, Said, WorkspaceId
 
 STATUSES = ("uploaded", "scanning", "infected", "parsing", "indexing", "ready", "failed")
 UPLOAD_STATUSES = ("open", "complete", "refused")
@@ -53,7 +53,7 @@ class Document(Base):
     bytes: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str]
     status: Mapped[str] = mapped_column(server_default="uploaded")
-    reason: Mapped[str] = mapped_column(server_default="")
+    reason: Mapped[Said]
     language: Mapped[str] = mapped_column(server_default="simple")
     passages: Mapped[int] = mapped_column(server_default="0")
     characters: Mapped[int] = mapped_column(BigInteger, server_default="0")
@@ -93,7 +93,7 @@ class Upload(Base):
     store_id: Mapped[str] = mapped_column(server_default="")
     parts: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     status: Mapped[str] = mapped_column(server_default="open")
-    reason: Mapped[str] = mapped_column(server_default="")
+    reason: Mapped[Said]
     document_id: Mapped[UUID | None] = mapped_column(ForeignKey("document.id", ondelete="SET NULL"))
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

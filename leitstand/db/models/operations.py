@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from leitstand.db.models.base import Base, CreatedAt, Id
+from leitstand.db.models.base import Base, CreatedAt, Id, Said, Words
 
 
 class Backup(Base):
@@ -41,8 +41,8 @@ class Backup(Base):
     application_version: Mapped[str] = mapped_column(server_default="")
     verified_at: Mapped[datetime | None]
     kept: Mapped[bool] = mapped_column(server_default="false")
-    error: Mapped[str] = mapped_column(server_default="")
-    reason: Mapped[str] = mapped_column(server_default="")
+    error: Mapped[Said]
+    reason: Mapped[Said]
     removed_at: Mapped[datetime | None]
 
     @property
@@ -70,7 +70,7 @@ class PruneRun(Base):
     removed: Mapped[int] = mapped_column(server_default="0")
     log_removed: Mapped[int] = mapped_column(server_default="0")
     figures: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
-    error: Mapped[str] = mapped_column(server_default="")
+    error: Mapped[Said]
 
 
 class Drill(Base):
@@ -105,7 +105,7 @@ class Drill(Base):
     notebook_sha256: Mapped[str] = mapped_column(server_default="")
     chain_sha256: Mapped[str] = mapped_column(server_default="")
     figures: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
-    error: Mapped[str] = mapped_column(server_default="")
+    error: Mapped[Said]
 
 
 class EvidenceLink(Base):
@@ -161,7 +161,7 @@ class FlowExecution(Base):
     trigger: Mapped[str] = mapped_column(server_default="schedule")
     started_at: Mapped[CreatedAt]
     finished_at: Mapped[datetime | None]
-    error: Mapped[str] = mapped_column(server_default="")
+    error: Mapped[Said]
 
 
 class Heartbeat(Base):
@@ -183,5 +183,5 @@ class JobFailure(Base):
     job_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     attempt: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(server_default=func.now())
-    reason: Mapped[str]
+    reason: Mapped[str] = mapped_column(Words)
     request_id: Mapped[str] = mapped_column(server_default="")

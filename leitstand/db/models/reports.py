@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from leitstand.db.models.base import Base, CreatedAt, Id, WorkspaceId
+from leitstand.db.models.base import Base, CreatedAt, Id, Said, WorkspaceId
 
 
 class Report(Base):
@@ -48,7 +48,7 @@ class Report(Base):
     pdf_sha256: Mapped[str] = mapped_column(server_default="")
     without_pdf: Mapped[str] = mapped_column(server_default="")
     summary: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
-    error: Mapped[str] = mapped_column(server_default="")
+    error: Mapped[Said]
 
 
 class ReportSubscription(Base):
@@ -87,4 +87,4 @@ class ReportMail(Base):
     attempts: Mapped[int] = mapped_column(server_default="0")
     created_at: Mapped[CreatedAt]
     changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    error: Mapped[str] = mapped_column(server_default="")
+    error: Mapped[Said]

@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from leitstand.db.models.base import Base, CreatedAt, Id, WorkspaceId
+from leitstand.db.models.base import Base, CreatedAt, Id, Said, WorkspaceId
 
 EVERY = ("never", "hour", "day")
 RUN_STATES = ("idle", "queued", "running")
@@ -44,9 +44,9 @@ class S3Import(Base):
     space_id: Mapped[UUID | None] = mapped_column(ForeignKey("item.id", ondelete="SET NULL"), index=True)
     every: Mapped[str] = mapped_column(server_default="never")
     checked_at: Mapped[datetime | None]
-    check_problem: Mapped[str] = mapped_column(server_default="")
+    check_problem: Mapped[Said]
     run_state: Mapped[str] = mapped_column(server_default="idle")
-    run_problem: Mapped[str] = mapped_column(server_default="")
+    run_problem: Mapped[Said]
     started_at: Mapped[datetime | None]
     progressed_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
@@ -76,7 +76,7 @@ class S3ImportObject(Base):
     etag: Mapped[str]
     bytes: Mapped[int] = mapped_column(BigInteger)
     status: Mapped[str] = mapped_column(server_default="waiting")
-    reason: Mapped[str] = mapped_column(server_default="")
+    reason: Mapped[Said]
     document_id: Mapped[UUID | None] = mapped_column(
         ForeignKey("document.id", ondelete="SET NULL"), index=True
     )

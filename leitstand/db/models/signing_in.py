@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from leitstand.db.models.base import Base, CreatedAt, Id, WorkspaceId
+from leitstand.db.models.base import Base, CreatedAt, Id, Said, WorkspaceId
 
 
 class PasswordReset(Base):
@@ -104,7 +104,7 @@ class IdentityProvider(Base):
     default_role: Mapped[str] = mapped_column(server_default="member")
     admits_unknown: Mapped[bool] = mapped_column(server_default=text("false"))
     checked_at: Mapped[datetime | None]
-    check_problem: Mapped[str] = mapped_column(server_default="")
+    check_problem: Mapped[Said]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

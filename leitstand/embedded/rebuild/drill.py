@@ -40,6 +40,7 @@ from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, chosen_back
 from leitstand.services import PORT_SPAN
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import N_, msg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,12 +118,18 @@ class FullEnvironmentDrill(Rehearsal):
         scratch.refuse_live_target(self.environment.postgres_dir, root=root, live_data=live_data)
         first = len(self.evidence.checks)
         same = self.backups["postgres"].manifest["system_identifier"] == live["system_identifier"]
-        self.evidence.check("the backup is of this cluster", same, f"system {live['system_identifier']}")
+        self.evidence.check(
+            "the backup is of this cluster",
+            same,
+            msg("system {system_identifier}", system_identifier=live["system_identifier"]),
+        )
         empty = not self.environment.data_dir.exists()
         self.evidence.check("the target is an empty folder of the drill's own", empty, self.work.folder.name)
         alien = new.s3_url != origin.s3_url and new.database_url != self.settings.database_url
         self.evidence.check(
-            "the target shares neither database nor store", alien, f"ports from {self.environment.port} on"
+            "the target shares neither database nor store",
+            alien,
+            msg("ports from {port} on", port=self.environment.port),
         )
         self.evidence.check("nothing leaves the target", new.rehearsal and not new.smtp_host, "rehearsal")
         self.evidence.skip(
@@ -140,12 +147,12 @@ class FullEnvironmentDrill(Rehearsal):
         self.evidence.check(
             "the second place has the secrets",
             self.copy is not None,
-            self.copy.name if self.copy else "no copy",
+            self.copy.name if self.copy else N_("no copy"),
         )
         own = keys.identities_in(self.key_file)
         for kind, backup in self.backups.items():
             opens = keys.is_recipient(own, backup.manifest["recipients"])
-            self.evidence.check(f"the key opens the {kind}", opens, f"backup {backup.id}")
+            self.evidence.check(f"the key opens the {kind}", opens, msg("backup {id}", id=backup.id))
         if not self.offline:
             self.evidence.skip(
                 "the offline key opens it", "set LEITSTAND_OFFLINE_KEY_FILE while it is plugged in"
@@ -166,7 +173,9 @@ class FullEnvironmentDrill(Rehearsal):
             self.opened = self.rebuild.open_secrets(self.copy)
             written = self.rebuild.restore_secrets(self.opened)
         self.evidence.check(
-            "secrets restored", bool(written), f"{len(written)} files, from {self.opened.place}"
+            "secrets restored",
+            bool(written),
+            msg("{count} files, from {place}", count=len(written), place=self.opened.place),
         )
         return facts({"secrets": len(written), "seconds": self.evidence.steps["secrets"]})
 
@@ -198,7 +207,11 @@ class FullEnvironmentDrill(Rehearsal):
         self.evidence.check(
             "recovered to the end of the archived log",
             not early,
-            f"newest commit {recovered.at.isoformat()}, archived {archived.isoformat() if archived else 'none'}",
+            msg(
+                "newest commit {at}, archived {archived}",
+                at=recovered.at.isoformat(),
+                archived=archived.isoformat() if archived else msg("none"),
+            ),
         )
 
     def restore_objects(self) -> "pd.DataFrame":
@@ -214,7 +227,14 @@ class FullEnvironmentDrill(Rehearsal):
         failed = "; ".join([*done.failed.values(), *wrong][:5])
         whole = len(left) == len(self.entries) and not failed
         self.evidence.check(
-            "every object is back", whole, f"{done.written} of {len(self.entries)} written {failed}"
+            "every object is back",
+            whole,
+            msg(
+                "{written} of {count} written {failed}",
+                written=done.written,
+                count=len(self.entries),
+                failed=failed,
+            ),
         )
         self.evidence.figures |= {"objects": done.written, "object_bytes": done.bytes}
         return facts({"objects": done.written, "bytes": f"{done.bytes:,}", "seconds": done.seconds})
@@ -225,7 +245,11 @@ class FullEnvironmentDrill(Rehearsal):
         with self.evidence.step("services"):
             said = self.rebuild.start()
         up = [one["name"] for one in said["services"] if one["state"] == "up"]
-        self.evidence.check("every service is up", said["ok"], f"{len(up)} of {len(said['services'])}")
+        self.evidence.check(
+            "every service is up",
+            said["ok"],
+            msg("{count} of {whole}", count=len(up), whole=len(said["services"])),
+        )
         shown = [
             {"service": one["name"], "state": one["state"], "MB": one["memory_bytes"] // 2**20}
             for one in said["services"]
@@ -259,7 +283,13 @@ class FullEnvironmentDrill(Rehearsal):
         table = [compared(name, before[name], recovered.counts[name], now[name]) for name in sorted(before)]
         wrong = [row["table"] for row in table if not row["plausible"]]
         self.evidence.check(
-            "counts", not wrong, f"{len(table)} tables, implausible: {', '.join(wrong) or 'none'}"
+            "counts",
+            not wrong,
+            msg(
+                "{count} tables, implausible: {names}",
+                count=len(table),
+                names=", ".join(wrong) or msg("none"),
+            ),
         )
         known = str(self.backups["postgres"].id) in recovered.backups
         self.evidence.check("the backup's own entry is there", known, "in the restored catalogue")
@@ -275,18 +305,22 @@ class FullEnvironmentDrill(Rehearsal):
         self.evidence.check(
             "the original's archive has nothing of the copy",
             not foreign,
-            f"{len(foreign)} files of a later timeline",
+            msg("{count} files of a later timeline", count=len(foreign)),
         )
         deadline = time.monotonic() + ARCHIVED_WITHIN
         while not (own := self._archived(self.rebuild.settings, system)) and time.monotonic() < deadline:
             time.sleep(1)
-        self.evidence.check("its own archive has its log", bool(own), f"{len(own)} files in its own store")
+        self.evidence.check(
+            "its own archive has its log", bool(own), msg("{count} files in its own store", count=len(own))
+        )
         engine = make_engine(self.rebuild.settings, application="leitstand-drill")
         with engine.connect() as connection:
             begun = connection.scalar(text(BEGUN), {"at": self._have().at})
         engine.dispose()
         self.evidence.check(
-            "it has begun no flow and no job", begun == 0, f"{begun} begun since it was recovered"
+            "it has begun no flow and no job",
+            begun == 0,
+            msg("{begun} begun since it was recovered", begun=begun),
         )
         return self.evidence.table(first)
 

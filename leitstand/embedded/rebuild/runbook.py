@@ -30,6 +30,7 @@ from leitstand.runbooks.ending import Evidenced
 from leitstand.runbooks.evidence import Evidence, facts, rows
 from leitstand.runbooks.taking_up import EVIDENCE, SANDBOX, TakenUp, ensure_backup, take_up
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import msg, said
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,7 +115,9 @@ class RebuildEnvironment(Evidenced):
         """A key that opens all, room for it, and an old server that is silent."""
         first = len(self.evidence.checks)
         self._opened = self.rebuild.open_secrets(self.copy)
-        self.evidence.check("the key opens the secrets", True, f"made {self._opened.made_at.isoformat()}")
+        self.evidence.check(
+            "the key opens the secrets", True, msg("made {at}", at=self._opened.made_at.isoformat())
+        )
         self.rebuild.read_with(self._opened)
         self.manifest = self.rebuild.backup_of_postgres(self.backup_id)
         inventory = self.rebuild.inventory()
@@ -122,7 +125,7 @@ class RebuildEnvironment(Evidenced):
         for what, manifest in (("database", self.manifest), ("objects", inventory)):
             if manifest:
                 opens = keys.is_recipient(own, manifest["recipients"])
-                self.evidence.check(f"the key opens the {what}", opens, f"backup {manifest['id']}")
+                self.evidence.check(f"the key opens the {what}", opens, msg("backup {id}", id=manifest["id"]))
             else:
                 self.evidence.skip(f"the key opens the {what}", "no backup of them is in the store")
         if self.rebuild.is_running:
@@ -146,7 +149,13 @@ class RebuildEnvironment(Evidenced):
                 check()
             except PreconditionFailed as error:
                 self.prevents[name] = error
-                self.evidence.skip(name, f"NO: {error.message} A real run is refused until that is mended.")
+                self.evidence.skip(
+                    name,
+                    msg(
+                        "NO: {message} A real run is refused until that is mended.",
+                        message=said(error.message),
+                    ),
+                )
             else:
                 self.evidence.check(name, True, "as it should be")
 
@@ -218,7 +227,16 @@ class RebuildEnvironment(Evidenced):
                 raise error
         self.for_real = not self.evidence.failures
         seen = ", who sees that the old server is off," if SILENT in self.prevents else ""
-        self.evidence.check("confirmed", True, f"decided by {decided_by}{seen} and {self.name} typed")
+        self.evidence.check(
+            "confirmed",
+            True,
+            msg(
+                "decided by {decided_by}{seen} and {name} typed",
+                decided_by=decided_by,
+                seen=seen,
+                name=self.name,
+            ),
+        )
         return facts({"this is": "FOR REAL" if self.for_real else "refused: a precondition failed"})
 
     def restore_keys(self) -> "pd.DataFrame":
@@ -227,7 +245,9 @@ class RebuildEnvironment(Evidenced):
             return facts({"restored": NOTHING})
         with self.evidence.step("secrets"):
             written = self.rebuild.restore_secrets(self._have())
-        self.evidence.check("secrets restored", True, f"{len(written)} written, the others were there")
+        self.evidence.check(
+            "secrets restored", True, msg("{count} written, the others were there", count=len(written))
+        )
         return rows([{"file": name} for name in written], ["file"])
 
     def restore_postgres(self) -> "pd.DataFrame":
@@ -263,7 +283,11 @@ class RebuildEnvironment(Evidenced):
             ]
         wrong = "; ".join([f"{key}: {why}" for key, why in done.failed.items()][:SHOWN])
         self.evidence.check(
-            "every object is back", not left, f"{done.written} written, {len(left)} left {wrong}"
+            "every object is back",
+            not left,
+            msg(
+                "{written} written, {count} left {wrong}", written=done.written, count=len(left), wrong=wrong
+            ),
         )
         return facts(
             {
@@ -281,7 +305,7 @@ class RebuildEnvironment(Evidenced):
         with self.evidence.step("services"):
             said = self.rebuild.start()
         down = [one["name"] for one in said["services"] if one["state"] != "up"]
-        self.evidence.check("every service is up", not down, ", ".join(down) or f"{len(said['services'])}")
+        self.evidence.check("every service is up", not down, ", ".join(down) or str(len(said["services"])))
         inventory = self.rebuild.inventory()
         lost_since = listed_from(inventory) if inventory else None
         with self.evidence.step("smoke test"):

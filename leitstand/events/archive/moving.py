@@ -33,6 +33,7 @@ from leitstand.events.partitions import ensure_partitions
 from leitstand.settings import Settings
 from leitstand.storage.store import store_of
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import msg
 
 LOCK = "archive of events"
 READ_BACK = "event_read_back"
@@ -128,7 +129,7 @@ def _read_back(cursor: Cursor[Any], settings: Settings, part: ArchivePart) -> No
     found = {it.workspace_id: it.content_hash for it in contents.summaries(cursor, READ_BACK).values()}
     if found != {part.workspace_id: part.content_hash}:
         raise IntegrityFailed(
-            f"{part.key} does not hold the {part.rows:,} events that it should.",
+            msg("{key} does not hold the {rows:,} events that it should.", key=part.key, rows=part.rows),
             hint="Nothing was changed. Look at the store, then run it again.",
         )
 
@@ -153,7 +154,7 @@ def _drop(engine: Engine, month: Month, made: list[ArchivePart]) -> str:
             except IN_THE_WAY:
                 time.sleep(random.uniform(0.2, 1) * WAIT_SECONDS if attempt else 0.2)  # noqa: S311 - spreads tries
     raise Unavailable(
-        f"The events of {month.month:%Y-%m} were being read the whole time.",
+        msg("The events of {month:%Y-%m} were being read the whole time.", month=month.month),
         hint="Run it again; what was written for it is used then.",
     )
 
@@ -191,7 +192,8 @@ def to_restore(engine: Engine, *, month: date, workspace_id: UUID | None = None)
         found = parts.of_month(driver_cursor(session), month, workspace_id)
     if not found:
         raise NotFound(
-            f"Nothing of {month:%Y-%m} is archived.", hint="`leitstand events archive list` shows what is."
+            msg("Nothing of {month:%Y-%m} is archived.", month=month),
+            hint="`leitstand events archive list` shows what is.",
         )
     return found
 

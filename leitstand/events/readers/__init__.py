@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 from leitstand.errors import InvalidInput
 from leitstand.events.rows import REQUIRED
+from leitstand.words import msg
 
 GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
 
@@ -66,7 +67,8 @@ def open_reader(path: Path) -> Reader:
     start = _first_bytes(path)
     if not start:
         raise InvalidInput(
-            f"{path.name} is empty.", hint="An event file has at least a header: " + ",".join(REQUIRED) + "."
+            msg("{name} is empty.", name=path.name),
+            hint=msg("An event file has at least a header: {names}.", names=",".join(REQUIRED)),
         )
     if start.startswith(PARQUET):
         from leitstand.events.readers.parquet import ParquetReader
@@ -80,12 +82,12 @@ def open_reader(path: Path) -> Reader:
 def _first_bytes(path: Path) -> bytes:
     if not path.exists():
         raise InvalidInput(
-            f"There is no file {str(path)!r}.",
+            msg("There is no file {path!r}.", path=str(path)),
             hint="Check the path; a relative one starts at the working directory.",
         )
     if not path.is_file():
         raise InvalidInput(
-            f"{str(path)!r} is not a file.",
+            msg("{path!r} is not a file.", path=str(path)),
             hint="Give one CSV, NDJSON or Parquet file; import several one by one.",
         )
     try:
@@ -93,5 +95,6 @@ def _first_bytes(path: Path) -> bytes:
             return file.read(16)
     except OSError as error:
         raise InvalidInput(
-            f"{path.name} can't be read: {error.strerror}.", hint="Check who may read the file."
+            msg("{name} can't be read: {strerror}.", name=path.name, strerror=error.strerror),
+            hint="Check who may read the file.",
         ) from None

@@ -7,7 +7,8 @@ from pathlib import Path
 from leitstand.errors import InvalidInput
 from leitstand.events.readers import Record
 from leitstand.events.readers.text import LONGEST_LINE, Line, Lines, decoded, records_of, refused
-from leitstand.events.rows import KNOWN, REQUIRED, missing_columns
+from leitstand.events.rows import KNOWN, REQUIRED, lacking, missing_columns
+from leitstand.words import msg
 
 DELIMITERS = ",;\t|"
 # A quote that stays open for longer than this was never meant to be one.
@@ -102,11 +103,13 @@ def read_header(path: Path, line: Line) -> tuple[list[str], str]:
     text = decoded(line)
     if isinstance(text, Record):
         raise InvalidInput(
-            f"{path.name} can't be read: {text.reason}.", hint="Save it as CSV in UTF-8 with a header."
+            msg("{name} can't be read: {reason}.", name=path.name, reason=text.reason),
+            hint="Save it as CSV in UTF-8 with a header.",
         )
     if "\r" in text:
         raise InvalidInput(
-            f"{path.name} has lines that end in CR alone.", hint="Convert it: tr '\\r' '\\n' < FILE > NEW."
+            msg("{name} has lines that end in CR alone.", name=path.name),
+            hint="Convert it: tr '\\r' '\\n' < FILE > NEW.",
         )
     delimiter = max(DELIMITERS, key=lambda mark: sum(name in KNOWN for name in _names(text, mark)))
     names = _names(text, delimiter)
@@ -128,17 +131,27 @@ def _check_names(path: Path, names: list[str]) -> None:
     missing = missing_columns(names)
     if missing:
         there = ", ".join(names[:20])[:400]
-        hint = f"The first line must name the columns {', '.join(REQUIRED)}; it names: {there}."
+        hint = msg(
+            "The first line must name the columns {names}; it names: {there}.",
+            names=", ".join(REQUIRED),
+            there=there,
+        )
         raise InvalidInput(
-            f"{path.name} lacks the column{'s'[: len(missing) > 1]} {', '.join(missing)}.", hint=hint
+            lacking(path.name, missing),
+            hint=hint,
         )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InvalidInput(
-            f"{path.name} names a column twice: {', '.join(twice)}.", hint="Give every column its own name."
+            msg("{name} names a column twice: {names}.", name=path.name, names=", ".join(twice)),
+            hint="Give every column its own name.",
         )
     if len(names) > MOST_COLUMNS or any(len(name) > LONGEST_NAME for name in names):
         raise InvalidInput(
-            f"{path.name} has too many columns or too long names.",
-            hint=f"At most {MOST_COLUMNS} columns, of names up to {LONGEST_NAME} characters.",
+            msg("{name} has too many columns or too long names.", name=path.name),
+            hint=msg(
+                "At most {most_columns} columns, of names up to {longest_name} characters.",
+                most_columns=MOST_COLUMNS,
+                longest_name=LONGEST_NAME,
+            ),
         )

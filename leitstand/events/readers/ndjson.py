@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from leitstand.events.readers import Record
 from leitstand.events.readers.text import Lines, decoded, records_of, refused
+from leitstand.words import N_
 
 # Whole numbers up to here are the same as a float and as text.
 EXACT = 2**53
@@ -43,7 +44,7 @@ class NdjsonReader:
 
     def _record(self, number: int, text: str, found: object) -> Record:
         if not isinstance(found, dict):
-            return Record(number, number, None, text, "not a JSON object")
+            return Record(number, number, None, text, N_("not a JSON object"))
         return Record(number, number, {name: truth_as_text(value) for name, value in found.items()}, text)
 
 

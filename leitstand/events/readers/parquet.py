@@ -10,7 +10,8 @@ from typing import Any
 from leitstand.errors import InvalidInput
 from leitstand.events.readers import Damaged, Record
 from leitstand.events.readers.ndjson import number_as_text, truth_as_text
-from leitstand.events.rows import KNOWN, REQUIRED, missing_columns
+from leitstand.events.rows import KNOWN, REQUIRED, lacking, missing_columns
+from leitstand.words import N_, msg
 
 ROWS_AT_A_TIME = 4_096
 
@@ -33,7 +34,7 @@ class ParquetReader:
             self._file = pq.ParquetFile(path, pre_buffer=False)
         except self._broken as error:
             raise InvalidInput(
-                f"{path.name} is not a whole Parquet file: {_first_line(error)}",
+                msg("{name} is not a whole Parquet file: {error}", name=path.name, error=_first_line(error)),
                 hint="Write or copy it again.",
             ) from None
         self._names = [
@@ -52,7 +53,9 @@ class ParquetReader:
                 batch = next(batches, None)
                 columns = None if batch is None else [texts(column) for column in batch.columns]
             except self._broken as error:
-                raise Damaged(self._done + 1, f"the Parquet file is damaged: {_first_line(error)}") from None
+                raise Damaged(
+                    self._done + 1, msg("the Parquet file is damaged: {error}", error=_first_line(error))
+                ) from None
             if columns is None:
                 return
             for values in zip(*columns, strict=True):
@@ -80,7 +83,7 @@ def _record(row: int, fields: dict[str, Any]) -> Record:
     for name, value in fields.items():
         if value is Unreadable:
             fields[name] = "…"
-            return Record(row, row, None, fields, f"{name} is not UTF-8")
+            return Record(row, row, None, fields, msg("{name} is not UTF-8", name=name))
     return Record(row, row, fields, dict(fields))
 
 
@@ -89,16 +92,23 @@ def _check(path: Path, names: list[str], schema: Any) -> None:
 
     missing = missing_columns(names)
     if missing:
-        hint = f"The columns {', '.join(REQUIRED)} are needed; there are: {', '.join(names[:20])}."
+        needed = msg(
+            "The columns {names} are needed; there are: {there}.",
+            names=", ".join(REQUIRED),
+            there=", ".join(names[:20]),
+        )
         raise InvalidInput(
-            f"{path.name} lacks the column{'s'[: len(missing) > 1]} {', '.join(missing)}.", hint=hint
+            lacking(path.name, missing),
+            hint=needed,
         )
     if len(set(names)) != len(names):
-        raise InvalidInput(f"{path.name} names a column twice.", hint="Give every column its own name.")
+        raise InvalidInput(
+            msg("{name} names a column twice.", name=path.name), hint="Give every column its own name."
+        )
     kind = schema.field(names.index("timestamp")).type
     if pa.types.is_timestamp(kind) and kind.tz is None:
-        hint = "Write it as a timestamp with a time zone (UTC), or as text with an offset."
-        raise InvalidInput(f"The timestamps of {path.name} have no zone.", hint=hint)
+        hint = N_("Write it as a timestamp with a time zone (UTC), or as text with an offset.")
+        raise InvalidInput(msg("The timestamps of {name} have no zone.", name=path.name), hint=hint)
 
 
 def texts(column: Any) -> list[Any]:

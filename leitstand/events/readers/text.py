@@ -9,6 +9,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 from leitstand.errors import InvalidInput
 from leitstand.events.readers import Damaged, Reader, Record
+from leitstand.words import N_, msg, said
 
 LONGEST_LINE = 1_000_000
 BUFFER = 1 << 18
@@ -69,9 +70,9 @@ class Lines:
         try:
             return self._stream.readline(LONGEST_LINE + 1)
         except EOFError:
-            raise Damaged(self.number + 1, "the compressed file ends in the middle") from None
+            raise Damaged(self.number + 1, N_("the compressed file ends in the middle")) from None
         except (gzip.BadGzipFile, zlib.error):
-            raise Damaged(self.number + 1, "the compressed file is damaged") from None
+            raise Damaged(self.number + 1, N_("the compressed file is damaged")) from None
 
 
 def open_text(path: Path, *, gzipped: bool) -> Reader:
@@ -84,13 +85,16 @@ def open_text(path: Path, *, gzipped: bool) -> Reader:
     try:
         first = lines.next()
         if first is None:
-            raise InvalidInput(f"{path.name} is empty.", hint="An event file has at least a header.")
+            raise InvalidInput(
+                msg("{name} is empty.", name=path.name), hint="An event file has at least a header."
+            )
         _check_encoding(path, first.content)
         return _reader(path, lines, first)
     except Damaged as damaged:
         lines.close()
         raise InvalidInput(
-            f"{path.name} can't be read: {damaged.reason}.", hint="Copy or compress the file again."
+            msg("{name} can't be read: {reason}.", name=path.name, reason=said(damaged.reason)),
+            hint="Copy or compress the file again.",
         ) from None
     except BaseException:
         lines.close()
@@ -100,8 +104,8 @@ def open_text(path: Path, *, gzipped: bool) -> Reader:
 def _reader(path: Path, lines: Lines, first: Line) -> Reader:
     start = first.content.lstrip()
     if start.startswith(b"["):
-        hint = "Write one JSON object a line (NDJSON), for example with: jq -c '.[]'."
-        raise InvalidInput(f"{path.name} is one JSON array.", hint=hint)
+        hint = N_("Write one JSON object a line (NDJSON), for example with: jq -c '.[]'.")
+        raise InvalidInput(msg("{name} is one JSON array.", name=path.name), hint=hint)
     if start.startswith(b"{"):
         from leitstand.events.readers.ndjson import NdjsonReader
 
@@ -116,11 +120,13 @@ def _check_encoding(path: Path, start: bytes) -> None:
     encoding = OTHER_ENCODINGS.get(start[:2])
     if encoding:
         raise InvalidInput(
-            f"{path.name} is {encoding}.", hint=f"Convert it: iconv -f {encoding} -t UTF-8 FILE > NEW."
+            msg("{name} is {encoding}.", name=path.name, encoding=encoding),
+            hint=msg("Convert it: iconv -f {encoding} -t UTF-8 FILE > NEW.", encoding=encoding),
         )
     if b"\0" in start[:1000]:
         raise InvalidInput(
-            f"{path.name} is not a text file.", hint="Give a CSV, NDJSON or Parquet file, plain or gzipped."
+            msg("{name} is not a text file.", name=path.name),
+            hint="Give a CSV, NDJSON or Parquet file, plain or gzipped.",
         )
 
 

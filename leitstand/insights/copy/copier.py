@@ -26,6 +26,7 @@ from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from leitstand.storage.store import store_of
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import msg
 
 LOCK = "copy of the facts"
 # So many days that still change (and the one after) are read from PostgreSQL; more are worth a copy at once.
@@ -71,7 +72,9 @@ def copy_facts(
             copier = Copier(engine, storage, lock, tidying.look(storage))
             done = [copier.copy(found, settled=settled) for found in _chosen(engine, settings, workspace)]
         except adbc_driver_manager.Error as error:
-            raise Unavailable(f"The facts could not be read: {type(error).__name__}.") from error
+            raise Unavailable(
+                msg("The facts could not be read: {name}.", name=type(error).__name__)
+            ) from error
         tidying.tidy(engine, storage)
     return [copied for copied in done if copied]
 

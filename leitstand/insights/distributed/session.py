@@ -20,6 +20,7 @@ from uuid import UUID, uuid4
 from leitstand.db.engine import STATEMENT_TIMEOUT_MS
 from leitstand.errors import Unavailable
 from leitstand.settings import Settings
+from leitstand.words import N_, msg
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,8 +39,8 @@ CONFIGURATION = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.caseSensitive": "false",
 }
-INSTALL = "Install the extra: pip install 'leitstand[distributed]'."
-CHECK = "See that the Spark Connect server runs, and LEITSTAND_INSIGHTS_DISTRIBUTED_URL."
+INSTALL = N_("Install the extra: pip install 'leitstand[distributed]'.")
+CHECK = N_("See that the Spark Connect server runs, and LEITSTAND_INSIGHTS_DISTRIBUTED_URL.")
 _lock = threading.Lock()
 _clusters: dict[tuple[str, str], "Cluster"] = {}
 
@@ -87,7 +88,8 @@ class Cluster:
             with suppress(RuntimeError):
                 self._workers.submit(self.spark.interruptTag, tag)
             raise TooLong(
-                f"The cluster took more than {self.limit:,.0f} seconds.", hint="Ask about fewer days."
+                msg("The cluster took more than {limit:,.0f} seconds.", limit=self.limit),
+                hint="Ask about fewer days.",
             ) from error
 
     def dropped(self, views: list[str]) -> None:
@@ -126,7 +128,7 @@ def translated() -> Iterator[None]:
     # ValueError: a call on a channel that another thread has closed.
     except (PySparkException, RpcError, ValueError) as error:
         text = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise Unavailable(f"The cluster failed: {text[:500]}", hint=CHECK) from error
+        raise Unavailable(msg("The cluster failed: {text}", text=text[:500]), hint=CHECK) from error
 
 
 def cluster_of(settings: Settings) -> Cluster:
@@ -182,10 +184,12 @@ def _check_address(url: str) -> None:
     parts = urlsplit(url)
     if parts.scheme != SCHEME or not parts.hostname:
         raise Unavailable(
-            f"{url!r} names no Spark Connect server.",
+            msg("{url!r} names no Spark Connect server.", url=url),
             hint="Set LEITSTAND_INSIGHTS_DISTRIBUTED_URL to sc://host:15002.",
         )
     try:
         socket.create_connection((parts.hostname, parts.port or PORT), CONNECT_SECONDS).close()
     except OSError as error:
-        raise Unavailable(f"{parts.hostname} does not answer: {error}.", hint=CHECK) from error
+        raise Unavailable(
+            msg("{hostname} does not answer: {error}.", hostname=parts.hostname, error=error), hint=CHECK
+        ) from error

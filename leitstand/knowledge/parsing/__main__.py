@@ -8,8 +8,9 @@ from leitstand.knowledge.parsing.bombs import refuse_bombs
 from leitstand.knowledge.parsing.outline import Unreadable
 from leitstand.knowledge.parsing.passages import cut
 from leitstand.knowledge.parsing.readers import read
+from leitstand.words import N_, to_stored, words_of
 
-TOO_MUCH = "It is too large or too deeply nested to be read. Split it into several documents."
+TOO_MUCH = N_("It is too large or too deeply nested to be read. Split it into several documents.")
 
 
 def main() -> None:
@@ -29,7 +30,7 @@ def _answer(media_type: str, title: str) -> dict[str, object] | None:
         passages = cut(title, read(media_type, data))
         return {"passages": [[passage.heading, passage.content] for passage in passages]}
     except Unreadable as error:
-        return {"reason": str(error)}
+        return {"reason": to_stored(words_of(error))}
     except (MemoryError, RecursionError):
         return None
 

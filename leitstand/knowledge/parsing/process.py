@@ -11,7 +11,7 @@ from leitstand.knowledge.parsing.outline import Unreadable
 from leitstand.knowledge.parsing.passages import Passage
 from leitstand.settings import REPOSITORY
 from leitstand.telemetry.logs import get_logger
-from leitstand.words import msg
+from leitstand.words import from_stored, msg
 
 CPU_SECONDS = 60
 WALL_SECONDS = 120
@@ -48,7 +48,7 @@ def parse(media_type: str, title: str, data: bytes) -> list[Passage]:
         raise Unreadable("It is damaged, or needs more time or memory than a document may.")
     answer = json.loads(ended.stdout)
     if "reason" in answer:
-        raise Unreadable(answer["reason"])
+        raise Unreadable(from_stored(answer["reason"]))
     return [Passage(heading, content) for heading, content in answer["passages"]]
 
 

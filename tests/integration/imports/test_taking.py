@@ -13,7 +13,6 @@ from leitstand.identity import sealed
 from leitstand.identity.access import Principal
 from leitstand.imports import configured, runs, taking
 from leitstand.imports.configured import Draft
-from leitstand.knowledge.spaces import create_space
 from leitstand.outgoing.connections import Refused
 from leitstand.settings import Settings, get_settings
 from leitstand.storage.objects import ObjectStorage
@@ -32,10 +31,11 @@ def store(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> ObjectStorage:
 
 
 @pytest.fixture
-def space(session: Session, owner: Principal) -> Item:
-    found = create_space(session, principal=owner, title="Handbooks")
+def found(session: Session, owner: Principal, store: ObjectStorage, space: Item) -> S3Import:
+    """An import into an empty space, of a prefix where nothing lies yet."""
+    made = configured.create(session, principal=owner, draft=draft(store, space))
     session.commit()
-    return found
+    return made
 
 
 def draft(store: ObjectStorage, space: Item, **more: object) -> Draft:
@@ -58,10 +58,8 @@ def titles(session: Session) -> list[str]:
 
 
 def test_every_object_is_taken_once_and_changes_are_taken_anew(
-    session: Session, engine: Engine, owner: Principal, store: ObjectStorage, space: Item
+    session: Session, engine: Engine, owner: Principal, store: ObjectStorage, found: S3Import
 ) -> None:
-    found = configured.create(session, principal=owner, draft=draft(store, space))
-    session.commit()
     bucket, prefix = found.bucket, found.prefix
 
     def put(name: str, data: bytes) -> None:
@@ -109,11 +107,9 @@ def test_a_run_that_is_killed_goes_on_behind_what_it_took(
     engine: Engine,
     owner: Principal,
     store: ObjectStorage,
-    space: Item,
+    found: S3Import,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = configured.create(session, principal=owner, draft=draft(store, space))
-    session.commit()
     for name in ("1", "2", "3"):
         store.put_bytes(found.bucket, f"{found.prefix}{name}.txt", name.encode())
     taken: list[str] = []
@@ -178,10 +174,9 @@ def test_keys_are_sealed_and_requests_are_guarded(
     owner: Principal,
     store: ObjectStorage,
     space: Item,
+    found: S3Import,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = configured.create(session, principal=owner, draft=draft(store, space))
-    session.commit()
     assert SECRET.encode() not in found.secret
     assert all(SECRET not in str(entry.after) for entry in session.scalars(select(AuditEntry)))
     assert sealed.seal_again(session, store.settings) == 0

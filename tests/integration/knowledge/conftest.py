@@ -1,4 +1,4 @@
-"""A space, the object store and a way to have documents read at once."""
+"""Ways to have documents read at once."""
 
 import hashlib
 from collections.abc import Callable
@@ -14,27 +14,9 @@ from leitstand.knowledge.documents import add_document
 from leitstand.knowledge.ingest import index_passages, ingest
 from leitstand.knowledge.parsing.passages import cut
 from leitstand.knowledge.parsing.readers import read
-from leitstand.knowledge.spaces import create_space
-from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 
 AddReady = Callable[..., Document]
-
-
-@pytest.fixture
-def storage(settings: Settings) -> ObjectStorage:
-    """The real object store, with its buckets."""
-    storage = ObjectStorage(settings)
-    storage.ensure_buckets()
-    return storage
-
-
-@pytest.fixture
-def space(session: Session, owner: Principal) -> Item:
-    """An empty space."""
-    space = create_space(session, principal=owner, title="Manuals")
-    session.commit()
-    return space
 
 
 @pytest.fixture

@@ -13,13 +13,6 @@ from leitstand.storage.objects import MULTIPART_FROM, ObjectStorage
 KEY = "tests/objects"
 
 
-@pytest.fixture
-def storage(settings: Settings) -> ObjectStorage:
-    storage = ObjectStorage(settings)
-    storage.ensure_buckets()
-    return storage
-
-
 def test_buckets_are_made_once_and_again(storage: ObjectStorage) -> None:
     storage.ensure_buckets()
     versioning = storage.client.get_bucket_versioning(Bucket=storage.settings.bucket_media)

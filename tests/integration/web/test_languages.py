@@ -5,12 +5,27 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session
 
+from leitstand.db.models import Document, Drill
 from leitstand.errors import InvalidInput
+from leitstand.events import intake
 from leitstand.identity import people
+from leitstand.knowledge.media import why_not
+from leitstand.knowledge.spaces import create_space
+from leitstand.runbooks import records
+from leitstand.words import msg, to_stored
 from tests.people import Visitor
 
 GERMAN = {"Accept-Language": "de-DE,de;q=0.9,en;q=0.5", "Accept": "text/html"}
 BACKUPS = "/operations/backups"
+CHECKS = [
+    {"name": "clean-up", "verdict": "passed", "detail": "nothing is left"},
+    {
+        "name": "counts",
+        "verdict": "failed",
+        "detail": "3 recipients",
+        "said": to_stored(msg("{count} recipients", count=3)),
+    },
+]
 
 
 def test_a_page_speaks_what_the_browser_asks_for(visitor: Visitor) -> None:
@@ -54,3 +69,32 @@ def test_what_is_no_language_or_zone_is_refused(
 ) -> None:
     with pytest.raises(InvalidInput):
         people.update_profile(session, principal=visitor.principal, **change)
+
+
+def test_what_was_kept_in_english_is_read_in_german(session: Session, visitor: Visitor) -> None:
+    space = create_space(session, principal=visitor.principal, title="Manuals")
+    document = Document(
+        workspace_id=space.workspace_id, space_id=space.id, title="a.pdf", object_key="a", bytes=1, sha256="0",
+        media_type="application/pdf", status="failed", reason=why_not("application/pdf"),
+    )  # fmt: skip
+    failed = Drill(kind="postgres-latest", status="failed", figures={"checks": CHECKS})
+    session.add_all([document, failed])
+    failed.error = records._error_of({"checks": CHECKS, "error": "counts: 3 recipients"})
+    given = intake.read_ndjson(
+        b'{"kind": "viewed", "companion": "x", "run_key": "1", "occurred_at": "2026"}\n{'
+    )
+    intake.take_in_for(session, workspace_id=space.workspace_id, events=given, source="api")
+    session.commit()
+    session.expire_all()
+    assert document.reason.startswith("PDF files can't be read yet; Markdown, HTML")
+    pages = {
+        f"/spaces/{space.id}": ["PDF-Dateien lassen sich noch nicht lesen"],
+        "/refusals": ["kein JSON: ", "der Arbeitsbereich hat keinen Companion"],
+        "/refusals?reason=not+JSON": ["kein JSON: "],
+        "/operations": ["Die neueste Sicherung von PostgreSQL", "Anzahlen: 3 Empfänger"],
+        f"/operations/runbooks/runs/{failed.id}": [">Anzahlen</th>", "3 Empfänger"],
+        "/settings/billing": ["Aktueller Tarif: Unbegrenzt", "Alles in dieser Installation"],
+    }
+    for address, texts in pages.items():
+        page = visitor.client.get(address, headers=GERMAN).text
+        assert [text for text in texts if text not in page] == []

@@ -103,6 +103,9 @@ def test_no_text_that_people_read_is_made_while_the_program_runs() -> None:
         ('raise NotFound("No." if x else f"No {x}.")', 1),
         ('raise NotFound("There is no such item.", hint=msg("Ask {who}.", who=who))', 0),
         ('raise ValueError(f"unknown {name}")', 0),
+        ('def f():\n    hint = "Ask the owner."\n    raise NotFound("No.", hint=hint)', 1),
+        ('def f():\n    hint = N_("Ask the owner.")\n    raise NotFound("No.", hint=hint)', 0),
+        ('raise Damaged(self.number + 1, "It ends.")', 0),
         ('x = msg(f"There is no {name}.")', 1),
         ('x = pn.widgets.Button(label="Refresh now")', 1),
         ('x = pn.widgets.Button(label=say("Refresh now"))', 0),
@@ -112,3 +115,13 @@ def test_texts_that_no_catalogue_can_have_are_found(tmp_path: Path, line: str, f
     file = tmp_path / "a.py"
     file.write_text(line)
     assert len(unsaid.in_file(file, "leitstand/identity/a.py")) == faults
+
+
+def test_no_file_of_the_companions_is_left_out_and_conditions_are_looked_at(tmp_path: Path) -> None:
+    file = tmp_path / "a.py"
+    file.write_text('raise NotFound(f"There is no {name}.")')
+    assert unsaid.in_file(file, "leitstand/companions/flow.py") and unsaid.in_file(
+        file, "leitstand/events/x.py"
+    )
+    file.write_text('yield Condition("late", f"It is {age} old.", "Look.")')
+    assert unsaid.in_file(file, "leitstand/backups/work_conditions.py")
