@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from sqlalchemy import Select, delete, func, literal_column, select
+from sqlalchemy import Boolean, Select, delete, func, literal_column, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -21,7 +21,7 @@ def note_use(session: Session, *, principal: Principal, item: Item) -> None:
     now = func.clock_timestamp()
     again = used.on_conflict_do_update(index_elements=["person_id", "item_id"], set_={"used_at": now})
     # A row that nobody has written over yet is a new one: only then there may be one too many.
-    if session.scalar(again.returning(literal_column("xmax = 0"))):
+    if session.scalar(again.returning(literal_column("xmax = 0", Boolean))):
         _forget_oldest(session, principal, item.kind)
 
 
