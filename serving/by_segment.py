@@ -45,5 +45,16 @@ class BySegment:
 def serve_routes(app: FastAPI, routers: Sequence[Router]) -> None:
     """Let an application serve the routes of these routers, the first that matches, found by their first segment."""
     for router in routers:
-        app.router.routes.extend(router.routes)
+        for route in router.routes:
+            if not isinstance(route, APIRoute):
+                raise TypeError(f"{route!r} is no route of a handler")
+            app.router.add_api_route(
+                route.path,
+                route.endpoint,
+                methods=sorted(route.methods or ()),
+                dependencies=route.dependencies,
+                response_class=route.response_class,
+                include_in_schema=route.include_in_schema,
+                name=route.name,
+            )
     app.router.middleware_stack = BySegment(app.router)

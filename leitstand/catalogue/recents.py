@@ -17,8 +17,8 @@ def note_use(session: Session, *, principal: Principal, item: Item) -> None:
     """Remember that the person used an item just now."""
     if principal.person_id is None:
         return
-    used = insert(Recent).values(person_id=principal.person_id, item_id=item.id)
     now = func.clock_timestamp()
+    used = insert(Recent).values(person_id=principal.person_id, item_id=item.id, used_at=now)
     again = used.on_conflict_do_update(index_elements=["person_id", "item_id"], set_={"used_at": now})
     # A row that nobody has written over yet is a new one: only then there may be one too many.
     if session.scalar(again.returning(literal_column("xmax = 0", Boolean))):

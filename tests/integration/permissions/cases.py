@@ -69,8 +69,13 @@ def refused(world: World, wanted: list[tuple[str, Route, Wanted]], *, only: int 
         for (who, route, _), answer in zip(wanted, answers, strict=True)
         if not _out(route, answer) or (only is not None and answer.status != only)
     ]
-    assert rows(world) == before
-    return wrong
+    after = rows(world)
+    more = [
+        f"{name}: {count} rows, {before.get(name)} before"
+        for name, count in after.items()
+        if count != before.get(name)
+    ]
+    return wrong + more
 
 
 def _out(route: Route, answer: Answer) -> bool:
