@@ -5,6 +5,8 @@ import random
 import unicodedata
 from pathlib import Path
 
+from leitstand.words.letters import MAKING_WORDS
+
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 SCRIPT = "<script>alert(1)</script>"
 OWN = {
@@ -48,3 +50,8 @@ def _plain(text: str) -> str:
     whole = text.encode(errors="surrogatepass").decode(errors="replace")
     lines = whole.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
     return unicodedata.normalize("NFC", lines).strip()
+
+
+def visible(text: str) -> str:
+    """What can be seen of a text: that is never lost, whatever becomes of its blanks and controls."""
+    return "".join(c for c in text if c in MAKING_WORDS or (c.isprintable() and not c.isspace()))
