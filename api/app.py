@@ -1,5 +1,6 @@
 """The JSON API: what the pages do, for programs that are signed in or have an API token."""
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,6 +43,7 @@ from api import (
 from api.items import everything, kinds
 from serving.app import create_app
 from serving.body_limit import LimitBody
+from serving.own_methods import OwnMethods
 
 PREFIX = "/api/v1"
 MODULES: tuple[Any, ...] = (
@@ -87,7 +89,14 @@ def create() -> FastAPI:
     app = create_app("api", title="Leitstand API", openapi_url=f"{PREFIX}/openapi.json")
     app.state.takes_tokens = True
     app.user_middleware.append(Middleware(LimitBody, largest=LARGEST_BODY))
+    app.user_middleware.append(Middleware(OwnMethods, routes=list(_routes())))
     for module in MODULES:
         app.include_router(module.router, prefix=PREFIX)
     document.install(app, PREFIX)
     return app
+
+
+def _routes() -> Iterator[tuple[str, set[str]]]:
+    for module in MODULES:
+        for route in module.router.routes:
+            yield PREFIX + route.path, route.methods

@@ -19,7 +19,7 @@ from leitstand.settings import get_settings
 from leitstand.storage.store import store_of
 from serving.downloads import document_file
 from serving.idempotency import OnceRoute
-from serving.session import CurrentPrincipal, Db, require_csrf
+from serving.session import CSRF_FIELD, CurrentPrincipal, Db, require_csrf
 
 router = APIRouter(prefix="/spaces/{space_id}/documents", tags=["documents"], route_class=OnceRoute)
 CSRF = [Depends(require_csrf)]
@@ -29,8 +29,9 @@ BODY = {
     "multipart/form-data": {
         "schema": {
             "type": "object",
-            "properties": {"file": {"type": "string", "format": "binary"}},
+            "properties": {"file": {"type": "string", "format": "binary"}, CSRF_FIELD: {"type": "string"}},
             "required": ["file"],
+            "additionalProperties": False,
         }
     },
 }
@@ -195,6 +196,8 @@ def _file(request: Request, sent: FormData | bytes) -> tuple[bytes, str, str]:
     file = sent.get("file")
     if not isinstance(file, UploadFile):
         raise InvalidInput("There is no file in this form.", hint="Send it in the field: file.")
+    if set(sent) - {"file", CSRF_FIELD}:
+        raise InvalidInput("This form has a field that nobody knows.", hint="Send the file alone.")
     return file.file.read(), file.filename or "", file.content_type or ""
 
 

@@ -22,7 +22,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "active": False,
     },
     "FeedbackIn": {"feedback": "helpful"},
-    "GrantIn": {"email": "guest@example.org", "level": "view", "expires_at": "2027-01-31T18:00:00Z"},
+    "GrantIn": {"email": "guest@example.org", "level": "read", "expires_at": "2027-01-31T18:00:00Z"},
     "GroupIn": {"name": "Support", "description": "Those who answer."},
     "HeirIn": {"to": PERSON},
     "S3ImportIn": {
@@ -32,7 +32,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "bucket": "handbooks",
         "prefix": "current/",
         "access_key": "EXAMPLEACCESSKEY",
-        "secret_key": "the secret key of the bucket",
+        "secret_key": "EXAMPLESECRETKEY",
         "space_id": ITEM,
         "every": "day",
     },

@@ -80,8 +80,8 @@ async def hold_key(request: Request, session: Db, principal: CurrentPrincipal, k
     """Hold the request's key, if it names one, until the transaction ends.
 
     Raises:
-        InvalidInput: the key, or a form with files, which has none.
-        Conflict: it is in use, or was used for another request.
+        InvalidInput: the key, one that was used for another request, or a form with files, which has none.
+        Conflict: it is in use.
         Replayed: it was answered before.
     """
     if key is None:

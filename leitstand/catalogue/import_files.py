@@ -14,6 +14,7 @@ from leitstand.words import N_, msg
 LARGEST = 5_000_000
 MOST = 5_000
 TAKEN = ("kind", "title", "description", "tags", "external_key", "visibility", "icon")
+WHOLE = {"format", "version", "items"}
 MEMBERS = {
     "id",
     "kind",
@@ -108,6 +109,11 @@ def _from_json(text: str) -> Iterator[Record]:
                 'The export\'s "version" is not {format_version}, or it has no list "items".',
                 format_version=FORMAT_VERSION,
             )
+        )
+    if unknown := sorted(set(document) - WHOLE):
+        raise InvalidInput(
+            msg("An export of items has no member {name!r}.", name=unknown[0][:40]),
+            hint="Export items as JSON to see what it looks like.",
         )
     lines = _lines_of(text, document["items"])
     for at, values in enumerate(document["items"]):

@@ -53,8 +53,8 @@ def claim(session: Session, *, principal: Principal, key: str, fingerprint: byte
     A process that is killed lets go of the key with its transaction: nothing was done, nothing was kept.
 
     Raises:
-        InvalidInput: the key is empty, too long or not of visible characters.
-        Conflict: a request with this key is running, or the key was used for another request.
+        InvalidInput: the key is empty, too long or not of visible characters, or was used for another request.
+        Conflict: a request with this key is running.
     """
     if not 0 < len(key) <= LONGEST_KEY or not all("!" <= letter <= "~" for letter in key):
         raise InvalidInput(
@@ -105,7 +105,7 @@ def _kept(session: Session, claim: Claim) -> Kept | None:
     if row is None:
         return None
     if row.fingerprint != claim.fingerprint:
-        raise Conflict(
+        raise InvalidInput(
             "This Idempotency-Key was used for another request.",
             hint="Send the same request again, or choose a new key.",
         )

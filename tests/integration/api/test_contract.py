@@ -20,8 +20,6 @@ from tests.people import acting, join
 # the newest). That the form itself is not refused, `well_formed_data_is_read` checks.
 TAKEN = ["2xx", "3xx", "401", "403", "404", "409", "412", "422", "429"]
 NOT_THE_FORM = "The request does not have the form that is needed."
-# Their GET is that of the path beside them with an id, to which their last word is none.
-COVERED = ["/api/v1/backups/prune", "/api/v1/integrations/webhooks/{webhook_id}/deliveries/replay"]
 # One factory makes the endpoints of these and of agents and controls: the quick run leaves them out.
 ALIKE = r"^/api/v1/(boards|collections|spaces|apps)(/|$)"
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
@@ -34,7 +32,14 @@ def well_formed_data_is_read(
     """What the document allows is read; only a rule of the core may refuse it."""
     allowed = case.meta is not None and case.meta.generation.mode is GenerationMode.POSITIVE
     if allowed and response.status_code == 422:
-        assert response.json()["detail"] != NOT_THE_FORM, response.text
+        told = response.json()
+        # A rule on several members of a content, as that a link of a board needs two things of it.
+        assert told["detail"] != NOT_THE_FORM or all(
+            one["detail"].startswith("Value error, ") for one in told["errors"]
+        ), response.text
+
+
+schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
 
 
 @pytest.fixture
@@ -63,7 +68,6 @@ def broken(
             # Not a fault of the API, but of a machine that is busy.
             "request-timeout": 120,
             "checks": {"positive_data_acceptance": {"expected-statuses": TAKEN}},
-            "operations": [{"include-path": COVERED, "checks": {"unsupported_method": {"enabled": False}}}],
             "phases": {name: {"enabled": name in phases} for name in PHASES},
         }
     )

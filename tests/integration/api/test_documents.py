@@ -152,3 +152,20 @@ def test_what_is_too_large_or_of_another_workspace_is_refused(
     ):  # fmt: skip
         assert theirs(method, f"{base}{path}", content=b"x").status_code == 404, path
     assert robot("DELETE", f"{base}/uploads/{upload}").status_code == 204
+
+
+def test_a_form_has_its_file_and_nothing_that_nobody_knows(robot: Program, base: str) -> None:
+    address = f"/api/v1{base}/documents"
+    headers = {"Authorization": f"Bearer {robot.secret}"}
+
+    def sent(**fields: str) -> Response:
+        files = {"file": ("form.txt", b"of a form")}
+        return robot.client.post(address, files=files, data=fields, headers=headers)
+
+    refused = sent(owner="me")
+    assert (refused.status_code, refused.json()["detail"]) == (
+        422,
+        "This form has a field that nobody knows.",
+    )
+    assert (sent().status_code, sent().json()["title"]) == (201, "form.txt")
+    assert robot.client.post(address, data={"file": "words"}, headers=headers).status_code == 422

@@ -78,11 +78,11 @@ def test_other_verbs_too(robot: Program) -> None:
     assert (gone.status_code, gone.content, gone.headers["idempotency-replayed"]) == (204, b"", "true")
 
 
-def test_another_request_with_the_key_is_a_conflict(robot: Program, session: Session) -> None:
+def test_another_request_with_the_key_is_refused(robot: Program, session: Session) -> None:
     robot("POST", "/companions", NEW, Idempotency_Key="k")
     for path, body in (("/companions", {"title": "Other"}), ("/companions?x=1", NEW)):
         refused = robot("POST", path, body, Idempotency_Key="k")
-        assert (refused.status_code, refused.headers["content-type"]) == (409, "application/problem+json")
+        assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
         assert "another request" in refused.json()["detail"]
     assert titles(session) == ["Made once"]
 

@@ -60,6 +60,9 @@ def talking(world: World) -> Iterator[Talk]:
     with get_engine().connect() as connection, asyncio.Runner() as runner:
 
         def within() -> Iterator[Session]:
+            # A session that finds no transaction begins one of its own, and commits it.
+            if not connection.in_transaction():
+                connection.begin()
             with Session(
                 connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
             ) as session:

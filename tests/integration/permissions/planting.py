@@ -291,6 +291,7 @@ def _administration(session: Session, place: Place) -> None:
     imported = models.S3Import(
         **here, id=import_id, name="i", endpoint="https://s3.example.test", region="us-east-1", bucket="bucket",
         access_key="a", secret=seal("s", place=place_of_import(import_id)), created_by="x",
+        space_id=UUID(place.ids["/spaces item_id"]),
     )  # fmt: skip
     session.add_all([hook, endpoint, invoice, report, provider, imported])
     session.flush()

@@ -1,5 +1,6 @@
 """Documents of a space: uploaded, read again, deleted."""
 
+from functools import reduce
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -11,7 +12,8 @@ from leitstand.identity.access import Principal
 from leitstand.knowledge import document_trash, documents
 from leitstand.settings import get_settings
 from leitstand.storage.objects import ObjectStorage
-from leitstand.words import msg
+from leitstand.words import N_, Message, msg
+from leitstand.words.lines import one_line
 from serving.downloads import document_file
 from serving.session import CurrentPrincipal, Db, require_csrf
 from web.pages import go
@@ -35,15 +37,14 @@ def upload(
     """Take in files; each is read by the worker afterwards, and the page says what became of it."""
     files = [file for file in form.getlist("files") if isinstance(file, UploadFile) and file.filename]
     items.get_item(session, principal=principal, item_id=item_id, kind=kind.name)
-    try:
-        if not 0 < len(files) <= MOST_FILES:
-            raise InvalidInput(
-                "No file is chosen."
-                if not files
-                else msg("At most {most_files} files at once.", most_files=MOST_FILES)
-            )
-        storage, known = ObjectStorage(get_settings()), 0
-        for file in files:
+    if not 0 < len(files) <= MOST_FILES:
+        none = N_("No file is chosen.")
+        many = msg("At most {most_files} files at once.", most_files=MOST_FILES)
+        error = InvalidInput(many if files else none)
+        return show(request, session, principal, kind, item_id, error=error)
+    storage, known, refused = ObjectStorage(get_settings()), 0, []
+    for file in files:
+        try:
             added = documents.add_document(
                 session,
                 storage,
@@ -54,9 +55,23 @@ def upload(
                 media_type=file.content_type or "",
             )
             known += added.duplicate
-    except InvalidInput as error:
+        except InvalidInput as error:
+            # Nothing of it is there yet; the files beside it have nothing to do with it.
+            refused.append((one_line(file.filename or "", 80), error))
+    if refused:
+        error = _of_all(refused, whole=len(refused) == len(files))
         return show(request, session, principal, kind, item_id, error=error)
     return go(f"/spaces/{item_id}", "documents-known" if known else "documents-added")
+
+
+def _of_all(refused: list[tuple[str, InvalidInput]], *, whole: bool) -> InvalidInput:
+    """What was wrong with each of several files; `whole`: none of them was taken."""
+    told = [
+        msg("{name}: {problem}", name=name, problem=error.message if isinstance(error.message, Message) else msg(error.message))
+        for name, error in refused
+    ]  # fmt: skip
+    every = reduce(lambda before, one: msg("{before} {one}", before=before, one=one), told)
+    return InvalidInput(every, hint=refused[0][1].hint if whole else N_("The other files were added."))
 
 
 @router.get("/{item_id}/documents/{document_id}/file")
