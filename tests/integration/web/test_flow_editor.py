@@ -64,6 +64,8 @@ def test_a_flow_is_made_step_by_step_tried_and_taken_back(visitor: Visitor, sess
     assert names(session, visitor, item_id) == ["hello", "party", "ask", "one", "many", "sure", "why", "end"]
     refused = visitor.post(f"{here}/steps", kind="question", name="end", text="Kept words?", after="why")
     assert refused.status_code == 422 and "Kept words?" in refused.text
+    refused = visitor.post(f"{here}/steps", kind="question", name="how", text="Kept too?", max_length="many")
+    assert refused.status_code == 422 and "Kept too?" in refused.text and 'value="many"' in refused.text
     assert (
         visitor.post(
             f"{here}/step", old="why", kind="question", name="reason", text="Why?", next="end", version="2"

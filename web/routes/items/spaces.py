@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import UploadFile
 
 from leitstand.catalogue import items
-from leitstand.errors import InvalidInput
+from leitstand.errors import InvalidInput, TooLarge
 from leitstand.identity.access import Principal
 from leitstand.knowledge import document_trash, documents
 from leitstand.settings import get_settings
@@ -14,6 +14,7 @@ from leitstand.storage.objects import ObjectStorage
 from leitstand.words import msg
 from serving.downloads import document_file
 from serving.session import CurrentPrincipal, Db, require_csrf
+from web.form_values import REFUSALS
 from web.pages import go
 from web.routes.items.kind import CurrentKind, WholeForm
 from web.routes.items.pages import show
@@ -54,7 +55,7 @@ def upload(
                 media_type=file.content_type or "",
             )
             known += added.duplicate
-    except InvalidInput as error:
+    except (*REFUSALS, TooLarge) as error:
         return show(request, session, principal, kind, item_id, error=error)
     return go(f"/spaces/{item_id}", "documents-known" if known else "documents-added")
 
