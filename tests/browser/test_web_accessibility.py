@@ -44,7 +44,7 @@ def test_no_page_has_a_barrier(
     english.locator("#bulk button").first.hover()
     found += [f"hovered: {one}" for one in violations(english, CONTRAST)]
     english.keyboard.press("Control+k")
-    english.get_by_role("option").first.wait_for()
+    english.locator("#palette-results").get_by_role("option").first.wait_for()
     found += violations(ready(english))
     for name in doings(german, grounds):
         found += [f"{name}: {one}" for one in once(german, narrow=True)]
