@@ -7,8 +7,10 @@ from datetime import date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from leitstand.errors import InvalidInput
+from leitstand.errors import Conflict, InvalidInput, LimitReached
 
+# What is answered with the form that was sent, what was typed in it, and the error beside it.
+REFUSALS = (Conflict, InvalidInput, LimitReached)
 # A cookie has about 4,000 letters.
 MOST_MARKED = 150
 

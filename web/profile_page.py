@@ -26,10 +26,10 @@ def profile_page(
     """The page; `more` is what a form had in it and what was wrong with it."""
     person = myself(session, principal)
     shown = {
-        "person": person, "name": person.name, "own_language": person.language, "own_zone": person.zone,
+        "person": person, "name": person.name, "own_language": person.language, "own_zone": person.zone, "own_theme": person.theme,
         "sign_in_mails": person.sign_in_mails, "has_password": person.password_hash is not None,
         "profile_error": None, "password_error": None, "code_error": None, "passkey_error": None,
-        "token_error": None, "made": None, "token_name": "", "chosen": [], "days": 90,
+        "token_error": None, "made": None, "token_name": "", "passkey_name": "", "chosen": [], "days": 90,
     } | more  # fmt: skip
     return render(
         request,

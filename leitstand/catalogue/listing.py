@@ -133,32 +133,42 @@ def find(
 
 
 def find_lines(
-    session: Session, *, principal: Principal, filters: Filters, cursor: str | None = None
+    session: Session,
+    *,
+    principal: Principal,
+    filters: Filters,
+    cursor: str | None = None,
+    limit: int = PAGE,
 ) -> Lines:
     """As `find`, but no more of each item than a list shows.
+
+    Args:
+        limit: 1 to 200 lines.
 
     Raises:
         Forbidden: without `item:read`.
         InvalidInput: a filter has a value that there is not, or the cursor is not ours.
     """
     require(principal, "item:read")
+    limit = max(1, min(limit, LARGEST_PAGE))
     query = _typed(_lines(who(principal), filters.untyped), filters)
+    query = query if limit == PAGE else query.limit(limit + 1)
     # Plain rows: the session would look at each of them for objects to load.
     found = session.connection().execute(behind(query, filters.sort, cursor))
     rows = [Line._make(row) for row in found]
-    return Lines(*cursors.cut(rows, PAGE, lambda last: cursor_behind(last, filters.sort)))
+    return Lines(*cursors.cut(rows, limit, lambda last: cursor_behind(last, filters.sort)))
 
 
 @lru_cache(maxsize=MOST_KEPT)
 def _lines(asking: Who, filters: Filters) -> Select[Any]:
-    """The query of the lines of a first page, and one more."""
+    """The query of the lines of a list, in its order."""
     starred = exists().where(Favorite.person_id == asking.person_id, Favorite.item_id == Item.id)
     tags = type_coerce(Item.tags, ARRAY(Text, as_tuple=True))
     shown = (
         Item.id, Item.title, Item.description, Item.status, Item.visibility, tags, Item.created_at, Item.updated_at,
     )  # fmt: skip
     query = ordered(_matching(asking, filters), filters.sort)
-    return query.with_only_columns(*shown, starred.label("starred")).limit(PAGE + 1)
+    return query.with_only_columns(*shown, starred.label("starred"))
 
 
 def matching(principal: Principal, filters: Filters) -> Select[tuple[Item]]:

@@ -124,8 +124,10 @@ def require(principal: Principal, permission: str) -> None:
                 permission=permission,
             ),
         )
+    # A role that a workspace made itself has the name that it was given.
+    role = Message(principal.role) if principal.role in ROLES else principal.role
     raise Forbidden(
-        msg("Your role ({role}) may not {deed}.", role=principal.role, deed=Message(PERMISSIONS[permission])),
+        msg("Your role ({role}) may not {deed}.", role=role, deed=Message(PERMISSIONS[permission])),
         hint="Ask an owner or admin of the workspace for a role that may.",
     )
 

@@ -6,6 +6,7 @@ from email.utils import parseaddr
 
 from leitstand.errors import InvalidInput
 from leitstand.settings import Settings
+from leitstand.words import N_, msg
 
 LOCAL_HOSTS = {"127.0.0.1", "::1", "localhost"}
 
@@ -13,17 +14,19 @@ LOCAL_HOSTS = {"127.0.0.1", "::1", "localhost"}
 def mail_off(settings: Settings) -> str:
     """Why no mail is sent, in words people can act on; empty where it is."""
     if settings.rehearsal:
-        return "No mail is sent: this is a restored copy that is only tried out (LEITSTAND_REHEARSAL)."
+        return N_("No mail is sent: this is a restored copy that is only tried out (LEITSTAND_REHEARSAL).")
     if not settings.smtp_host:
-        return "No mail is sent: no mail server is set (LEITSTAND_SMTP_HOST)."
+        return N_("No mail is sent: no mail server is set (LEITSTAND_SMTP_HOST).")
     if not settings.mail_sender:
-        return "No mail is sent: no sender is set (LEITSTAND_MAIL_SENDER)."
+        return N_("No mail is sent: no sender is set (LEITSTAND_MAIL_SENDER).")
     try:
         sender(settings)
     except InvalidInput as error:
-        return f"No mail is sent: {error.message}"
+        return msg("No mail is sent: {why}", why=error.message)
     if settings.smtp_user and settings.smtp_security == "none" and settings.smtp_host not in LOCAL_HOSTS:
-        return "No mail is sent: a password goes to no other machine without encryption (LEITSTAND_SMTP_SECURITY)."
+        return N_(
+            "No mail is sent: a password goes to no other machine without encryption (LEITSTAND_SMTP_SECURITY)."
+        )
     return ""
 
 

@@ -5,9 +5,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from babel.dates import format_interval, format_skeleton
+
 from leitstand.errors import InvalidInput
 from leitstand.insights.scope import DAY, EARLIEST, LATEST
-from leitstand.words import msg
+from leitstand.words import DEFAULT, msg
 
 Cadence = Literal["week", "month"]
 WEEK: Cadence = "week"
@@ -36,6 +38,14 @@ class Period:
         if self.start.year != last.year:
             first += f" {self.start.year}"
         return f"{first} to {last.day} {last:%B %Y}"
+
+    def named(self, language: str = DEFAULT) -> str:
+        """As people say it in their language; Oktober 2026 in German."""
+        if language == DEFAULT:
+            return self.label
+        if self.cadence == MONTH:
+            return str(format_skeleton("yMMMM", self.start, locale=language))
+        return str(format_interval(self.start, self.end - DAY, "yMMMd", locale=language))
 
     def due_at(self, zone: str) -> datetime:
         """The instant at which its report is due in a zone (UTC)."""

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cache, reduce
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
+from babel.messages.pofile import read_po
 from playwright.sync_api import Page, ViewportSize
 
 from leitstand.words import translations
+from leitstand.words.locales import catalogue_path
 
 WIDE, NARROW = ViewportSize(width=1440, height=900), ViewportSize(width=360, height=780)
 AXE = Axe().axe_script
@@ -23,7 +25,13 @@ CONTRAST = OPTIONS | {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 # Above this, people notice that a page jumps while it loads (web.dev, Cumulative Layout Shift: good).
 SHIFT = 0.1
 # Words of which a German sentence has none.
-ENGLISH = re.compile(r"\b(the|of|and|is|are|you|your|this|that|with|for|has|was|not|it|they|who)\b", re.I)
+ENGLISH = re.compile(
+    r"\b(the|of|and|is|are|you|your|this|that|with|for|has|was|not|no|to|be|can|it|they|who"
+    r"|january|february|march|june|july|october|december)\b",
+    re.I,
+)
+# What a log says, in the words of the log.
+QUOTED = re.compile(r'"[^"]*"')
 LOOK = """() => {
   const skip = 'script, style, code, pre, textarea, [lang="en"], [translate="no"], svg, template', seen = new Set();
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -107,13 +115,21 @@ def english(page: Page, mine: tuple[str, ...] = ()) -> list[str]:
     Args:
         mine: texts that people wrote, which stay as they are.
     """
-    known = translations("de")
-    found = []
+    known, found = translations("de"), []
     for seen in page.evaluate(LOOK):
         text = reduce(lambda left, own: left.replace(own, ""), mine, seen)
-        if (text and known.gettext(text) != text) or len({one.lower() for one in ENGLISH.findall(text)}) > 1:
+        said = QUOTED.sub("", text)
+        untranslated = text and known.gettext(text) != text and text not in german()
+        if untranslated or len({one.lower() for one in ENGLISH.findall(said)}) > 1:
             found.append(f"English: {text[:160]}")
     return found
+
+
+@cache
+def german() -> frozenset[str]:
+    """Every German text of the catalogue: one may be an English one of another meaning."""
+    with catalogue_path("de").open("rb") as file:
+        return frozenset(one.string for one in read_po(file) if isinstance(one.string, str))
 
 
 @dataclass

@@ -18,7 +18,7 @@ from tests.browser.grounds import (
     page_routes,
     page_templates,
 )
-from tests.browser.judging import AXE, fits, once, ready, violations
+from tests.browser.judging import AXE, CONTRAST, fits, once, ready, violations
 from tests.browser.walking import doings, enter, go, grounds, rendered
 
 __all__ = ["grounds", "rendered"]
@@ -40,8 +40,11 @@ def test_no_page_has_a_barrier(
     for path, (page, narrow) in zip(PAGES.values(), looks, strict=False):
         go(page, grounds.site.base_url + grounds.address(path, "owner"))
         found += [f"{path}: {one}" for one in once(page, narrow=narrow)]
+    go(english, f"{grounds.site.base_url}/companions")
+    english.locator("#bulk button").first.hover()
+    found += [f"hovered: {one}" for one in violations(english, CONTRAST)]
     english.keyboard.press("Control+k")
-    english.get_by_role("option").first.wait_for()
+    english.locator("#palette-results").get_by_role("option").first.wait_for()
     found += violations(ready(english))
     for name in doings(german, grounds):
         found += [f"{name}: {one}" for one in once(german, narrow=True)]

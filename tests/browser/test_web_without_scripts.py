@@ -33,6 +33,20 @@ def test_a_companion_is_made_found_starred_deleted_and_taken_back(plain_page: Pa
     expect(page.get_by_role("heading", name="Gift finder")).to_be_visible()
 
 
+def test_what_is_done_with_the_chosen_is_there_once_something_is_chosen(plain_page: Page, site: Site) -> None:
+    page, bar = plain_page, plain_page.locator("#bulk")
+    page.goto(f"{site.base_url}/boards/new")
+    page.get_by_label("Title").fill("Ideas")
+    page.get_by_role("button", name="Create").click()
+    page.goto(f"{site.base_url}/boards")
+    expect(bar).to_be_hidden()
+    page.get_by_label("Choose Ideas").check()
+    bar.get_by_label("Tag").fill("x" * 40)
+    bar.get_by_role("button", name="Add tag").click()
+    expect(page.get_by_role("status")).to_contain_text("Done.")
+    expect(bar).to_be_hidden()
+
+
 def test_the_navigation_opens(plain_page: Page) -> None:
     plain_page.get_by_role("button", name="Navigation", exact=True).click()
     plain_page.get_by_role("navigation", name="Areas").get_by_role("link", name="Operations").click()

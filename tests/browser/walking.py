@@ -89,10 +89,12 @@ def enter(
 
 
 def go(page: Page, address: str) -> Response:
-    """Open an address and wait until the page has all its parts."""
+    """Open an address and wait until the page has all its parts; the first row that can be chosen is."""
     response = page.goto(address)
     assert response is not None
     ready(page)
+    # What is done with rows is shown once one is ticked.
+    page.evaluate("document.querySelector('[form=bulk]')?.click()")
     return response
 
 

@@ -64,7 +64,7 @@ def carry_out(
     try:
         actions.start_prune(session, get_settings(), plan=plan, name=name, principal=principal)
     except (Conflict, InvalidInput) as error:
-        return _preview(request, session, principal, error=error)
+        return _preview(request, session, principal, error=error, name=name)
     return go("/operations#jobs", "job-started")
 
 
@@ -121,7 +121,12 @@ def _one(
 
 
 def _preview(
-    request: Request, session: Db, principal: Principal, *, error: LeitstandError | None = None
+    request: Request,
+    session: Db,
+    principal: Principal,
+    *,
+    error: LeitstandError | None = None,
+    name: str = "",
 ) -> Response:
     overview = actions.overview(session, get_settings(), principal=principal)
     return render(
@@ -134,4 +139,5 @@ def _preview(
         plan=overview.proposal.plan,
         bucket=get_settings().bucket_backups,
         error=error,
+        name=name,
     )

@@ -20,12 +20,12 @@ from leitstand.conversations import assistant, changing, companions, keeping
 from leitstand.conversations.export import TYPES, export
 from leitstand.conversations.reading import WITHHELD, Filters, find, open_one
 from leitstand.db.models import Conversation
-from leitstand.errors import Conflict, InvalidInput, LeitstandError
+from leitstand.errors import InvalidInput, LeitstandError
 from leitstand.identity.access import Principal
 from leitstand.knowledge.answers import EXTRACTIVE_NOTE
 from leitstand.words import N_
 from serving.session import CurrentPrincipal, Db, require_csrf
-from web.form_values import one_id, start_of_day
+from web.form_values import REFUSALS, one_id, start_of_day
 from web.pages import go, render
 from web.routes.items.kind import WholeForm, texts_of
 
@@ -68,24 +68,40 @@ def list_page(
     cursor: Annotated[str | None, Query()] = None,
 ) -> Response:
     """One's own and those shared."""
+    return _list(request, session, principal, chosen, cursor=cursor)
+
+
+def _list(
+    request: Request,
+    session: Db,
+    principal: Principal,
+    chosen: Chosen,
+    *,
+    cursor: str | None = None,
+    error: LeitstandError | None = None,
+) -> Response:
     filters = chosen.filters(principal.local_zone)
     page = find(session, principal=principal, filters=filters, cursor=cursor)
     pinned = favorite_ids(session, principal=principal, item_ids=[row.item.id for row in page.rows])
     following = {name: value for name, value in chosen.model_dump().items() if value}
     return render(
-        request, principal, "conversations.html", area="conversations", page=page, chosen=chosen, filters=filters,
-        pinned=pinned, following=following, states=STATE_TITLES, partners=PARTNER_TITLES, owners=OWNER_TITLES,
-        companions=_published(session, principal),
+        request, principal, "conversations.html", area="conversations", code=error.status if error else 200,
+        error=error, page=page, chosen=chosen, filters=filters, pinned=pinned, following=following,
+        states=STATE_TITLES, partners=PARTNER_TITLES, owners=OWNER_TITLES, companions=_published(session, principal),
     )  # fmt: skip
 
 
 @router.post("/with", dependencies=CSRF)
-def begin(session: Db, principal: CurrentPrincipal, companion: Text = "") -> Response:
+def begin(request: Request, session: Db, principal: CurrentPrincipal, companion: Text = "") -> Response:
     """Begin one with a companion."""
-    companion_id = one_id(companion)
-    if companion_id is None:
-        raise InvalidInput("No companion is chosen.", hint="Choose one from the list.")
-    made = companions.begin_with(session, principal=principal, companion_id=companion_id)
+    try:
+        companion_id = one_id(companion)
+        if companion_id is None:
+            raise InvalidInput("No companion is chosen.", hint="Choose one from the list.")
+        with session.begin_nested():
+            made = companions.begin_with(session, principal=principal, companion_id=companion_id)
+    except REFUSALS as error:
+        return _list(request, session, principal, Chosen(), error=error)
     return go(f"/conversations/{made.item_id}")
 
 
@@ -189,7 +205,7 @@ def _try(
     try:
         with session.begin_nested():
             deed()
-    except (InvalidInput, Conflict) as error:
+    except REFUSALS as error:
         return _page(request, session, principal, item_id, error=error, form=form)
     return go(address, notice)
 

@@ -79,7 +79,7 @@ def extend(
                 keep_expiry=False,
             )
     except LeitstandError as error:
-        return _one(request, session, principal, person_id, error)
+        return _one(request, session, principal, person_id, error, at="end", form={"end": until})
     return go(f"{HOME}/{person_id}", "member-saved")
 
 
@@ -106,7 +106,8 @@ def grant(
                 expires_at=end_of_day(until, principal.local_zone),
             )
     except LeitstandError as error:
-        return _one(request, session, principal, person_id, error)
+        form = {"item": item, "level": level, "until": until}
+        return _one(request, session, principal, person_id, error, at="grant", form=form)
     return go(f"{HOME}/{person_id}", "shared")
 
 
@@ -177,20 +178,26 @@ def _one(
     principal: Principal,
     person_id: UUID,
     error: LeitstandError | None = None,
+    *,
     q: str = "",
+    at: str = "",
+    form: dict[str, str] | None = None,
 ) -> Response:
+    """The person's page; `at` is the form that `error` is of, `form` what was typed into it."""
     member = externals.get_external(session, principal=principal, person_id=person_id)
+    end = last_day(member.place.expires_at, principal.local_zone)
     return render(
         request,
         principal,
         "external_user.html",
         area="external-users",
         member=member,
-        last_day=last_day(member.place.expires_at, principal.local_zone),
+        form={"item": "", "level": "read", "until": "", "end": end} | (form or {}),
         opened=externals.opened_by_person(session, principal=principal, person_id=person_id),
         items=externals.items_to_share(session, principal=principal, q=q)
         if principal.may("item:share")
         else [],
         q=q,
         error=error,
+        at=at,
     )

@@ -62,8 +62,10 @@ def new_step(kind: str) -> dict[str, Any]:
 def step_from(form: FormData) -> dict[str, Any]:
     """The members of a step as its form sends them; fields left empty are left out, so that the flow says what lacks.
 
+    A number that is none stays as it was typed, for the form and for `checked`.
+
     Raises:
-        InvalidInput: there is no such kind, or a number is none.
+        InvalidInput: there is no such kind.
     """
     step = new_step(text_of(form, "kind")) | {"name": text_of(form, "name").strip()}
     kind = step["kind"]
@@ -73,6 +75,17 @@ def step_from(form: FormData) -> dict[str, Any]:
     for name in ("next", "unanswered"):
         if value := text_of(form, name).strip():
             step[name] = value
+    return step
+
+
+def checked(step: dict[str, Any]) -> dict[str, Any]:
+    """The step as it is, once its numbers are some.
+
+    Raises:
+        InvalidInput: one is none.
+    """
+    if isinstance(step.get("max_length"), str):
+        raise InvalidInput("The longest answer is no number.", hint="Write it in digits, such as 500.")
     return step
 
 
@@ -100,13 +113,12 @@ def _addressee(form: FormData) -> dict[str, Any]:
     return {who: which} if who in ("person", "group") and which else {}
 
 
-def _length(form: FormData) -> dict[str, int]:
+def _length(form: FormData) -> dict[str, int | str]:
     length = text_of(form, "max_length").strip()
     if length in ("", PLAIN_LENGTH):
         return {}
-    if not length.isascii() or not length.isdigit() or len(length) > 9:
-        raise InvalidInput("The longest answer is no number.", hint="Write it in digits, such as 500.")
-    return {"max_length": int(length)}
+    is_number = length.isascii() and length.isdigit() and len(length) <= 9
+    return {"max_length": int(length) if is_number else length}
 
 
 def _rows(form: FormData, *names: str) -> list[tuple[str, ...]]:
@@ -118,7 +130,7 @@ def _options(form: FormData) -> list[dict[str, str]]:
     found = []
     for row in _rows(form, "option-value", "option-label", "option-next"):
         value, label, following = (field.strip() for field in row)
-        if value or label:
+        if value or label or following:
             value = value or label
             given = {"value": value, "label": label if label != value else "", "next": following}
             found.append({name: text for name, text in given.items() if text})
@@ -130,7 +142,7 @@ def _branches(form: FormData) -> list[dict[str, str]]:
     return [
         {"variable": variable.strip(), "operator": operator, "value": value, "next": following.strip()}
         for variable, operator, value, following in rows
-        if variable.strip()
+        if variable.strip() or value or following.strip()
     ]
 
 

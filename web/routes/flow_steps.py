@@ -13,9 +13,10 @@ from leitstand.companions import editing, versions
 from leitstand.companions.flow import Flow
 from leitstand.companions.steps import KINDS
 from leitstand.db.models import Item
-from leitstand.errors import Conflict, InvalidInput, LeitstandError, NotFound
+from leitstand.errors import LeitstandError, NotFound
 from leitstand.words import msg
 from serving.session import CurrentPrincipal, Db, require_csrf
+from web.form_values import REFUSALS
 from web.pages import go, render
 from web.routes.flow_forms import (
     KIND_HELP,
@@ -23,6 +24,7 @@ from web.routes.flow_forms import (
     KIND_TITLES,
     OPERATOR_TITLES,
     SPARE_ROWS,
+    checked,
     choices,
     new_step,
     step_from,
@@ -64,11 +66,12 @@ def add(
 
     def deed(flow: Flow | None) -> Flow:
         step.update(step_from(form))
-        return editing.added(flow, step, after=after) if flow else editing.begun(item.title, step)
+        given = checked(step)
+        return editing.added(flow, given, after=after) if flow else editing.begun(item.title, given)
 
     try:
         return _save(session, principal, item_id, version, deed)
-    except (InvalidInput, Conflict) as error:
+    except REFUSALS as error:
         return _form(request, session, principal, item_id, step, after=after, error=error)
 
 
@@ -96,11 +99,11 @@ def change(
 
     def deed(flow: Flow | None) -> Flow:
         step.update(step_from(form))
-        return editing.changed(_there(flow), old, step)
+        return editing.changed(_there(flow), old, checked(step))
 
     try:
         return _save(session, principal, item_id, version, deed)
-    except (InvalidInput, Conflict) as error:
+    except REFUSALS as error:
         return _form(request, session, principal, item_id, step, old=old, error=error)
 
 
@@ -135,7 +138,7 @@ def undo(request: Request, session: Db, principal: CurrentPrincipal, item_id: UU
     """Take the last change back."""
     try:
         versions.step_back(session, principal=principal, companion_id=item_id)
-    except (InvalidInput, Conflict) as error:
+    except REFUSALS as error:
         return outline(request, session, principal, item_id, error=error)
     return go(f"/companions/{item_id}/flow", "flow-undone")
 
@@ -147,7 +150,7 @@ def _try(
     """Save a change, or show the outline with why it can't be."""
     try:
         return _save(session, principal, item_id, seen, deed)
-    except (InvalidInput, Conflict) as error:
+    except REFUSALS as error:
         return outline(request, session, principal, item_id, error=error)
 
 

@@ -11,8 +11,9 @@ from leitstand.catalogue.editing import may_edit
 from leitstand.companions import versions
 from leitstand.companions.flow import Flow, parse_flow, problems
 from leitstand.companions.layout import HEIGHT, WIDTH, picture
-from leitstand.errors import InvalidInput, LeitstandError
+from leitstand.errors import LeitstandError
 from serving.session import CurrentPrincipal, Db, require_csrf
+from web.form_values import REFUSALS
 from web.pages import go, render
 from web.routes.flow_forms import KIND_HELP, KIND_ICONS, KIND_TITLES, OPERATOR_TITLES
 
@@ -52,7 +53,7 @@ def save_flow(
     try:
         parsed = parse_flow(flow)
         versions.save_version(session, principal=principal, companion_id=item_id, flow=parsed, seen=version)
-    except InvalidInput as error:
+    except REFUSALS as error:
         return outline(request, session, principal, item_id, error=error, text=flow)
     return go(f"/companions/{item_id}", "version-saved")
 

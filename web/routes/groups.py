@@ -1,6 +1,6 @@
 """Groups: the list, one group with its people and what is granted to it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request, Response
@@ -59,7 +59,8 @@ def save(
                 session, principal=principal, group_id=group_id, name=name, description=description
             )
     except LeitstandError as error:
-        return _refused(request, session, principal, group_id, error)
+        form = {"name": name, "description": description}
+        return _refused(request, session, principal, group_id, error, at="about", form=form)
     return go(f"/groups/{group_id}", "saved")
 
 
@@ -83,7 +84,8 @@ def add(
                 expires_at=end_of_day(until, principal.local_zone),
             )
     except LeitstandError as error:
-        return _refused(request, session, principal, group_id, error)
+        form = {"people": person, "until": until}
+        return _refused(request, session, principal, group_id, error, at="add", form=form)
     return go(f"/groups/{group_id}", "saved")
 
 
@@ -132,16 +134,25 @@ def _list(
 
 
 def _refused(
-    request: Request, session: Db, principal: Principal, group_id: UUID, error: LeitstandError
+    request: Request, session: Db, principal: Principal, group_id: UUID, error: LeitstandError, **more: Any
 ) -> Response:
     if error.status == 404:
         raise error
-    return _one(request, session, principal, group_id, error)
+    return _one(request, session, principal, group_id, error, **more)
 
 
 def _one(
-    request: Request, session: Db, principal: Principal, group_id: UUID, error: LeitstandError | None = None
+    request: Request,
+    session: Db,
+    principal: Principal,
+    group_id: UUID,
+    error: LeitstandError | None = None,
+    *,
+    at: str = "",
+    form: dict[str, Any] | None = None,
 ) -> Response:
+    """The group's page; `at` is the form that `error` is of, `form` what was typed into it."""
+    group = groups.get_group(session, principal=principal, group_id=group_id)
     places = groups.list_places(session, principal=principal, group_id=group_id)
     inside = {place.person.id for place in places}
     people = members.everybody(session, principal=principal)
@@ -150,9 +161,11 @@ def _one(
         principal,
         "group.html",
         area="groups",
-        group=groups.get_group(session, principal=principal, group_id=group_id),
+        group=group,
         places=places,
         others=[one for one in people if one.id not in inside],
         opened=externals.opened_by_group(session, principal=principal, group_id=group_id),
+        form={"name": group.name, "description": group.description, "people": [], "until": ""} | (form or {}),
         error=error,
+        at=at,
     )

@@ -108,7 +108,8 @@ def change(
                 keep_expiry=False,
             )
     except LeitstandError as error:
-        return _refused(request, session, principal, person_id, error)
+        form = {"role": role, "until": until}
+        return _refused(request, session, principal, person_id, error, at="place", form=form)
     return go(f"{HOME}/{person_id}", "member-saved")
 
 
@@ -140,7 +141,7 @@ def transfer(
             heir = one_id(to) or person_id
             ownership.transfer_all(session, principal=principal, person_id=person_id, to=heir)
     except LeitstandError as error:
-        return _refused(request, session, principal, person_id, error)
+        return _refused(request, session, principal, person_id, error, at="items", form={"heir": to})
     return go(f"{HOME}/{person_id}", "items-transferred")
 
 
@@ -153,7 +154,7 @@ def remove(
         with session.begin_nested():
             leaving.remove_member(session, principal=principal, person_id=person_id, to=one_id(to))
     except LeitstandError as error:
-        return _refused(request, session, principal, person_id, error)
+        return _refused(request, session, principal, person_id, error, at="remove", form={"to": to})
     return go(HOME, "member-removed")
 
 
@@ -204,16 +205,24 @@ def _list(request: Request, session: Db, principal: Principal, *, code: int = 20
 
 
 def _refused(
-    request: Request, session: Db, principal: Principal, person_id: UUID, error: LeitstandError
+    request: Request, session: Db, principal: Principal, person_id: UUID, error: LeitstandError, **more: Any
 ) -> Response:
     if error.status == 404:
         raise error
-    return _one(request, session, principal, person_id, error)
+    return _one(request, session, principal, person_id, error, **more)
 
 
 def _one(
-    request: Request, session: Db, principal: Principal, person_id: UUID, error: LeitstandError | None = None
+    request: Request,
+    session: Db,
+    principal: Principal,
+    person_id: UUID,
+    error: LeitstandError | None = None,
+    *,
+    at: str = "",
+    form: dict[str, str] | None = None,
 ) -> Response:
+    """The person's page; `at` is the form that `error` is of, `form` what was typed into it."""
     require(principal, roles.MANAGE)
     member = members.get_member(session, principal=principal, person_id=person_id)
     heirs = [
@@ -221,14 +230,16 @@ def _one(
         for one in members.list_members(session, principal=principal, limit=members.LARGEST_PAGE).members
         if one.person.id != person_id and one.state == "active" and "item:write" in one.permissions
     ]
+    until = last_day(member.place.expires_at, principal.local_zone)
     return render(
         request,
         principal,
         "member.html",
         area="members",
         member=member,
-        last_day=last_day(member.place.expires_at, principal.local_zone),
+        form={"role": member.place.role, "until": until, "heir": "", "to": ""} | (form or {}),
         error=error,
+        at=at,
         heirs=heirs,
         owned=ownership.owned(session, workspace_id=principal.workspace_id, person_id=person_id),
         assignable=roles.assignable(session, principal=principal),

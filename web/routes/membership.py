@@ -56,7 +56,7 @@ def leave(request: Request, session: Db, principal: CurrentPrincipal, to: Text =
         with session.begin_nested():
             leaving.leave(session, principal=principal, to=one_id(to))
     except LeitstandError as error:
-        return _page(request, session, principal, leave_error=error)
+        return _page(request, session, principal, leave_error=error, heir=to)
     return without_session(go("/sign-in", "left"))
 
 
@@ -74,7 +74,7 @@ def delete(
             address=client_address(request),
         )
     except LeitstandError as error:
-        return _page(request, session, principal, delete_error=error)
+        return _page(request, session, principal, delete_error=error, heir=to)
     return without_session(go("/sign-in"))
 
 
@@ -99,6 +99,7 @@ def _page(
     principal: Principal,
     leave_error: LeitstandError | None = None,
     delete_error: LeitstandError | None = None,
+    heir: str = "",
 ) -> Response:
     if principal.person_id is None:
         raise NotFound("There is no such person.")
@@ -115,4 +116,5 @@ def _page(
         heirs=[one for one in heirs if one.id != principal.person_id],
         leave_error=leave_error,
         delete_error=delete_error,
+        heir=heir,
     )

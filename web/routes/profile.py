@@ -38,7 +38,9 @@ def save_profile(
             session, principal=principal, name=name, theme=theme, language=language, zone=zone
         )
     except InvalidInput as error:
-        typed = {"name": name, "own_language": language or "", "own_zone": zone or ""}
+        typed = {
+            "name": name, "own_language": language or "", "own_zone": zone or "", "own_theme": theme,
+        }  # fmt: skip
         return profile_page(request, session, principal, code=error.status, profile_error=error, **typed)
     return go(ADDRESS, "profile-saved")
 

@@ -51,7 +51,8 @@ def add(
             session, principal=principal, token=step_of(request), answer=answer, name=passkey_name
         )
     except (InvalidInput, Conflict, steps.StepExpired) as error:
-        return profile_page(request, session, principal, code=InvalidInput.status, passkey_error=error)
+        typed = {"passkey_error": error, "passkey_name": passkey_name}
+        return profile_page(request, session, principal, code=InvalidInput.status, **typed)
     return without_step(go(f"{ADDRESS}#passkeys", "passkey-added"))
 
 

@@ -19,7 +19,7 @@ from web.pages import fragment, go, render, wants_fragment
 
 router = APIRouter(prefix="/reports", include_in_schema=False)
 CSRF = [Depends(require_csrf)]
-Text = Annotated[str, Form(max_length=100)]
+Text = Annotated[str, Form()]
 SHOWN = 50
 PAGE_CSP = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 
@@ -59,7 +59,7 @@ def subscribe(
     try:
         subscriptions.subscribe(session, principal=principal, name=name, zone=zone.strip())
     except InvalidInput as error:
-        return _page(request, session, principal, subscription_error=error)
+        return _page(request, session, principal, subscription_error=error, own_zones={name: zone})
     return go("/reports#subscriptions", "subscribed")
 
 
@@ -169,6 +169,7 @@ def _page(
     error: LeitstandError | None = None,
     subscription_error: LeitstandError | None = None,
     asked: dict[str, str] | None = None,
+    own_zones: dict[str, str] | None = None,
 ) -> Response:
     shown = error or subscription_error
     if not kinds.readable(principal):
@@ -184,6 +185,7 @@ def _page(
         error=error,
         subscription_error=subscription_error,
         asked=asked or {"name": "", "day": "", "zone": ""},
+        own_zones=own_zones or {},
         kinds=kinds.readable(principal),
         own=subscriptions.own(session, principal=principal),
         subscribers=subscriptions.list_subscribers(session, principal=principal) if managing else None,

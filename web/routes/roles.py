@@ -67,7 +67,8 @@ def change(
     except LeitstandError as error:
         if error.status == 404:
             raise
-        return _one(request, session, principal, name, error)
+        form = {"description": description, "permissions": permission}
+        return _one(request, session, principal, name, error, form)
     return go(HOME, "role-saved")
 
 
@@ -102,11 +103,17 @@ def _page(request: Request, session: Db, principal: Principal, *, code: int = 20
 
 
 def _one(
-    request: Request, session: Db, principal: Principal, name: str, error: LeitstandError | None = None
+    request: Request,
+    session: Db,
+    principal: Principal,
+    name: str,
+    error: LeitstandError | None = None,
+    form: dict[str, Any] | None = None,
 ) -> Response:
     roles.list_roles(session, principal=principal)
     role = roles.find_role(session, principal=principal, name=name)
     names: dict[str, Any] = {"role": role, "error": error, "grantable": _grantable(principal)}
+    names["form"] = form or {"description": role.description, "permissions": role.permissions}
     return render(
         request, principal, "role.html", area="members", code=error.status if error else 200, **names
     )

@@ -11,7 +11,6 @@ from leitstand.runbooks import actions, texts
 from leitstand.runbooks.library import RUNBOOKS, Notebook, find, notebooks
 from leitstand.runbooks.parameters import for_real
 from leitstand.runbooks.runs import RunView, list_runs, view
-from leitstand.runbooks.signing import LONGEST_NOTE
 from leitstand.settings import get_settings
 from leitstand.words import msg
 from serving.session import CurrentPrincipal, Db, require_csrf
@@ -19,9 +18,8 @@ from web.pages import fragment, go, render, wants_fragment
 
 router = APIRouter(prefix="/operations/runbooks", include_in_schema=False)
 CSRF = [Depends(require_csrf)]
-Typed = Annotated[str, Form(max_length=500)]
-# A browser sends each end of a line as two characters, of which it counted one; how long it may be the core says.
-Written = Annotated[str, Form(max_length=2 * LONGEST_NOTE)]
+# How long it may be the core says, so that the form comes back with what was typed.
+Typed = Annotated[str, Form()]
 FIELD = "p-"
 SHOWN = 20
 
@@ -68,14 +66,14 @@ def run_state(request: Request, session: Db, principal: CurrentPrincipal, run_id
 
 @router.post("/runs/{run_id}/sign", dependencies=CSRF)
 def sign(
-    request: Request, session: Db, principal: CurrentPrincipal, run_id: UUID, note: Written = ""
+    request: Request, session: Db, principal: CurrentPrincipal, run_id: UUID, note: Typed = ""
 ) -> Response:
     """Sign a run off."""
     text = note.replace("\r\n", "\n")
     try:
         actions.sign_off(session, get_settings(), run_id, note=text, principal=principal)
     except (Conflict, InvalidInput) as error:
-        return _run(request, session, principal, run_id, error=error)
+        return _run(request, session, principal, run_id, error=error, at="sign", typed=text)
     return go(f"/operations/runbooks/runs/{run_id}", "signed")
 
 
@@ -87,7 +85,7 @@ def resume(
     try:
         new_id = actions.resume(session, get_settings(), run_id, typed=typed.strip(), principal=principal)
     except (Conflict, InvalidInput) as error:
-        return _run(request, session, principal, run_id, error=error)
+        return _run(request, session, principal, run_id, error=error, at="resume", typed=typed)
     return go(f"/operations/runbooks/runs/{new_id}", "run-started")
 
 
@@ -130,7 +128,7 @@ def start(
             session, get_settings(), book.name, values, typed=typed.strip(), principal=principal
         )
     except (Conflict, InvalidInput) as error:
-        return _book(request, session, principal, book, given=given, error=error)
+        return _book(request, session, principal, book, given=given, typed=typed, error=error)
     return go(f"/operations/runbooks/runs/{run_id}", "run-started")
 
 
@@ -152,6 +150,7 @@ def _book(
     *,
     given: dict[str, str] | None = None,
     plan: RunView | None = None,
+    typed: str = "",
     error: LeitstandError | None = None,
 ) -> Response:
     require(principal, "operations:read")
@@ -166,6 +165,7 @@ def _book(
         gate=texts.GATE,
         given=given or {},
         plan=plan,
+        typed=typed,
         runs=list_runs(session, name=book.name, limit=SHOWN),
         error=error,
     )
@@ -178,7 +178,10 @@ def _run(
     run_id: UUID,
     *,
     error: LeitstandError | None = None,
+    at: str = "",
+    typed: str = "",
 ) -> Response:
+    """The run's page; `at` is the form that `error` is of, `typed` what was typed into it."""
     require(principal, "operations:read")
     run = view(session, run_id)
     return render(
@@ -190,4 +193,6 @@ def _run(
         for_real=for_real(run.row.parameters),
         alone=not actions.others_may(session, principal),
         error=error,
+        at=at,
+        typed=typed,
     )

@@ -77,7 +77,7 @@ def set_visibility(
         with session.begin_nested():
             publicity.set_visibility(session, principal=principal, item_id=item_id, visibility=visibility)
     except LeitstandError as error:
-        return _page(request, session, principal, item_id, error=error)
+        return _page(request, session, principal, item_id, visibility_error=error, visibility=visibility)
     return go(f"/share/{item_id}", "saved")
 
 
@@ -97,13 +97,17 @@ def _page(
     error: LeitstandError | None = None,
     form: dict[str, str] | None = None,
     sent: list[Sent] | None = None,
+    visibility_error: LeitstandError | None = None,
+    visibility: str = "",
 ) -> Response:
+    shown = error or visibility_error
     item = grants.shareable(session, principal=principal, item_id=item_id)
     return render(
         request,
         principal,
         "share.html",
         area=f"{item.kind}s",
+        code=shown.status if shown else 200,
         item=item,
         grants=grants.list_grants(session, principal=principal, item_id=item_id),
         choices=publicity.choices(principal, item),
@@ -113,4 +117,6 @@ def _page(
         form=form or {"who": "", "group": "", "level": "read", "until": ""},
         sent=sent or [],
         error=error,
+        visibility_error=visibility_error,
+        visibility=visibility or item.visibility,
     )

@@ -1,5 +1,6 @@
 """The trash."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -36,7 +37,7 @@ def act_on_many(request: Request, session: Db, principal: CurrentPrincipal, form
             raise InvalidInput("There is no such action.")
         bulk.apply(session, principal=principal, item_ids=chosen(texts_of(form, "id")), action=action)
     except LeitstandError as error:
-        return _page(request, session, principal, error)
+        return _page(request, session, principal, error, ticked=texts_of(form, "id"))
     return go("/trash", ACTIONS[action])
 
 
@@ -67,7 +68,12 @@ def purge(session: Db, principal: CurrentPrincipal, item_id: UUID) -> Response:
 
 
 def _page(
-    request: Request, session: Db, principal: Principal, error: LeitstandError | None = None
+    request: Request,
+    session: Db,
+    principal: Principal,
+    error: LeitstandError | None = None,
+    *,
+    ticked: Sequence[str] = (),
 ) -> Response:
     items = trash.list_trash(session, principal=principal)
     code = error.status if error else 200
@@ -81,4 +87,5 @@ def _page(
         documents=document_trash.list_all_deleted(session, principal=principal),
         keep_days=trash.KEEP.days,
         error=error,
+        ticked=ticked,
     )

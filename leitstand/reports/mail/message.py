@@ -49,12 +49,11 @@ def build(
     Raises:
         InvalidInput: the sender or the person's address can't be used.
     """
-    kind, period = kind_of(report), period_of(report)
     from_ = sender(settings)
     message = EmailMessage(policy=SMTP)
     message["From"] = from_
     message["To"] = parsed(person.name, person.email, WRONG_RECIPIENT)
-    message["Subject"] = one_line(f"{_say(person, kind.title)}, {period.label}: {person.workspace_name}", 150)
+    message["Subject"] = one_line(f"{_titled(report, person)}: {person.workspace_name}", 150)
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = identity
     message["Auto-Submitted"] = "auto-generated"
@@ -78,14 +77,17 @@ def _id(person: Principal) -> UUID:
 
 
 def _lead(report: Report, person: Principal) -> tuple[str, str]:
-    kind, period = kind_of(report), period_of(report)
     as_of = words.instant(report.as_of, report.zone) if report.as_of else words.NONE
-    title = f"{_say(person, kind.title)}, {period.label}"
     lead = msg(
         "{workspace}, days of {zone}, figures as of {time}.",
         workspace=one_line(person.workspace_name), zone=report.zone, time=as_of,
     )  # fmt: skip
-    return title, _say(person, lead)
+    return _titled(report, person), _say(person, lead)
+
+
+def _titled(report: Report, person: Principal) -> str:
+    """The report and its period, in the language of its reader."""
+    return f"{_say(person, kind_of(report).title)}, {period_of(report).named(person.language or DEFAULT)}"
 
 
 def _say(person: Principal, text: str) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import urljoin
+from urllib.parse import urldefrag, urljoin
 
 from bs4 import BeautifulSoup, Tag
 
@@ -49,7 +49,7 @@ def forms(page: str, html: bytes) -> Iterator[Form]:
             if kind == "password":
                 secret.append(name)
         if typed:
-            address = urljoin(page, str(form.get("action") or page))
+            address = urldefrag(urljoin(page, str(form.get("action") or page))).url
             method = str(form.get("method") or "get").upper()
             yield Form(page, method, address, values, tuple(typed), tuple(secret))
 

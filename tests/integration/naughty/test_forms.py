@@ -1,6 +1,5 @@
 """Every form of every page, with texts that break programs in each of its fields."""
 
-import re
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
@@ -12,12 +11,6 @@ from tests.integration.naughty.texts import SCRIPT, chosen, same, sample, texts
 from tests.integration.permissions.bodies import FIELDS
 
 LOST = {400, 409, 413, 415, 422}
-# They say no on a page of its own, to what is chosen from a list or a calendar and to what is confirmed; the way back
-# of the browser leads to what was typed.
-ON_A_PAGE_OF_ITS_OWN = re.compile(
-    r"/bulk$|/boards/ID/parts$|/reports(/subscriptions/|$)|/runbooks/|/settings/members/ID$|/settings/roles/"
-    r"|/groups/ID/people$|/external-users/ID|/backups/retention$"
-)
 
 
 def found(talk: Talk) -> list[Form]:
@@ -51,9 +44,7 @@ def wrong(talk: Talk, form: Form, field: str, text: str) -> Iterator[str]:
     # What is typed into the preview of a control is only tried.
     tried = form.action == "/controls" and field == "value"
     typed = form.method == "POST" and field in form.typed and field not in form.secret and not tried
-    kept = any(same(text, one) for one in shown(answer.body, field)) or ON_A_PAGE_OF_ITS_OWN.search(
-        form.action
-    )
+    kept = any(same(text, one) for one in shown(answer.body, field))
     if typed and answer.status in LOST and not kept:
         yield f"{told}: {answer.status}, and what was typed is lost"
     if answer.status == 303 and typed:

@@ -108,6 +108,8 @@ def test_a_flow_is_made_step_by_step(visitor: Visitor, session: Session, desk: D
     assert desk.names(visitor, session) == ["hello", "party", "ask", "one", "many", "sure", "why", "end"]
     refused = visitor.post(f"{here}/steps", kind="question", name="end", text="Kept words?", after="why")
     assert refused.status_code == 422 and "Kept words?" in refused.text
+    refused = visitor.post(f"{here}/steps", kind="question", name="how", text="Kept too?", max_length="many")
+    assert refused.status_code == 422 and "Kept too?" in refused.text and 'value="many"' in refused.text
     assert visitor.post(f"/companions/{desk.item_id}/publish").status_code == 303
 
 

@@ -125,6 +125,11 @@ def test_what_is_chosen_is_acted_on_or_refused_together(visitor: Visitor) -> Non
     refused = act(id=[*ids, "01890a5d-ac96-774b-bcce-b302099a8057"], action="trash")
     assert refused.status_code == 409  # type: ignore[attr-defined]
     assert "This can&#39;t be done on 1 of 3 items" in refused.text  # type: ignore[attr-defined]
+    kept = visitor.client.post(
+        "/boards/bulk?sort=title", data={"csrf": visitor.csrf, "id": ids[:1], "action": "add-tag", "tag": "x" * 41}, headers=HTML
+    )  # fmt: skip
+    assert kept.text.count(" checked aria-label") == 1 and f'value="{"x" * 41}"' in kept.text
+    assert 'action="/boards/bulk?sort=title"' in kept.text and kept.text.count('role="alert"') == 1
     for wrong in ({"action": "trash"}, {"id": "x", "action": "trash"}, {"id": ids, "action": "x"}):
         assert act(**wrong).status_code == 422  # type: ignore[attr-defined]
     assert act(id=ids, action="trash").headers["location"] == "/boards"  # type: ignore[attr-defined]

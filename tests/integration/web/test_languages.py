@@ -1,5 +1,7 @@
 """Pages in the language of whoever reads them."""
 
+from collections.abc import Callable
+
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -49,7 +51,9 @@ def test_a_person_s_own_language_and_zone_come_first(session: Session, visitor: 
     assert "<h1>Sicherungen</h1>" in visitor.client.get(BACKUPS, headers=GERMAN).text
 
 
-def test_an_error_and_a_refusal_are_said_in_it(app: FastAPI) -> None:
+def test_an_error_and_a_refusal_are_said_in_it(app: FastAPI, visitor_as: Callable[[str], Visitor]) -> None:
+    refused = visitor_as("member").client.get("/settings/members", headers=GERMAN)
+    assert "Diese Rolle (Mitglied) darf das nicht" in refused.text
     with TestClient(app) as client:
         page = client.get("/sign-in/nowhere", headers=GERMAN)
     assert page.status_code == 404

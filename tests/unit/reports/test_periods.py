@@ -30,7 +30,12 @@ def test_a_day_lies_in_its_period_and_periods_follow_without_gap(day: date, cade
     ],
 )
 def test_labels(cadence: Cadence, day: date, label: str) -> None:
-    assert containing(cadence, day).label == label
+    assert containing(cadence, day).label == label == containing(cadence, day).named("en")
+
+
+def test_labels_in_german() -> None:
+    week, month = containing(WEEK, date(2026, 11, 18)), containing(MONTH, date(2026, 10, 31))
+    assert (week.named("de"), month.named("de")) == ("16.–22. Nov. 2026", "Oktober 2026")
 
 
 def test_a_week_ends_at_another_instant_in_each_zone() -> None:

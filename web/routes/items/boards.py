@@ -7,14 +7,16 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from leitstand.catalogue import contents
 from leitstand.catalogue.kinds.board_edits import edited
-from leitstand.errors import Conflict, InvalidInput
 from serving.session import CurrentPrincipal, Db, require_csrf
+from web.form_values import REFUSALS
 from web.pages import go, wants_fragment
 from web.routes.items.kind import CurrentKind, WholeForm, text_of
 from web.routes.items.pages import show
 
 router = APIRouter(prefix="/boards")
 NAMES = ("id", "text", "colour", "x", "y", "item", "from", "to", "label")
+# Changes that something is typed for; what is refused comes back in their forms.
+TYPED = ("add-note", "change-note", "add-link", "comment")
 NOTE_WIDTH, NOTE_HEIGHT, MARGIN = 220, 130, 60
 LEAST_WIDTH, LEAST_HEIGHT = 1_100, 640
 DONE = 204
@@ -41,14 +43,15 @@ def change_parts(
 ) -> Response:
     """Do one thing with one part of the board; `do` says which."""
     found = contents.read(session, principal=principal, item_id=item_id, kind=kind.name)
-    fields = {name: text_of(form, name) for name in NAMES}
+    fields, do = {name: text_of(form, name) for name in NAMES}, text_of(form, "do")
     try:
-        content = edited(found.content.document(), text_of(form, "do"), fields)
+        content = edited(found.content.document(), do, fields)
         contents.save(session, principal=principal, item_id=item_id, content=content)
-    except (InvalidInput, Conflict) as error:
+    except REFUSALS as error:
         if wants_fragment(request):
             raise
-        return show(request, session, principal, kind, item_id, error=error)
+        typed = fields | {"do": do} if do in TYPED else {}
+        return show(request, session, principal, kind, item_id, error=error, typed=typed)
     if wants_fragment(request):
         return Response(status_code=DONE)
     return go(f"/boards/{item_id}", "saved")

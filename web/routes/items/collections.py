@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from leitstand.catalogue import contents
 from leitstand.catalogue.kinds.collection_edits import edited
-from leitstand.errors import Conflict, InvalidInput
 from serving.session import CurrentPrincipal, Db, require_csrf
+from web.form_values import REFUSALS
 from web.pages import go
 from web.routes.items.kind import CurrentKind, WholeForm, text_of
 from web.routes.items.pages import show
@@ -30,6 +30,7 @@ def change_entries(
     try:
         content = edited(found.content.document(), **fields)
         contents.save(session, principal=principal, item_id=item_id, content=content)
-    except (InvalidInput, Conflict) as error:
-        return show(request, session, principal, kind, item_id, error=error)
+    except REFUSALS as error:
+        typed = fields if fields["do"] == "note" else {}
+        return show(request, session, principal, kind, item_id, error=error, typed=typed)
     return go(f"/collections/{item_id}", "saved")

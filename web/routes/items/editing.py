@@ -14,9 +14,10 @@ from leitstand.catalogue.kinds import Kind, parse
 from leitstand.catalogue.kinds.control_fields import Shown, shown
 from leitstand.catalogue.listing import LARGEST_PAGE, Filters, find
 from leitstand.db.models import Item
-from leitstand.errors import Conflict, InvalidInput, LeitstandError
+from leitstand.errors import InvalidInput, LeitstandError
 from leitstand.identity.access import Principal, require
 from serving.session import CurrentPrincipal, Db, require_csrf
+from web.form_values import REFUSALS
 from web.pages import go, render
 from web.routes.items import forms
 from web.routes.items.kind import VISIBILITY_TITLES, CurrentKind, WholeForm, text_of
@@ -56,7 +57,7 @@ def create(
             content=forms.content_of(kind.name, values),
             **given,
         )
-    except InvalidInput as error:
+    except REFUSALS as error:
         return form_page(request, session, principal, kind, None, values, error)
     return go(f"{kind.route}/{item.id}", "created")
 
@@ -105,7 +106,7 @@ def save(
             note=values["note"],
             seen=_moment(values["seen"]),
         )
-    except (InvalidInput, Conflict) as error:
+    except REFUSALS as error:
         return form_page(request, session, principal, kind, item, values, error)
     return go(f"{kind.route}/{item_id}", "saved")
 

@@ -7,12 +7,22 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
 from leitstand.catalogue import items, versions
 from leitstand.catalogue.editing import may_edit
+from leitstand.words import N_
 from serving.session import CurrentPrincipal, Db, require_csrf
 from web.pages import go, render
 from web.routes.items.kind import CurrentKind
 
 router = APIRouter()
 LARGEST = 2_147_483_647
+# What the members of an item are called on its pages; every other is shown as it is named.
+FIELD_TITLES = {
+    "title": N_("Title"), "description": N_("Description"), "tags": N_("Tags"), "icon": N_("Icon"),
+    "content": N_("Content"), "instructions": N_("Instructions"), "model": N_("Model"), "tools": N_("Tools"),
+    "questions": N_("Questions to begin with"), "spaces": N_("Spaces that it reads"), "notes": N_("Notes"),
+    "items": N_("Items"), "links": N_("Links"), "comments": N_("Comments"), "entries": N_("Entries"),
+    "sources": N_("Where the documents come from"), "schema": N_("JSON Schema of the value"), "label": N_("Label"),
+    "help": N_("Help"), "placeholder": N_("Placeholder"), "text": N_("Text"), "note": N_("Note"), "colour": N_("Colour"),
+}  # fmt: skip
 Number = Annotated[int | None, Query(ge=1, le=LARGEST)]
 
 
@@ -38,6 +48,7 @@ def history_page(
     return render(
         request, principal, "items/history.html", area=kind.slug, kind=kind, item=item, versions=found, first=first,
         second=second, changes=changes, most=versions.MOST, editable=may_edit(session, principal, item),
+        fields=FIELD_TITLES,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.catalogue import bulk
 from leitstand.catalogue.kinds import Kind
-from leitstand.catalogue.listing import MINE, SORTS, STATUSES, Filters, find_lines
+from leitstand.catalogue.listing import LARGEST_PAGE, MINE, PAGE, SORTS, STATUSES, Filters, find_lines
 from leitstand.catalogue.visibility import VISIBILITIES
 from leitstand.errors import InvalidInput, LeitstandError
 from leitstand.identity.access import Principal
@@ -29,6 +29,8 @@ from web.routes.items.kind import (
 )
 
 router = APIRouter()
+# What the bar for the chosen asks for.
+TYPED = ("tag", "visibility")
 TABS: tuple[tuple[str, dict[str, str]], ...] = (
     (N_("All"), {}),
     (N_("My"), {"owner": "me"}),
@@ -81,20 +83,27 @@ def _list(
 
 @router.post("/bulk", dependencies=[Depends(require_csrf)])
 def act_on_many(
-    request: Request, session: Db, principal: CurrentPrincipal, kind: CurrentKind, form: WholeForm
+    request: Request,
+    session: Db,
+    principal: CurrentPrincipal,
+    kind: CurrentKind,
+    filters: Asked,
+    form: WholeForm,
 ) -> Response:
     """Do an action on what is chosen; where it can't be done on all, the list says on which not."""
-    action = text_of(form, "action")
-    value = text_of(form, "tag") if "tag" in action else text_of(form, "visibility")
+    action, here = text_of(form, "action"), address(kind, filters)
+    typed = {name: text_of(form, name) for name in TYPED}
+    value = typed["tag"] if "tag" in action else typed["visibility"]
     try:
         ids = chosen(texts_of(form, "id"))
         bulk.apply(session, principal=principal, item_ids=ids, action=action, value=value)
     except LeitstandError as error:
-        names = _names(session, principal, kind, Filters(), "") | {"error": error}
+        names = _names(session, principal, kind, filters, "", limit=LARGEST_PAGE)
+        names |= {"error": error, "typed": typed, "ticked": set(texts_of(form, "id"))}
         return render(request, principal, "items/list.html", area=kind.slug, code=error.status, **names)
     if action == "trash":
-        return go(kind.route, "bulk-trashed", marked(ids))
-    return go(kind.route, "bulk-done")
+        return go(here, "bulk-trashed", marked(ids))
+    return go(here, "bulk-done")
 
 
 def chosen(values: list[str]) -> list[UUID]:
@@ -121,13 +130,16 @@ def address(kind: Kind, filters: Filters, **more: str) -> str:
 
 
 def _names(
-    session: Session, principal: Principal, kind: Kind, filters: Filters, cursor: str
+    session: Session, principal: Principal, kind: Kind, filters: Filters, cursor: str, *, limit: int = PAGE
 ) -> dict[str, Any]:
-    listing = find_lines(session, principal=principal, filters=filters.of(kind.name), cursor=cursor or None)
+    listing = find_lines(
+        session, principal=principal, filters=filters.of(kind.name), cursor=cursor or None, limit=limit
+    )
     more = address(kind, filters, cursor=listing.cursor) if listing.cursor else ""
     return {
         "kind": kind, "listing": listing, "filters": filters, "cursor": cursor, "more": more,
         "statuses": STATUS_TITLES, "visibilities": VISIBILITY_TITLES, "sorts": SORT_TITLES, "error": None,
+        "typed": dict.fromkeys(TYPED, ""), "ticked": frozenset(),
         "chips": _chips(kind, filters), "tabs": _tabs(principal, kind, filters), "here": address(kind, filters),
     }  # fmt: skip
 

@@ -66,7 +66,7 @@ def show(
         "kind": kind, "item": item, "held": found.content.document(), "hidden": found.hidden, "editable": editable,
         "used": {str(item_id): one for item_id, one in found.used.items()}, "visibilities": VISIBILITY_TITLES,
         "owner": session.get(Person, item.owner_id) if item.owner_id else None,
-        "users": used_by(session, principal=principal, item_id=item_id, known=True), "find": find, "ask": ask, "error": error,
+        "users": used_by(session, principal=principal, item_id=item_id, known=True), "find": find, "ask": ask, "error": error, "typed": {},
         "starred": bool(favorite_ids(session, principal=principal, item_ids=[item_id])),
     }  # fmt: skip
     names |= _own(session, principal, item, find if editable else "", ask, editable=editable) | more

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import UploadFile
 
 from leitstand.catalogue import items
-from leitstand.errors import InvalidInput
+from leitstand.errors import InvalidInput, LeitstandError, TooLarge
 from leitstand.identity.access import Principal
 from leitstand.knowledge import document_trash, documents
 from leitstand.settings import get_settings
@@ -16,6 +16,7 @@ from leitstand.words import N_, Message, msg
 from leitstand.words.lines import one_line
 from serving.downloads import document_file
 from serving.session import CurrentPrincipal, Db, require_csrf
+from web.form_values import REFUSALS
 from web.pages import go
 from web.routes.items.kind import CurrentKind, WholeForm
 from web.routes.items.pages import show
@@ -55,16 +56,16 @@ def upload(
                 media_type=file.content_type or "",
             )
             known += added.duplicate
-        except InvalidInput as error:
+        except (*REFUSALS, TooLarge) as error:
             # Nothing of it is there yet; the files beside it have nothing to do with it.
             refused.append((one_line(file.filename or "", 80), error))
     if refused:
-        error = _of_all(refused, whole=len(refused) == len(files))
-        return show(request, session, principal, kind, item_id, error=error)
+        alone = refused[0][1] if len(files) == 1 else _of_all(refused, whole=len(refused) == len(files))
+        return show(request, session, principal, kind, item_id, error=alone)
     return go(f"/spaces/{item_id}", "documents-known" if known else "documents-added")
 
 
-def _of_all(refused: list[tuple[str, InvalidInput]], *, whole: bool) -> InvalidInput:
+def _of_all(refused: list[tuple[str, LeitstandError]], *, whole: bool) -> InvalidInput:
     """What was wrong with each of several files; `whole`: none of them was taken."""
     told = [
         msg("{name}: {problem}", name=name, problem=error.message if isinstance(error.message, Message) else msg(error.message))
