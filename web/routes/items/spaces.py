@@ -43,7 +43,8 @@ def upload(
         many = msg("At most {most_files} files at once.", most_files=MOST_FILES)
         error = InvalidInput(many if files else none)
         return show(request, session, principal, kind, item_id, error=error)
-    storage, known, refused = ObjectStorage(get_settings()), 0, []
+    storage, known = ObjectStorage(get_settings()), 0
+    refused: list[tuple[str, LeitstandError]] = []
     for file in files:
         try:
             added = documents.add_document(
@@ -68,7 +69,7 @@ def upload(
 def _of_all(refused: list[tuple[str, LeitstandError]], *, whole: bool) -> InvalidInput:
     """What was wrong with each of several files; `whole`: none of them was taken."""
     told = [
-        msg("{name}: {problem}", name=name, problem=error.message if isinstance(error.message, Message) else msg(error.message))
+        msg("{name}: {problem}", name=name, problem=error.message if isinstance(error.message, Message) else Message(error.message))
         for name, error in refused
     ]  # fmt: skip
     every = reduce(lambda before, one: msg("{before} {one}", before=before, one=one), told)
