@@ -55,7 +55,7 @@ def job_outcomes(
     require(principal, "operations:read")
     result = session.execute(JOBS, {"since": since, "until": until})
     found = pd.DataFrame(result.fetchall(), columns=list(result.keys()))
-    found["reason"] = found["reason"].map(from_stored)
+    found["reason"] = pd.Series([from_stored(reason) for reason in found["reason"]], dtype=object)
     return found.astype({"median": "float64", "p95": "float64"})
 
 
@@ -96,5 +96,7 @@ def flow_outcomes(
         .order_by(FlowExecution.flow)
     )
     result = session.execute(statement)
-    found = pd.DataFrame(result.fetchall(), columns=list(result.keys()))
+    rows = result.all()
+    found = pd.DataFrame(rows, columns=list(result.keys()))
+    found["reason"] = pd.Series([row.reason for row in rows], dtype=object)
     return found.astype({"median": "float64", "p95": "float64"})

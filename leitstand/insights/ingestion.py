@@ -109,7 +109,7 @@ def refusals(session: Session, scope: Scope, *, principal: Principal) -> "pd.Dat
         .order_by(func.count().desc(), by_code_point(EventRefusal.reason))
         .limit(MOST_ROWS)
     )
-    return frame(session, statement)
+    return frame(session, statement, texts=["reason"])
 
 
 def documents_by_day(session: Session, scope: Scope, *, principal: Principal) -> "pd.DataFrame":
@@ -153,7 +153,7 @@ def failures(session: Session, scope: Scope, *, principal: Principal) -> "pd.Dat
         .order_by(func.count().desc(), by_code_point(Document.reason))
         .limit(MOST_ROWS)
     )
-    return frame(session, statement)
+    return frame(session, statement, texts=["reason"])
 
 
 def latency(session: Session, scope: Scope, *, principal: Principal) -> Latency:

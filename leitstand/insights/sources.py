@@ -85,12 +85,21 @@ def rows(source: Source, statement: Select[Any]) -> Rows:
     return facts.rows(statement)
 
 
-def frame(source: Source, statement: Select[Any]) -> "pd.DataFrame":
-    """The rows of a statement under its columns' names, empty columns included."""
+def frame(source: Source, statement: Select[Any], *, texts: Sequence[str] = ()) -> "pd.DataFrame":
+    """The rows of a statement under its columns' names, empty columns included.
+
+    Args:
+        texts: columns of texts that are said in the reader's language: they stay what they were made of, which pandas'
+            own type of text forgets.
+    """
     import pandas as pd
 
     found = rows(source, statement)
-    return pd.DataFrame(list(map(tuple, found.values)), columns=list(found.names))
+    rows_ = pd.DataFrame(list(map(tuple, found.values)), columns=list(found.names))
+    for name in texts:
+        place = list(found.names).index(name)
+        rows_[name] = pd.Series([values[place] for values in found.values], dtype=object)
+    return rows_
 
 
 def row(source: Source, statement: Select[Any]) -> Sequence[Any]:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from panel_apps.definitions import DEFINITIONS
 from panel_apps.ingestion.answers import Answers
-from panel_apps.speech import day_and_time, duration, size, status
+from panel_apps.speech import day_and_time, duration, size, status, told
 from panel_apps.tables import Column, Table, count, day, text
 
 
@@ -14,13 +14,13 @@ def moment(at: datetime) -> str:
 
 
 REFUSALS = (
-    text("reason", "Reason"),
+    Column("reason", "Reason", told, False),
     count("events", "Events"),
     count("replayed", "Taken since"),
     Column("last", "Newest", moment, False),
 )
 FAILURES = (
-    text("reason", "Reason"),
+    Column("reason", "Reason", told, False),
     count("documents", "Documents"),
     Column("example", "For example", None, False),
     Column("last", "Tried last", moment, False),
@@ -75,7 +75,7 @@ JOBS = (
     count("failed", "Failed"),
     count("waiting", "Waiting"),
     *WORK_TIMES,
-    Column("reason", "Newest failure", None, False),
+    Column("reason", "Newest failure", told, False),
 )
 FLOWS = (
     text("flow", "Flow"),
@@ -83,5 +83,5 @@ FLOWS = (
     count("failed", "Failed"),
     count("running", "Running"),
     *WORK_TIMES,
-    Column("reason", "A failure", None, False),
+    Column("reason", "A failure", told, False),
 )

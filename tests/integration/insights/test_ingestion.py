@@ -15,6 +15,7 @@ from leitstand.health import outcomes
 from leitstand.identity.access import Principal
 from leitstand.insights import ingestion
 from leitstand.insights.scope import Scope
+from leitstand.words import msg, translate
 from tests.integration.insights.test_annotations import person
 from tests.integration.insights.test_figures import rows_of
 
@@ -88,6 +89,18 @@ def test_files_and_their_events(session: Session, scope: Scope, came_in: None, o
 def test_refusals_by_reason(session: Session, scope: Scope, came_in: None, owner: Principal) -> None:
     found = ingestion.refusals(session, scope, principal=owner)
     assert rows_of(found) == [("no time", 2, 1, NOON), ("no name", 1, 0, NOON)]
+
+
+def test_a_reason_stays_what_it_was_made_of(
+    session: Session, scope: Scope, workspace: Workspace, owner: Principal
+) -> None:
+    reason = msg("{name} is missing", name="kind")
+    session.add_all(
+        EventRefusal(workspace_id=workspace.id, reason=reason, raw="x", at=NOON) for _ in range(2)
+    )
+    session.commit()
+    [found] = ingestion.refusals(session, scope, principal=owner)["reason"]
+    assert (found, translate(found, "de")) == ("kind is missing", "kind fehlt")
 
 
 def test_documents_by_outcome(session: Session, scope: Scope, came_in: None, owner: Principal) -> None:
