@@ -40,8 +40,7 @@ def upload(
     if not 0 < len(files) <= MOST_FILES:
         none = N_("No file is chosen.")
         many = msg("At most {most_files} files at once.", most_files=MOST_FILES)
-        error = InvalidInput(many if files else none)
-        return show(request, session, principal, kind, item_id, error=error)
+        return show(request, session, principal, kind, item_id, error=InvalidInput(many if files else none))
     storage, known, refused = ObjectStorage(get_settings()), 0, []
     for file in files:
         try:
@@ -59,19 +58,21 @@ def upload(
             # Nothing of it is there yet; the files beside it have nothing to do with it.
             refused.append((one_line(file.filename or "", 80), error))
     if refused:
-        error = _of_all(refused, whole=len(refused) == len(files))
-        return show(request, session, principal, kind, item_id, error=error)
+        told = _of_all(refused, whole=len(refused) == len(files))
+        return show(request, session, principal, kind, item_id, error=told)
     return go(f"/spaces/{item_id}", "documents-known" if known else "documents-added")
 
 
 def _of_all(refused: list[tuple[str, InvalidInput]], *, whole: bool) -> InvalidInput:
     """What was wrong with each of several files; `whole`: none of them was taken."""
-    told = [
-        msg("{name}: {problem}", name=name, problem=error.message if isinstance(error.message, Message) else msg(error.message))
-        for name, error in refused
-    ]  # fmt: skip
+    told = [msg("{name}: {problem}", name=name, problem=_message(error.message)) for name, error in refused]
     every = reduce(lambda before, one: msg("{before} {one}", before=before, one=one), told)
     return InvalidInput(every, hint=refused[0][1].hint if whole else N_("The other files were added."))
+
+
+def _message(text: str) -> Message:
+    """A text as one that is translated where it stands in another."""
+    return text if isinstance(text, Message) else Message(text)
 
 
 @router.get("/{item_id}/documents/{document_id}/file")
