@@ -68,12 +68,14 @@ def upload(
 
 def _of_all(refused: list[tuple[str, LeitstandError]], *, whole: bool) -> InvalidInput:
     """What was wrong with each of several files; `whole`: none of them was taken."""
-    told = [
-        msg("{name}: {problem}", name=name, problem=error.message if isinstance(error.message, Message) else Message(error.message))
-        for name, error in refused
-    ]  # fmt: skip
+    told = [msg("{name}: {problem}", name=name, problem=_message(error.message)) for name, error in refused]
     every = reduce(lambda before, one: msg("{before} {one}", before=before, one=one), told)
     return InvalidInput(every, hint=refused[0][1].hint if whole else N_("The other files were added."))
+
+
+def _message(text: str) -> Message:
+    """A text as one that is translated where it stands in another."""
+    return text if isinstance(text, Message) else Message(text)
 
 
 @router.get("/{item_id}/documents/{document_id}/file")
