@@ -21,6 +21,7 @@ from sqlalchemy import (
     type_coerce,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.types import NULLTYPE
 
 from leitstand.catalogue import cursors
 from leitstand.catalogue.text import contains, searchable
@@ -153,22 +154,26 @@ def find_lines(
     limit = max(1, min(limit, LARGEST_PAGE))
     query = _typed(_lines(who(principal), filters.untyped), filters)
     query = query if limit == PAGE else query.limit(limit + 1)
-    # Plain rows: the session would look at each of them for objects to load.
-    found = session.connection().execute(behind(query, filters.sort, cursor))
-    rows = [Line._make(row) for row in found]
+    # Plain rows, all at once: the session would look at each of them for objects to load.
+    found = session.connection().execute(behind(query, filters.sort, cursor)).all()
+    rows = [
+        Line(id_, title, text, status, visibility, tuple(tags), *more)
+        for id_, title, text, status, visibility, tags, *more in found
+    ]
     return Lines(*cursors.cut(rows, limit, lambda last: cursor_behind(last, filters.sort)))
 
 
 @lru_cache(maxsize=MOST_KEPT)
 def _lines(asking: Who, filters: Filters) -> Select[Any]:
-    """The query of the lines of a list, in its order."""
+    """The query of the lines of a first page and one more, in its order."""
     starred = exists().where(Favorite.person_id == asking.person_id, Favorite.item_id == Item.id)
-    tags = type_coerce(Item.tags, ARRAY(Text, as_tuple=True))
+    # As the driver gives them; SQLAlchemy would go through each list once more.
+    tags = type_coerce(Item.tags, NULLTYPE)
     shown = (
         Item.id, Item.title, Item.description, Item.status, Item.visibility, tags, Item.created_at, Item.updated_at,
     )  # fmt: skip
     query = ordered(_matching(asking, filters), filters.sort)
-    return query.with_only_columns(*shown, starred.label("starred"))
+    return query.with_only_columns(*shown, starred.label("starred")).limit(PAGE + 1)
 
 
 def matching(principal: Principal, filters: Filters) -> Select[tuple[Item]]:

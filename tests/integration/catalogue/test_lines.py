@@ -19,10 +19,8 @@ from tests.people import join
     "filters", [Filters(), Filters(q="plan"), Filters(tag="b", owner="me"), Filters(favorites=True)]
 )
 def test_lines_are_of_the_items_that_a_list_finds(
-    session: Session, owner: Principal, monkeypatch: pytest.MonkeyPatch, sort: str, filters: Filters
+    session: Session, owner: Principal, sort: str, filters: Filters
 ) -> None:
-    monkeypatch.setattr(listing, "PAGE", 2)
-    listing._lines.cache_clear()
     for number in range(5):
         item = create_item(session, principal=owner, kind="board", title=f"Plan {number % 3}", tags=["b"])
         if number % 2:
@@ -31,15 +29,24 @@ def test_lines_are_of_the_items_that_a_list_finds(
     whole = find(session, principal=owner, filters=wanted, limit=200)
     found, cursor = [], None
     while True:
-        page = find_lines(session, principal=owner, filters=wanted, cursor=cursor)
+        page = find_lines(session, principal=owner, filters=wanted, cursor=cursor, limit=2)
+        assert len(page.items) <= 2
         found, cursor = [*found, *page.items], page.cursor
         if cursor is None:
             break
-    listing._lines.cache_clear()
     assert [line.id for line in found] == [item.id for item in whole.items]
     assert {line.id for line in found if line.starred} == favorites.favorite_ids(
         session, principal=owner, item_ids=[item.id for item in whole.items]
     )
+
+
+def test_a_page_has_no_more_lines_than_it_says(session: Session, owner: Principal) -> None:
+    for number in range(listing.PAGE + 2):
+        create_item(session, principal=owner, kind="board", title=f"Board {number}")
+    page = find_lines(session, principal=owner, filters=Filters(kind="board"))
+    assert len(page.items) == listing.PAGE
+    rest = find_lines(session, principal=owner, filters=Filters(kind="board"), cursor=page.cursor)
+    assert (len(rest.items), rest.cursor) == (2, None)
 
 
 def test_what_is_at_hand_is_the_beginning_of_both_lists(
