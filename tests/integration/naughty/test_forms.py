@@ -49,7 +49,7 @@ def wrong(talk: Talk, form: Form, field: str, text: str) -> Iterator[str]:
     if SCRIPT.encode() in answer.body:
         yield f"{told}: raw markup"
     # What is typed into the preview of a control is only tried.
-    tried = form.action == "/controls" and field == "value"
+    tried = form.action in {"/controls", "/controls/ID/edit"} and field == "value"
     typed = form.method == "POST" and field in form.typed and field not in form.secret and not tried
     kept = any(same(text, one) for one in shown(answer.body, field)) or ON_A_PAGE_OF_ITS_OWN.search(
         form.action
