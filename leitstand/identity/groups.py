@@ -17,10 +17,10 @@ from leitstand.identity.access import Principal, require
 from leitstand.identity.members import checked_end, get_member
 from leitstand.identity.people import checked_name
 from leitstand.identity.roles import MANAGE
+from leitstand.identity.texts import checked_description
 from leitstand.words import msg
 from leitstand.words.lines import one_line
 
-DESCRIPTION_LENGTH = 500
 MOST = 500
 MOST_PEOPLE = 2_000
 
@@ -140,7 +140,7 @@ def create_group(session: Session, *, principal: Principal, name: str, descripti
             msg("There are {most} groups already.", most=MOST), hint="Delete one that nobody needs."
         )
     group = PeopleGroup(
-        workspace_id=principal.workspace_id, name=name, description=one_line(description, DESCRIPTION_LENGTH)
+        workspace_id=principal.workspace_id, name=name, description=checked_description(description)
     )
     session.add(group)
     session.flush()
@@ -161,7 +161,7 @@ def update_group(
     name = checked_name(name)
     if name.lower() != group.name.lower():
         _require_free(session, principal, name)
-    group.name, group.description = name, one_line(description, DESCRIPTION_LENGTH)
+    group.name, group.description = name, checked_description(description)
     group.updated_at = datetime.now(UTC)
     session.flush()
     old, new = audit.changed(before, {"name": group.name, "description": group.description})

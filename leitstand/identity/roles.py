@@ -12,12 +12,11 @@ from leitstand.errors import Conflict, Forbidden, InvalidInput, NotFound
 from leitstand.identity import audit
 from leitstand.identity.access import PERMISSIONS, ROLES, Principal, require, require_covered
 from leitstand.identity.people import checked_name
+from leitstand.identity.texts import checked_description
 from leitstand.words import msg
-from leitstand.words.lines import one_line
 
 OWNER = "owner"
 NAME_LENGTH = 40
-DESCRIPTION_LENGTH = 500
 MOST = 50
 MANAGE = "member:manage"
 
@@ -125,7 +124,7 @@ def create_role(
     role = WorkspaceRole(
         workspace_id=principal.workspace_id,
         name=name,
-        description=_checked_description(description),
+        description=checked_description(description),
         permissions=wanted,
     )
     session.add(role)
@@ -155,7 +154,7 @@ def change_role(
     require_covered(principal, role.permissions)
     before = _facts(role)
     role.permissions = _checked_permissions(principal, permissions)
-    role.description = _checked_description(description)
+    role.description = checked_description(description)
     role.updated_at = datetime.now(UTC)
     session.flush()
     old, new = audit.changed(before, _facts(role))
@@ -210,10 +209,6 @@ def _checked_role_name(name: str) -> str:
             msg("A role's name has at most {name_length} characters and no slash.", name_length=NAME_LENGTH)
         )
     return name
-
-
-def _checked_description(description: str) -> str:
-    return one_line(description, DESCRIPTION_LENGTH)
 
 
 def _checked_permissions(principal: Principal, permissions: Collection[str]) -> list[str]:

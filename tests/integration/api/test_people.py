@@ -89,3 +89,13 @@ def test_without_the_permission_nothing_opens(session: Session, call_as: Callabl
         caller = call_as(role)
         for path in ("/members", "/roles", "/groups", "/external-users", "/invitations"):
             assert caller("GET", path).status_code == 403, (role, path)
+
+
+def test_a_description_is_kept_whole_or_refused(call: Caller) -> None:
+    for path, more in (("/groups", {}), ("/roles", {"permissions": ["item:read"]})):
+        family = {"name": "family", "description": "\U0001f469\u200d\U0001f467 of  two\nlines"} | more
+        assert call("POST", path, family).status_code == 201
+        kept = [one["description"] for one in call("GET", path).json() if one["name"] == "family"]
+        assert kept == ["\U0001f469\u200d\U0001f467 of two lines"]
+        refused = call("POST", path, family | {"name": "long", "description": "x" * 501})
+        assert (refused.status_code, "500" in refused.json()["detail"]) == (422, True)

@@ -42,9 +42,11 @@ def wrong(talk: Talk, form: Form, field: str, text: str) -> Iterator[str]:
     if SCRIPT.encode() in answer.body:
         yield f"{told}: raw markup"
     # What is typed into the preview of a control is only tried.
-    tried = form.action == "/controls" and field == "value"
+    tried = form.action in {"/controls", "/controls/ID/edit"} and field == "value"
     typed = form.method == "POST" and field in form.typed and field not in form.secret and not tried
-    kept = any(same(text, one) for one in shown(answer.body, field))
+    # A line of domains comes back with a comma between each two.
+    held = [one.replace(",", " ") if field == "domains" else one for one in shown(answer.body, field)]
+    kept = any(same(text, one) for one in held)
     if typed and answer.status in LOST and not kept:
         yield f"{told}: {answer.status}, and what was typed is lost"
     if answer.status == 303 and typed:

@@ -52,8 +52,8 @@ def chosen(place: str, text: str) -> bool:
 
 
 def same(sent: str, read: object) -> bool:
-    """Whether what is read is what was sent: without blanks around it, composed, with one kind of ends of lines."""
-    return isinstance(read, str) and _plain(sent) == _plain(read)
+    """Whether what is read is what was sent: composed, and whatever became of its blanks and controls."""
+    return isinstance(read, str) and visible(_plain(sent)) == visible(_plain(read))
 
 
 def _plain(text: str) -> str:
