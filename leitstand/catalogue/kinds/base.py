@@ -1,5 +1,6 @@
 """What the contents of every kind share: strict models that say which other items they use."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +8,15 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from leitstand.words import N_
 
@@ -69,6 +78,16 @@ class Content(Part):
 
     An empty document is a content of every kind: that of an item just made.
     """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_json(cls, document: Any) -> Any:
+        """Refuse what Python's reader takes and JSON does not have: as JSON it could not be kept."""
+        try:
+            json.dumps(document, allow_nan=False, default=str)
+        except ValueError:
+            raise ValueError(N_("NaN and Infinity are no numbers of JSON")) from None
+        return document
 
     def references(self) -> Iterator[Reference]:
         """The items that it uses."""

@@ -55,6 +55,9 @@ def test_every_kind_has_a_model_that_takes_nothing_for_a_beginning() -> None:
         ("control", {"schema": {"description": "x" * 33_000}}),
         ("control", {"schema": {"type": "integer"}, "default": "x"}),
         ("control", {"schema": {"type": "integer"}, "example": 1.5}),
+        ("control", {"schema": {"type": "number"}, "default": float("nan")}),
+        ("control", {"schema": {"type": "number", "maximum": float("inf")}}),
+        ("app", {"unknown": [{"deep": float("-inf")}]}),
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_place(kind: str, document: object) -> None:
@@ -69,6 +72,11 @@ def test_a_schema_nested_without_end_is_refused() -> None:
         schema = {"not": schema}
     with pytest.raises(InvalidInput):
         parse("control", {"schema": schema})
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(InvalidInput):
+        parse("control", {"default": deep})
 
 
 def test_what_is_hidden_is_left_out_and_put_back() -> None:
