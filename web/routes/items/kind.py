@@ -20,9 +20,14 @@ STATUS_TITLES = {"draft": N_("Drafts"), "published": N_("Published"), "archived"
 SORT_TITLES = {"changed": N_("Last changed"), "title": N_("Title"), "created": N_("Newest")}
 
 
-async def kind_of(request: Request) -> Kind:
+def kind_at(request: Request) -> Kind:
     """The kind whose area an address is in."""
-    return BY_ROUTE["/" + request.url.path.split("/")[1]]
+    return BY_ROUTE["/" + request.scope["path"].split("/", 2)[1]]
+
+
+async def kind_of(request: Request) -> Kind:
+    """The same as a dependency."""
+    return kind_at(request)
 
 
 async def read_form(request: Request) -> FormData:

@@ -24,6 +24,7 @@ from web.routes.items.kind import (
     VISIBILITY_TITLES,
     CurrentKind,
     WholeForm,
+    kind_at,
     text_of,
     texts_of,
 )
@@ -40,7 +41,7 @@ TABS: tuple[tuple[str, dict[str, str]], ...] = (
 )
 
 
-async def asked(request: Request) -> Filters:
+def filters_of(request: Request) -> Filters:
     """The filters of an address; what is none of ours does not filter."""
     given = request.query_params.get
     return Filters(
@@ -54,6 +55,11 @@ async def asked(request: Request) -> Filters:
     )
 
 
+async def asked(request: Request) -> Filters:
+    """The same as a dependency."""
+    return filters_of(request)
+
+
 def _one_of(value: str, allowed: tuple[str, ...]) -> str:
     return value if value in allowed else ""
 
@@ -62,8 +68,9 @@ Asked = Annotated[Filters, Depends(asked)]
 
 
 @router.get("")
-def list_page(request: Request, kind: CurrentKind, filters: Asked, cursor: str = "") -> Response:
+def list_page(request: Request) -> Response:
     """The list; htmx gets the rows alone: all of a new search, or those that follow."""
+    kind, filters, cursor = kind_at(request), filters_of(request), request.query_params.get("cursor", "")
     with visit(request) as (session, principal):
         return _list(request, session, principal, kind, filters, cursor)
 
