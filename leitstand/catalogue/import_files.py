@@ -5,7 +5,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from leitstand.catalogue.exports import COLUMNS, FORMAT, FORMAT_VERSION, FORMULA
 from leitstand.errors import InvalidInput, TooLarge
@@ -84,9 +84,13 @@ def _text(data: bytes) -> str:
     return text
 
 
+def _refuse_constant(name: str) -> NoReturn:
+    raise InvalidInput(msg("This is no JSON, which has no number {name}.", name=name))
+
+
 def _from_json(text: str) -> Iterator[Record]:
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         raise InvalidInput(
             msg(
