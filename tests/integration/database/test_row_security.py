@@ -18,7 +18,6 @@ from leitstand.db.engine import transaction
 from leitstand.db.models import Base, Item, Workspace
 from leitstand.db.row_rules import ENVIRONMENT, PEOPLE, RULES, WORKSPACES
 from leitstand.db.row_security import MEMBER, beyond, enter, gaps, lifted
-from leitstand.identity.access import Principal
 from leitstand.settings import Settings
 from tests.integration.checks.planting import open_up, plant_nonsense
 from tests.people import Visitor, join, visit
@@ -241,13 +240,13 @@ def test_a_forgotten_filter_leaks_nothing(
         session.commit()
         visitors.append(visitor)
 
-    def everything(principal: Principal) -> object:
+    def everything(asking: visibility.Who) -> object:
         return Item.deleted_at.is_(None)
 
     from leitstand.catalogue import listing, search
 
     for module in (visibility, listing, search):
-        monkeypatch.setattr(module, "visible", everything)
+        monkeypatch.setattr(module, "seen_by", everything)
     with transaction() as bare:
         assert len(bare.scalars(select(Item).where(listing.visible(visitors[0].principal))).all()) == 2
     for path in ("/companions", "/search?q=Zebrafink", "/companions?q=e"):
