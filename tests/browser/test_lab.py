@@ -15,7 +15,7 @@ from leitstand.settings import REPOSITORY
 from tests.stack import Stack
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.stack]
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 PATIENCE_MS = 60_000
 
 

@@ -35,6 +35,7 @@ from tests.integration.insights.truth import imported, truths
 from tests.spark import WORKERS, SparkCluster, java, spark_cluster
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.slow,
     pytest.mark.timeout(600),
     pytest.mark.skipif(java() is None, reason="no Java: apt-get install default-jre-headless"),
