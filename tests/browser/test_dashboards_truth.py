@@ -24,7 +24,7 @@ from tests.integration.insights.compared import comparing
 from tests.integration.insights.truth import Comparison, Truth, imported, truths
 from tests.integration.panel_apps.support import Running
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.long, pytest.mark.slow]
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 TRUTHS = {truth.figures["dataset"]: truth for truth in truths()}
 CHOOSE = "detail => document.dispatchEvent(new CustomEvent('leitstand:choose', { detail }))"

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import send_sign_in
 from tests.stack import Stack
 
-pytestmark = [pytest.mark.stack]
+pytestmark = [pytest.mark.long, pytest.mark.stack]
 # The first visit loads the whole of Prefect's page on a machine that may be busy.
 PATIENCE_MS = 30_000
 # Of the first ten by name: the list has pages.

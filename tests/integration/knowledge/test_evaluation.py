@@ -14,6 +14,8 @@ from leitstand.db.models import Chunk, Document, Workspace
 from leitstand.errors import InvalidInput
 from leitstand.knowledge.evaluation import evaluate
 
+pytestmark = pytest.mark.long
+
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data" / "retrieval"
 DOCUMENTS = [
     {"id": "a", "title": "Herons", "text": "Herons live near the water."},

@@ -23,6 +23,8 @@ from tests.integration.panel_apps.conftest import sign_in_as
 from tests.integration.panel_apps.support import Log
 from tests.people import Visitor, join
 
+pytestmark = pytest.mark.long
+
 PAGE, SOCKET = "/insights/overview", "/insights/overview/ws"
 OPERATIONS = "/insights/operations"
 TOKEN = re.compile(r'"token":"([^"]+)"')
