@@ -422,7 +422,6 @@ def _principal(
     role: str,
     workspace: Workspace,
     own: list[str] | None,
-    impersonator: str = "",
 ) -> Principal:
     return Principal(
         person_id=person.id,
@@ -437,7 +436,6 @@ def _principal(
         own_zone=person.zone,
         theme=person.theme,
         language=person.language,
-        impersonator=impersonator,
     )
 
 
