@@ -12,7 +12,7 @@ from sqlalchemy import DateTime, Integer, Select, cast, func, null, select, unio
 from sqlalchemy.orm import Session
 
 from leitstand.catalogue.visibility import MOST_KEPT, Who, granted, seen_by, visible, who
-from leitstand.db.models import Favorite, Item, ItemGrant, Recent
+from leitstand.db.models import Favorite, Item, Recent
 from leitstand.identity.access import Principal, require
 
 
@@ -61,13 +61,9 @@ def shared_with(session: Session, *, principal: Principal, limit: int) -> list[L
     require(principal, "item:read")
     if principal.person_id is None:
         return []
-    last = func.max(ItemGrant.created_at).label("at")
-    grants = (
-        granted(principal, principal.person_id)
-        .with_only_columns(ItemGrant.item_id, last)
-        .group_by(ItemGrant.item_id)
-        .subquery()
-    )
+    ways = granted(principal, principal.person_id).subquery()
+    last = func.max(ways.c.created_at).label("at")
+    grants = select(ways.c.item_id, last).group_by(ways.c.item_id).subquery()
     query = (
         _shown(grants.c.at, cast(null(), Integer))
         .join(grants, grants.c.item_id == Item.id)

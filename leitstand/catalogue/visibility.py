@@ -1,10 +1,11 @@
 """Which items a principal may see: the one condition that every query on items takes."""
 
+from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, func, or_, select, true, union_all
 
 from leitstand.db.models import GroupMember, Item, ItemGrant
 from leitstand.identity.access import Principal
@@ -65,14 +66,18 @@ def _reachable(asking: Who) -> ColumnElement[bool]:
     return or_(everybodys, mine, Item.id.in_(_granted(asking.workspace_id, asking.person_id)))
 
 
-def granted(principal: Principal, person_id: UUID, *, level: str = "") -> Select[tuple[UUID]]:
-    """The items that are granted to a person, directly or through a group, and have not expired.
+def granted(
+    principal: Principal, person_id: UUID, *, level: str = ""
+) -> CompoundSelect[tuple[UUID, datetime]]:
+    """The items that are granted to a person, directly or through a group, and since when; what has expired is not.
+
+    An item that is granted in both ways comes twice.
 
     Args:
         level: `write` leaves out what may only be read; empty: both.
     """
-    found = _granted(principal.workspace_id, person_id)
-    return found.where(ItemGrant.level == level) if level else found
+    asked = ItemGrant.level == level if level else true()
+    return _grants(principal.workspace_id, person_id, asked, ItemGrant.item_id, ItemGrant.created_at)
 
 
 def groups_of(workspace_id: UUID, person_id: UUID) -> Select[tuple[UUID]]:
@@ -84,10 +89,16 @@ def groups_of(workspace_id: UUID, person_id: UUID) -> Select[tuple[UUID]]:
     )
 
 
-def _granted(workspace_id: UUID, person_id: UUID) -> Select[tuple[UUID]]:
-    groups = groups_of(workspace_id, person_id)
-    return select(ItemGrant.item_id).where(
-        ItemGrant.workspace_id == workspace_id,
-        or_(ItemGrant.person_id == person_id, ItemGrant.group_id.in_(groups)),
-        or_(ItemGrant.expires_at.is_(None), ItemGrant.expires_at > func.now()),
+def _granted(workspace_id: UUID, person_id: UUID) -> CompoundSelect[tuple[UUID]]:
+    return _grants(workspace_id, person_id, true(), ItemGrant.item_id)
+
+
+def _grants(
+    workspace_id: UUID, person_id: UUID, asked: ColumnElement[bool], *shown: Any
+) -> CompoundSelect[Any]:
+    """Two queries, each of which its own index serves: with `OR` all grants of the workspace would be looked through."""
+    fresh = or_(ItemGrant.expires_at.is_(None), ItemGrant.expires_at > func.now())
+    ways = (ItemGrant.person_id == person_id, ItemGrant.group_id.in_(groups_of(workspace_id, person_id)))
+    return union_all(
+        *(select(*shown).where(ItemGrant.workspace_id == workspace_id, way, fresh, asked) for way in ways)
     )

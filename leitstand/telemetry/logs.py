@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+from functools import lru_cache
 
 import structlog
 
@@ -14,9 +15,14 @@ TOKEN = re.compile(r"lst_[A-Za-z0-9_-]{43,}")
 
 def _redact(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     for key in event:
-        if any(word in key.lower() for word in SECRET_WORDS):
+        if _names_secret(key):
             event[key] = REDACTED
     return event
+
+
+@lru_cache(maxsize=1_024)
+def _names_secret(key: str) -> bool:
+    return any(word in key.lower() for word in SECRET_WORDS)
 
 
 def configure_logging(service: str, level: str = "INFO") -> None:

@@ -5,7 +5,7 @@ Pages extend `shell.html` and fill its blocks `title`, `head`, `content`; render
 `_()`, `{% trans %}`, the filter `translated` and every figure and time speak it.
 """
 
-from collections.abc import Callable, Hashable, MutableMapping
+from collections.abc import Callable, Hashable, MutableMapping, Sequence
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -64,17 +64,20 @@ def environment(*folders: Path, language: str = DEFAULT) -> jinja2.Environment:
         duration=partial(formats.duration, language=language),
         money=partial(formats.money, language=language),
         moment=partial(formats.moment, language=language),
+        moments=partial(formats.moments, language=language),
         number=partial(formats.number, language=language),
         percent=partial(formats.percent, language=language),
         kind_name=partial(names.kind_name, language=language),
         role_name=partial(names.role_name, language=language),
         status_name=partial(names.status_name, language=language),
+        visibility_name=partial(names.visibility_name, language=language),
         initials=formats.initials,
         marked=formats.marked,
         sentence=formats.sentence,
     )
     env.globals.update(static=static_url, icon=formats.icon, version=__version__, address_of=address_of)
-    env.globals["kept"] = _keeper()
+    kept = _keeper()
+    env.globals.update(kept=kept, kept_each=partial(_kept_each, kept))
     return env
 
 
@@ -119,6 +122,21 @@ def _keeper() -> Callable[..., Markup]:
         return Markup(macro(*values))  # noqa: S704 - a macro escapes what it is given
 
     return kept
+
+
+def _kept_each(
+    kept: Callable[..., Markup],
+    macro: Macro,
+    these: Sequence[Hashable],
+    those: Sequence[Hashable],
+    *values: Hashable,
+) -> Markup:
+    """`kept_each(macro, these, those, …)`: what a macro writes for each pair and these values, one after the other.
+
+    A table of fifty rows as one call of a template.
+    """
+    pairs = zip(these, those, strict=True)
+    return Markup("".join([kept(macro, this, that, *values) for this, that in pairs]))  # noqa: S704 - `kept` is safe
 
 
 def context(principal: Principal | None, *, area: str, **more: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """How figures, times and icons look on every page."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -95,9 +96,18 @@ def moment(value: datetime | None, zone: str = "UTC", *, language: str = DEFAULT
     """A `<time>`: how long ago where it is recent, else the date; the exact local time on hovering."""
     if value is None:
         return EMPTY
-    age = datetime.now(UTC) - value
-    ago = _rounded(age.total_seconds()) if abs(age.days) < RECENT_DAYS else None
-    return _moment(value, zone, language, ago)
+    return _moment(value, zone, language, _ago(datetime.now(UTC) - value))
+
+
+def moments(values: Iterable[datetime], zone: str = "UTC", *, language: str = DEFAULT) -> list[Markup]:
+    """`moment` of each."""
+    now = datetime.now(UTC)
+    return [_moment(value, zone, language, _ago(now - value)) for value in values]
+
+
+def _ago(age: timedelta) -> int | None:
+    """The seconds to say of something that old; None where it is not recent."""
+    return _rounded(age.total_seconds()) if abs(age.days) < RECENT_DAYS else None
 
 
 @lru_cache(maxsize=KEPT)

@@ -49,6 +49,13 @@ KIND_NAMES = {
     "space": N_("Space"),
     "thread": N_("Thread"),
 }
+VISIBILITY_NAMES = {
+    "workspace": N_("Everybody in the workspace"),
+    "private": N_("Only its owner"),
+    "shared": N_("People and groups it is shared with"),
+    "official": N_("Official"),
+    "internal": N_("Internal"),
+}
 ROLE_NAMES = {
     "admin": N_("admin"),
     "agent builder": N_("agent builder"),
@@ -69,6 +76,11 @@ def status_name(status: str, *, language: str = DEFAULT) -> str:
 def kind_name(kind: str, *, language: str = DEFAULT) -> str:
     """A kind of item, singular."""
     return _named(KIND_NAMES, kind, kind.capitalize(), language)
+
+
+def visibility_name(visibility: str, *, language: str = DEFAULT) -> str:
+    """Who sees an item, by its visibility."""
+    return translate(VISIBILITY_NAMES[visibility], language)
 
 
 def role_name(role: str, *, language: str = DEFAULT) -> str:

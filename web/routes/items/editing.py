@@ -20,11 +20,10 @@ from serving.session import CurrentPrincipal, Db, require_csrf
 from web.form_values import REFUSALS
 from web.pages import go, render
 from web.routes.items import forms
-from web.routes.items.kind import VISIBILITY_TITLES, CurrentKind, WholeForm, text_of
+from web.routes.items.kind import CurrentKind, WholeForm, text_of, visibilities_for
 
 router = APIRouter()
 CSRF = [Depends(require_csrf)]
-NEEDED = {"official": "item:official", "internal": "item:internal"}
 COMMON = ("title", "description", "tags", "visibility", "icon", "seen", "note")
 
 
@@ -164,12 +163,11 @@ def _visibilities(principal: Principal, item: Item | None) -> dict[str, str]:
         item and principal.may("item:official") and item.visibility not in ("private", "shared")
     ):
         return {}
-    kept = {
+    return {
         name: title
-        for name, title in VISIBILITY_TITLES.items()
-        if name not in NEEDED or principal.may(NEEDED[name])
+        for name, title in visibilities_for(principal)
+        if mine or name not in ("private", "shared")
     }
-    return kept if mine else {n: t for n, t in kept.items() if n not in ("private", "shared")}
 
 
 def _moment(text: str) -> datetime | None:

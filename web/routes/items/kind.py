@@ -6,18 +6,23 @@ from fastapi import Depends, Request
 from starlette.datastructures import FormData
 
 from leitstand.catalogue.kinds import KINDS, Kind
+from leitstand.identity.access import Principal
 from leitstand.words import N_
+from serving.shell.names import VISIBILITY_NAMES
 
 BY_ROUTE = {kind.route: kind for kind in KINDS.values()}
-VISIBILITY_TITLES = {
-    "workspace": N_("Everybody in the workspace"),
-    "private": N_("Only its owner"),
-    "shared": N_("People and groups it is shared with"),
-    "official": N_("Official"),
-    "internal": N_("Internal"),
-}
 STATUS_TITLES = {"draft": N_("Drafts"), "published": N_("Published"), "archived": N_("Archived")}
+NEEDED = {"official": "item:official", "internal": "item:internal"}
 SORT_TITLES = {"changed": N_("Last changed"), "title": N_("Title"), "created": N_("Newest")}
+
+
+def visibilities_for(principal: Principal) -> tuple[tuple[str, str], ...]:
+    """The visibilities that a person may give to items of their own, and what each is called."""
+    return tuple(
+        (name, title)
+        for name, title in VISIBILITY_NAMES.items()
+        if name not in NEEDED or principal.may(NEEDED[name])
+    )
 
 
 def kind_at(request: Request) -> Kind:

@@ -1,6 +1,6 @@
 """The list of a kind, its filters in the address, and actions on what is chosen."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -16,22 +16,28 @@ from leitstand.errors import InvalidInput, LeitstandError
 from leitstand.identity.access import Principal
 from leitstand.words import N_
 from serving.session import CurrentPrincipal, Db, require_csrf, visit
+from serving.shell.names import VISIBILITY_NAMES
 from web.form_values import marked
 from web.pages import fragment, go, render, wants_fragment
 from web.routes.items.kind import (
     SORT_TITLES,
     STATUS_TITLES,
-    VISIBILITY_TITLES,
     CurrentKind,
     WholeForm,
     kind_at,
     text_of,
     texts_of,
+    visibilities_for,
 )
 
 router = APIRouter()
 # What the bar for the chosen asks for.
 TYPED = ("tag", "visibility")
+CHOICES = {
+    "statuses": tuple(STATUS_TITLES.items()),
+    "visibilities": tuple(VISIBILITY_NAMES.items()),
+    "sorts": tuple(SORT_TITLES.items()),
+}
 TABS: tuple[tuple[str, dict[str, str]], ...] = (
     (N_("All"), {}),
     (N_("My"), {"owner": "me"}),
@@ -127,7 +133,7 @@ def chosen(values: list[str]) -> list[UUID]:
 
 def address(kind: Kind, filters: Filters, **more: str) -> str:
     """The address of a list with these filters."""
-    values = {name: value for name, value in asdict(filters).items() if value and name != "kind"}
+    values = {name: value for name, value in vars(filters).items() if value and name != "kind"}
     if values.get("sort") == "changed":
         del values["sort"]
     if filters.favorites:
@@ -145,7 +151,7 @@ def _names(
     more = address(kind, filters, cursor=listing.cursor) if listing.cursor else ""
     return {
         "kind": kind, "listing": listing, "filters": filters, "cursor": cursor, "more": more,
-        "statuses": STATUS_TITLES, "visibilities": VISIBILITY_TITLES, "sorts": SORT_TITLES, "error": None,
+        **CHOICES, "may_set": visibilities_for(principal), "error": None,
         "typed": dict.fromkeys(TYPED, ""), "ticked": frozenset(),
         "chips": _chips(kind, filters), "tabs": _tabs(principal, kind, filters), "here": address(kind, filters),
     }  # fmt: skip
@@ -156,7 +162,7 @@ def _chips(kind: Kind, filters: Filters) -> list[tuple[str, str, str]]:
     found = []
     if filters.tag:
         found.append((N_("Tag"), filters.tag, address(kind, _with(filters, "tag"))))
-    for name, titles in (("status", STATUS_TITLES), ("visibility", VISIBILITY_TITLES)):
+    for name, titles in (("status", STATUS_TITLES), ("visibility", VISIBILITY_NAMES)):
         if value := getattr(filters, name):
             found.append(("", titles[value], address(kind, _with(filters, name))))
     if filters.owner:

@@ -26,7 +26,7 @@ from leitstand.knowledge.uploads import MEGABYTE
 from leitstand.settings import get_settings
 from serving.session import visit
 from web.pages import render
-from web.routes.items.kind import VISIBILITY_TITLES, CurrentKind
+from web.routes.items.kind import CurrentKind
 
 router = APIRouter()
 FOUND = 8
@@ -64,7 +64,7 @@ def show(
     item, editable = found.item, may_edit(session, principal, found.item)
     names: dict[str, Any] = {
         "kind": kind, "item": item, "held": found.content.document(), "hidden": found.hidden, "editable": editable,
-        "used": {str(item_id): one for item_id, one in found.used.items()}, "visibilities": VISIBILITY_TITLES,
+        "used": {str(item_id): one for item_id, one in found.used.items()},
         "owner": session.get(Person, item.owner_id) if item.owner_id else None,
         "users": used_by(session, principal=principal, item_id=item_id, known=True), "find": find, "ask": ask, "error": error, "typed": {},
         "starred": bool(favorite_ids(session, principal=principal, item_ids=[item_id])),
