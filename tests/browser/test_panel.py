@@ -104,6 +104,7 @@ def test_a_choice_changes_figures_and_address_and_the_address_brings_it_back(ope
     expect(again.locator(".shown")).to_contain_text("Asia/Tokyo")
 
 
+@pytest.mark.long
 def test_days_of_ones_own_and_back(opened: Open, log: Log) -> None:
     page = opened("/overview?range=last-30&zone=UTC&companion=all&compare=previous")
     first = (log.today - 3 * DAY).isoformat()
@@ -124,6 +125,7 @@ def test_a_hostile_name_is_text(opened: Open, log: Log) -> None:
     assert page.locator("img[src=x]").count() == 0
 
 
+@pytest.mark.long
 def test_a_wrong_address_is_corrected_with_a_notice(opened: Open, log: Log) -> None:
     page = opened("/overview?range=<b>&zone=Mars/Olympus&companion=nobody")
     for words in ("is no range", "no time zone “Mars/Olympus”", "no companion “nobody”"):
@@ -151,6 +153,7 @@ def test_a_table_stands_beside_each_chart_and_can_be_had_as_csv(opened: Open, lo
     assert lines[0] == "day,viewed,started,completed,before_day,before_viewed,before_started,before_completed"
 
 
+@pytest.mark.long
 def test_charts_follow_the_theme_of_the_system(opened: Open, log: Log) -> None:
     page = opened("/overview?range=all", color_scheme="light")
     seen = "getComputedStyle(document.querySelector('.dashboard')).getPropertyValue('--bk-major-label-text-color')"

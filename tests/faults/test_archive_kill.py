@@ -69,7 +69,7 @@ def kept(engine: Engine, workspace_id: UUID) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", ["before", pytest.param("after", marks=pytest.mark.long)])
 def test_killed_at_every_step_it_goes_on(engine: Engine, settings: Settings, filled: UUID, when: str) -> None:
     before = facts_of(engine, filled)
     for step in STEPS:

@@ -133,6 +133,7 @@ def test_between_two_inventories_the_bucket_itself_knows(source: Source, backup:
     assert "documents/b" not in found, "it was deleted at that instant"
 
 
+@pytest.mark.long
 def test_an_earlier_inventory_is_in_force_before_the_later(
     source: Source, backup: Backup, media: str
 ) -> None:
@@ -151,7 +152,11 @@ def test_an_earlier_inventory_is_in_force_before_the_later(
     [
         (Selection(frozenset({"documents/a"})), {"documents/a"}),
         (Selection(prefix="documents/"), {"documents/a", "documents/b", "documents/c%/d"}),
-        (Selection(frozenset({"documents/a", "other/e"})), {"documents/a", "other/e"}),
+        pytest.param(
+            Selection(frozenset({"documents/a", "other/e"})),
+            {"documents/a", "other/e"},
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_one_object_a_prefix_or_several(
@@ -212,6 +217,7 @@ def test_only_missing_replaces_nothing(source: Source, backup: Backup, media: st
     )
 
 
+@pytest.mark.long
 def test_what_neither_copy_nor_bucket_has_is_named_and_the_rest_comes_back(
     source: Source, backup: Backup, media: str
 ) -> None:

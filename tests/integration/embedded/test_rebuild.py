@@ -118,6 +118,7 @@ def gone(source: Source, key: str) -> Iterator[None]:
         source.storage.put_bytes(bucket, key, content, metadata=kept)
 
 
+@pytest.mark.long
 def test_a_gap_in_the_log_and_a_lost_copy_are_not_proven(
     lived_in: Source, drill: FullEnvironmentDrill
 ) -> None:

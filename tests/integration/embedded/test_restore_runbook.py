@@ -184,6 +184,7 @@ def test_it_comes_back_when_postgresql_does_not_start(supervised: Supervised, do
     assert back["ok"] and supervised.slugs() == before
 
 
+@pytest.mark.long
 def test_another_instant_needs_the_log_that_reaches_it(supervised: Supervised, done: DrillResult) -> None:
     refused = run(supervised, {"target": "live", "to_time": "2126-01-01T00:00:00Z"})
     assert not refused.ok and "future" in refused.error

@@ -54,6 +54,7 @@ def test_backups_and_drill_run_as_flows(stack: Stack, name: str) -> None:
     assert run_flow(stack, name) == "Completed"
 
 
+@pytest.mark.long
 def test_the_data_of_the_demo_passes_every_check(stack: Stack) -> None:
     document = json.loads(stack.run("checks", "run", "--json").stdout)
     assert (document["success"], document["failed"]) == (True, 0)

@@ -45,7 +45,13 @@ class Imported:
     workspace_id: UUID
 
 
-@pytest.fixture(params=TRUTHS, ids=[truth.figures["dataset"] for truth in TRUTHS])
+def dataset_of(truth: object) -> str:
+    """The name of a log."""
+    assert isinstance(truth, Truth)
+    return str(truth.figures["dataset"])
+
+
+@pytest.fixture(params=TRUTHS, ids=dataset_of)
 def known(request: pytest.FixtureRequest, engine: Engine, tmp_path: Path) -> Imported:
     truth: Truth = request.param
     return Imported(truth, truth.importable(tmp_path), imported(engine, truth, tmp_path))
@@ -64,7 +70,15 @@ def test_api_and_command_give_the_truth(session: Session, known: Imported) -> No
             compare_document(compare, truth, document)
 
 
+# A notebook takes its time, and what it shows is what the command shows.
+WEEKS = [
+    truth if dataset_of(truth) == "web-access-log" else pytest.param(truth, marks=pytest.mark.long)
+    for truth in TRUTHS
+]
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("known", WEEKS, ids=dataset_of, indirect=True)
 def test_the_notebook_of_a_week_gives_the_truth(
     engine: Engine, session: Session, settings: Settings, known: Imported
 ) -> None:

@@ -106,6 +106,7 @@ def flood(source: Source) -> Iterator[list[psycopg.Connection]]:
             connection.close()
 
 
+@pytest.mark.long
 def test_used_up_connections_are_freed_through_a_reserved_one(source: Source) -> None:
     with flood(source) as held:
         with pytest.raises(psycopg.OperationalError, match="slots"):

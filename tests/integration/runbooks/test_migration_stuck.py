@@ -76,6 +76,7 @@ def test_a_migration_behind_a_long_transaction_gets_through(behind: Source) -> N
     assert migrate.differences(source.engine) == []
 
 
+@pytest.mark.long
 def test_an_index_that_was_never_finished_is_dropped_or_built_anew(source: Source) -> None:
     source.execute("DROP INDEX ix_prune_run_started")
     for name, columns in (("ix_by_hand", "status"), ("ix_prune_run_started", "started_at DESC")):

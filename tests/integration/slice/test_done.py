@@ -24,7 +24,13 @@ def _json(stack: Stack, *arguments: str) -> dict[str, object]:
     return document
 
 
-@pytest.mark.parametrize("name", COMPLETIONS)
+# The other logs are compared in `long`: their figures are those of `tests/integration/insights` as well.
+NAMES = [
+    name if name == "web-access-log" else pytest.param(name, marks=pytest.mark.long) for name in COMPLETIONS
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_an_imported_log_gives_the_figures_of_its_truth(stack: Stack, name: str) -> None:
     truth = json.loads((EVENTS / name / "truth.json").read_text())
     complete = [part for value in COMPLETIONS[name] for part in ("--complete", value)]
@@ -48,6 +54,7 @@ def test_an_imported_log_gives_the_figures_of_its_truth(stack: Stack, name: str)
 
 
 @pytest.mark.usefixtures("drill_turn")
+@pytest.mark.long
 def test_a_drill_proves_the_newest_backup(stack: Stack) -> None:
     drill = _json(stack, "drill", "run", "postgres-latest", "--json")
     assert drill["ok"] is True
