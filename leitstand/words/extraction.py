@@ -60,7 +60,7 @@ ONLY_IN = {
 }
 # Where errors are raised that pages show in the language of the reader.
 SPOKEN = (
-    "leitstand/backups/actions.py",
+    "leitstand/backups/",
     "leitstand/billing/",
     "leitstand/catalogue/",
     "leitstand/companions/",
