@@ -65,6 +65,7 @@ SPOKEN = (
     "leitstand/catalogue/",
     "leitstand/companions/",
     "leitstand/conversations/",
+    "leitstand/db/",
     "leitstand/events/",
     "leitstand/identity/",
     "leitstand/imports/",
