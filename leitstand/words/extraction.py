@@ -63,6 +63,7 @@ SPOKEN = (
     "leitstand/backups/",
     "leitstand/billing/",
     "leitstand/catalogue/",
+    "leitstand/checks/",
     "leitstand/companions/",
     "leitstand/conversations/",
     "leitstand/db/",
@@ -94,6 +95,8 @@ NOTEBOOKS = "notebooks/runbooks"
 # Drills, of which pages show the title alone.
 DRILLS = "notebooks/restore-drills"
 PLANS = "leitstand/limits/plans.json"
+# Suites of data checks, each check with the rule in one sentence.
+CHECKS = "data-checks/suites"
 WHEN = re.compile(r"^\*\*When\.?\*\*[ \n]*(.+?)(?:\n\s*\n|\Z)", re.DOTALL | re.MULTILINE)
 # Tables whose values are texts.
 TABLES = ("PERMISSIONS", "DEFINITIONS", "SCRIPT_WORDS")
@@ -126,6 +129,9 @@ def extract(root: Path) -> dict[str, Found]:
         for path in sorted((root / folder).glob("*.ipynb")):
             for text in words_of(_cells(path)):
                 texts.setdefault(text, Found()).files.append(path.relative_to(root).as_posix())
+    for path in sorted((root / CHECKS).glob("*.json")):
+        for check in json.loads(path.read_text(encoding="utf-8"))["expectations"]:
+            texts.setdefault(check["meta"]["says"], Found()).files.append(path.relative_to(root).as_posix())
     for text in _plans(root / PLANS):
         texts.setdefault(text, Found()).files.append(PLANS)
     texts.pop("", None)
