@@ -67,6 +67,7 @@ SPOKEN = (
     "leitstand/companions/",
     "leitstand/conversations/",
     "leitstand/db/",
+    "leitstand/embedded/",
     "leitstand/events/",
     "leitstand/identity/",
     "leitstand/imports/",
