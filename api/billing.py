@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
+from fastapi import Request as HttpRequest
 
 from api.models import Answer, Request
 from leitstand.billing import invoices
@@ -13,6 +14,7 @@ from leitstand.billing.usage import get_usage
 from leitstand.identity.access import require
 from leitstand.limits.plans import Limits, load_plans
 from serving.idempotency import OnceRoute
+from serving.plan_changes import carried_out
 from serving.session import CurrentPrincipal, Db, require_csrf
 
 router = APIRouter(prefix="/billing", tags=["billing"], route_class=OnceRoute)
@@ -40,8 +42,22 @@ class MeterOut(Answer):
     expected: int | None
 
 
+class AskedChangeOut(Answer):
+    """A change of plan that the provider is asked for.
+
+    `asked`: it has not answered, and is asked again by itself; `begun`: it is paid at `address`; `refused` and
+    `given-up`: it came to nothing, for the reason in `problem`.
+    """
+
+    plan: str
+    state: str
+    problem: str
+    address: str
+    created_at: datetime
+
+
 class BillingOut(Answer):
-    """The workspace's plan and usage."""
+    """The workspace's plan and usage; `change` is the newest change that is open or came to nothing."""
 
     plan: PlanOut
     since: datetime | None
@@ -50,6 +66,7 @@ class BillingOut(Answer):
     mode: str
     month: date
     meters: list[MeterOut]
+    change: AskedChangeOut | None
 
 
 class PlanChoice(Request):
@@ -94,6 +111,7 @@ def get_billing(session: Db, principal: CurrentPrincipal) -> BillingOut:
         mode=found.mode,
         month=usage.month,
         meters=[MeterOut.model_validate(meter, from_attributes=True) for meter in usage.meters],
+        change=AskedChangeOut.model_validate(found.change, from_attributes=True) if found.change else None,
     )
 
 
@@ -105,9 +123,17 @@ def list_plans(principal: CurrentPrincipal) -> list[PlanOut]:
 
 
 @router.put("/plan", dependencies=[Depends(require_csrf)])
-def choose_plan(session: Db, principal: CurrentPrincipal, choice: PlanChoice) -> ChangeOut:
-    """Change the plan; refused while more is used than it has room for."""
-    begun = change_plan(session, principal=principal, plan=choice.plan)
+def choose_plan(
+    session: Db, principal: CurrentPrincipal, choice: PlanChoice, request: HttpRequest
+) -> ChangeOut:
+    """Change the plan; refused while more is used than it has room for.
+
+    Where the payment provider does not answer, the answer is 503 and the change is kept: it is asked for again, and
+    `change` of `GET /billing` says what came of it.
+    """
+    key = request.headers.get("idempotency-key", "")
+    change = change_plan(session, principal=principal, plan=choice.plan, key=key)
+    begun = carried_out(session, principal, change)
     return ChangeOut(done=not begun.address, address=begun.address)
 
 

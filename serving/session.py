@@ -57,6 +57,19 @@ def transaction_of(principal: Principal) -> Iterator[Session]:
         yield session
 
 
+@contextmanager
+def paused(session: Session, principal: Principal) -> Iterator[None]:
+    """Commit a request's transaction and let none be open meanwhile, for what waits for somebody else.
+
+    Afterwards the session begins another one, as the same member. What the request did so far stays, whatever comes.
+    """
+    session.commit()
+    try:
+        yield
+    finally:
+        row_security.enter(session, workspace_id=principal.workspace_id, person_id=principal.person_id)
+
+
 def optional_principal(request: Request, session: Db) -> Principal | None:
     """Who is asking, or None; also kept in `request.state.principal` for the error pages.
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leitstand.backups import wal
+from leitstand.words import msg
 
 if TYPE_CHECKING:
     pass
@@ -142,7 +143,7 @@ class Archive:
             return False
         if kept != digest:
             raise Conflict(
-                f"The archive has another {key}.",
+                msg("The archive has another {key}.", key=key),
                 hint="Another server writes into this archive: stop it, or give it a bucket of its own.",
             )
         return True

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from leitstand.backups.retention import COMPLETE, MISSING, REMOVING, RUNNING
 from leitstand.db.models import Backup, Drill
 from leitstand.errors import NotFound
+from leitstand.words import msg
 
 __all__ = [
     "COMPLETE", "FAILED", "KINDS", "MISSING", "REMOVED", "REMOVING", "RUNNING",
@@ -41,12 +42,16 @@ def get_backup(session: Session, backup_id: UUID | str) -> Backup:
     """
     wanted = str(backup_id).lower()
     if not wanted or not all(character in "0123456789abcdef-" for character in wanted):
-        raise NotFound(f"{wanted!r} is no id of a backup.", hint="`leitstand backup list` shows them.")
+        raise NotFound(
+            msg("{wanted!r} is no id of a backup.", wanted=wanted), hint="`leitstand backup list` shows them."
+        )
     query = select(Backup).where(cast(Backup.id, Text).startswith(wanted)).limit(2)
     found = list(session.scalars(query))
     if len(found) != 1:
         raise NotFound(
-            f"{'No' if not found else 'More than one'} backup has the id {wanted}.",
+            msg("More than one backup has the id {wanted}.", wanted=wanted)
+            if found
+            else msg("No backup has the id {wanted}.", wanted=wanted),
             hint="`leitstand backup list` shows them.",
         )
     return found[0]

@@ -14,6 +14,7 @@ from leitstand.db.cluster import bin_dir
 from leitstand.errors import IntegrityFailed, NotFound
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import N_, msg
 
 OUTPUT_SHOWN = 400
 
@@ -56,8 +57,8 @@ def _unpack_one(
         unpack(storage, bucket, manifest, folder, identities, seen=seen)
     except (IntegrityFailed, NotFound) as error:
         raise IntegrityFailed(
-            f"Backup {manifest['id']} is damaged: {error.message}",
-            hint=error.hint or "Use another backup: `leitstand backup list` shows them.",
+            msg("Backup {id} is damaged: {message}", id=manifest["id"], message=error.message),
+            hint=error.hint or N_("Use another backup: `leitstand backup list` shows them."),
         ) from error
 
 
@@ -85,7 +86,8 @@ def _combine(beside: Path, count: int, target: Path) -> None:
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise IntegrityFailed(
-            f"pg_combinebackup: {done.stderr.strip()[-OUTPUT_SHOWN:]}", hint="Use another backup."
+            msg("pg_combinebackup: {value}", value=done.stderr.strip()[-OUTPUT_SHOWN:]),
+            hint="Use another backup.",
         )
 
 
@@ -99,5 +101,5 @@ def pg_verifybackup(folder: Path) -> str:
         [str(bin_dir() / "pg_verifybackup"), str(folder)], capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        raise IntegrityFailed(f"pg_verifybackup: {done.stderr.strip()[-OUTPUT_SHOWN:]}")
+        raise IntegrityFailed(msg("pg_verifybackup: {value}", value=done.stderr.strip()[-OUTPUT_SHOWN:]))
     return done.stdout.strip()

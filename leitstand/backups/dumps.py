@@ -27,6 +27,7 @@ from leitstand.db.migrate import current
 from leitstand.errors import Conflict, IntegrityFailed, NotFound, PreconditionFailed
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import msg
 
 ENGINE = "pg_dump"
 LOCK_WAIT = "60s"
@@ -55,7 +56,7 @@ def take(job: Job) -> Outcome:
         except NothingCame as error:
             if "statement timeout" in error.message:  # how pg_dump gives up waiting for a lock
                 raise Conflict(
-                    f"A table stayed locked for {LOCK_WAIT}, so no dump was taken.",
+                    msg("A table stayed locked for {lock_wait}, so no dump was taken.", lock_wait=LOCK_WAIT),
                     hint="See who holds it in pg_locks, and run it again.",
                 ) from error
             raise
@@ -124,7 +125,8 @@ def restore(
     url = make_url(settings.database_url)
     if database == url.database:
         raise PreconditionFailed(
-            f"{database} is the database in use.", hint="Restore into another one, and look at it first."
+            msg("{database} is the database in use.", database=database),
+            hint="Restore into another one, and look at it first.",
         )
     own = settings.model_copy(
         update={"database_url_override": url.set(database=database).render_as_string(hide_password=False)}
@@ -160,7 +162,13 @@ def create_database(settings: Settings, database: str) -> None:
     except psycopg.OperationalError as error:
         raise PreconditionFailed(
             "Only where PostgreSQL runs embedded can a database be made from here.",
-            hint=f"Make it by hand, with the role {MEMBER} and the extensions {', '.join(EXTENSIONS)}: `createdb -O {url.username} {database}`.",
+            hint=msg(
+                "Make it by hand, with the role {member} and the extensions {names}: `createdb -O {username} {database}`.",
+                member=MEMBER,
+                names=", ".join(EXTENSIONS),
+                username=url.username,
+                database=database,
+            ),
         ) from error
 
 
@@ -174,12 +182,13 @@ def _refuse_occupied(settings: Settings, database: str) -> None:
             row = connection.execute(query).fetchone()
     except psycopg.OperationalError as error:
         raise NotFound(
-            f"The database {database} can't be reached.",
+            msg("The database {database} can't be reached.", database=database),
             hint="Make it first: `--create` does so where PostgreSQL runs embedded.",
         ) from error
     if row and row[0]:
         raise PreconditionFailed(
-            f"{database} is not empty: it has {row[0]} tables.", hint="Restore into an empty one."
+            msg("{database} is not empty: it has {row} tables.", database=database, row=row[0]),
+            hint="Restore into an empty one.",
         )
 
 
@@ -216,7 +225,9 @@ def _fed(
         errors.seek(0)
         said = errors.read().decode(errors="replace")
         if code != 0:
-            raise PreconditionFailed(f"pg_restore failed: {essence(said)}", hint="Nothing of it was kept.")
+            raise PreconditionFailed(
+                msg("pg_restore failed: {said}", said=essence(said)), hint="Nothing of it was kept."
+            )
         return out.read().decode(errors="replace")
 
 
@@ -232,7 +243,8 @@ def _plain(settings: Settings, manifest: Manifest, say: Progress | None) -> Iter
             yield Measured(stream, seen=seen)
     except (IntegrityFailed, NotFound) as error:
         raise IntegrityFailed(
-            f"Dump {manifest['id']} is damaged: {error.message}", hint="Use another."
+            msg("Dump {id} is damaged: {message}", id=manifest["id"], message=error.message),
+            hint="Use another.",
         ) from error
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leitstand.backups import wal
+from leitstand.words import msg
 
 if TYPE_CHECKING:
     from leitstand.settings import Settings
@@ -107,7 +108,7 @@ class Source:
             sealed, expected = stream.readall() or b"", stream.metadata.get("content-sha256", "")
         content = unseal(sealed, self.identities, most=wal.LARGEST_SEGMENT)
         if hashlib.sha256(content).hexdigest() != expected:
-            raise IntegrityFailed(f"{name} is not what was archived.")
+            raise IntegrityFailed(msg("{name} is not what was archived.", name=name))
         return content
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from leitstand.errors import PreconditionFailed
+from leitstand.words import msg
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -23,6 +24,6 @@ def named_when_full(folder: Path) -> Iterator[None]:
         if error.errno not in FULL:
             raise
         raise PreconditionFailed(
-            f"The disk of {folder} is full.",
+            msg("The disk of {folder} is full.", folder=folder),
             hint="Free some space or enlarge the disk, then run it again; what was begun is cleared away.",
         ) from error

@@ -11,6 +11,7 @@ from leitstand.backups.places import Copies
 from leitstand.backups.sealing import Measured, unseal
 from leitstand.errors import IntegrityFailed
 from leitstand.settings import Settings
+from leitstand.words import msg
 
 DATA = "objects/data/"
 LARGEST = 2 * 1024**3
@@ -64,7 +65,9 @@ def read_inventory(copies: Copies, settings: Settings, manifest: dict[str, Any])
     sealed = copies.storage.get_bytes(copies.bucket, place["key"], sha256=place["sha256"])
     body = unseal(sealed, keys.identities(settings), most=LARGEST)
     if hashlib.sha256(body).hexdigest() != content["sha256"]:
-        raise IntegrityFailed(f"The inventory {place['key']} is not the one that its manifest names.")
+        raise IntegrityFailed(
+            msg("The inventory {key} is not the one that its manifest names.", key=place["key"])
+        )
     return [Entry(**entry) for entry in json.loads(body)]
 
 

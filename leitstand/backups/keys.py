@@ -11,6 +11,7 @@ from typing import Any
 
 from leitstand.errors import PreconditionFailed
 from leitstand.settings import Settings
+from leitstand.words import msg
 
 OPERATIONAL = "operational.agekey"
 OFFLINE = "offline-recovery.agekey"
@@ -74,7 +75,11 @@ def recipients_of(settings: Settings) -> tuple[str, ...]:
         _public(recipient)
     if len(recipients) < FEWEST:
         raise PreconditionFailed(
-            f"Backups need at least {FEWEST} age recipients and there are {len(recipients)}.",
+            msg(
+                "Backups need at least {fewest} age recipients and there are {count}.",
+                fewest=FEWEST,
+                count=len(recipients),
+            ),
             hint="Give LEITSTAND_BACKUP_RECIPIENTS two public keys, one of them kept offline, or leave it empty.",
         )
     return recipients
@@ -91,7 +96,7 @@ def identities(settings: Settings) -> list[Any]:
     ]
     if not found:
         raise PreconditionFailed(
-            f"No key that opens backups is in {keys_dir(settings)}.",
+            msg("No key that opens backups is in {settings}.", settings=keys_dir(settings)),
             hint="Put the operational or the offline recovery key (*.agekey) there.",
         )
     return found
@@ -108,7 +113,7 @@ def identities_in(path: Path) -> list[Any]:
     try:
         return [x25519.Identity.from_str(line) for line in _listed(path)]
     except (IdentityError, UnicodeDecodeError) as error:
-        raise PreconditionFailed(f"{path} holds something that is no age key.") from error
+        raise PreconditionFailed(msg("{path} holds something that is no age key.", path=path)) from error
 
 
 def is_recipient(own: Iterable[Any], recipients: Iterable[str]) -> bool:
@@ -139,7 +144,10 @@ def check_offline(settings: Settings, recipients: tuple[str, ...]) -> None:
     """
     if not offline_recipients(settings, recipients):
         raise PreconditionFailed(
-            f"Every key that would open this backup lies on this machine, in {keys_dir(settings)}.",
+            msg(
+                "Every key that would open this backup lies on this machine, in {settings}.",
+                settings=keys_dir(settings),
+            ),
             hint="Move the offline key away from here, or add the public key of one that is kept elsewhere.",
         )
 
@@ -156,7 +164,7 @@ def _public(recipient: str) -> Any:
         return x25519.Recipient.from_str(recipient)
     except RecipientError as error:
         raise PreconditionFailed(
-            f"{recipient[:20]!r} is no age public key.",
+            msg("{recipient!r} is no age public key.", recipient=recipient[:20]),
             hint="They begin with age1; see LEITSTAND_BACKUP_RECIPIENTS.",
         ) from error
 

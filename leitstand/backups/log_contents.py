@@ -14,6 +14,7 @@ from leitstand.db.cluster import bin_dir
 from leitstand.errors import PreconditionFailed
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import msg
 
 # A server that nothing writes to closes segments without a commit in them.
 LOOKED_INTO = 40
@@ -46,7 +47,7 @@ def newest_commit(settings: Settings, manifest: dict[str, Any]) -> datetime | No
     """
     if "archive" in manifest:
         raise PreconditionFailed(
-            f"The archived log of {manifest['archive']} can't be read here.",
+            msg("The archived log of {archive} can't be read here.", archive=manifest["archive"]),
             hint="Only what our own archiver stored is: rehearse with `leitstand drill run postgres-latest`.",
         )
     source = Source(settings, str(manifest["system_identifier"]))

@@ -18,6 +18,7 @@ from leitstand.errors import InvalidInput, LeitstandError, NotFound
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from leitstand.storage.types import ObjectInfo
+from leitstand.words import msg
 
 KIND = "objects"
 # A listing's clock is that of this machine and versions have that of the store, often in whole seconds.
@@ -88,8 +89,8 @@ def inventory_at(settings: Settings, at: datetime) -> dict[str, Any]:
         if entry["status"] == COMPLETE and listed_until(entry) <= at:
             return entry
     raise NotFound(
-        f"No copy of the objects is as old as {at.isoformat()}.",
-        hint=f"The oldest is of {listed_until(catalogued[min(catalogued)]()).isoformat()}."
+        msg("No copy of the objects is as old as {at}.", at=at.isoformat()),
+        hint=msg("The oldest is of {at}.", at=listed_until(catalogued[min(catalogued)]()).isoformat())
         if catalogued
         else "There is none at all: `leitstand backup run objects` takes one.",
     )

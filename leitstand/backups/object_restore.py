@@ -27,6 +27,7 @@ from leitstand.backups.work import Progress, Reporter
 from leitstand.errors import Conflict, IntegrityFailed, InvalidInput, NotFound
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import msg
 
 WRITE, REPLACE, SAME, MISSING, LEFT = "write", "replace", "same", "missing", "left"
 LISTED_FROM = 100
@@ -166,8 +167,16 @@ def plan_restore(
     state = state_at(settings, place, to_time, wanted=selection.wants, prefix=prefix, copies_only=copies_only)
     if not state.objects:
         raise NotFound(
-            f"At {to_time.isoformat()} there was no such object in {place.bucket(settings)}.",
-            hint=f"The inventory in force is of {state.listed_at.isoformat()}, backup {state.manifest['id']}.",
+            msg(
+                "At {at} there was no such object in {bucket}.",
+                at=to_time.isoformat(),
+                bucket=place.bucket(settings),
+            ),
+            hint=msg(
+                "The inventory in force is of {at}, backup {id}.",
+                at=state.listed_at.isoformat(),
+                id=state.manifest["id"],
+            ),
         )
     goal = target_of(into or settings, place, target, None if copies_only or into else state)
     copied = _copied(state.copies, state.objects.values())
@@ -290,7 +299,7 @@ class _Work:
         self.written += 1
         self.bytes += wanted.bytes
         if not self._is_right(wanted, digest):
-            raise IntegrityFailed(f"What was written to {wanted.key} is not what was restored.")
+            raise IntegrityFailed(msg("What was written to {key} is not what was restored.", key=wanted.key))
 
     def _is_right(self, wanted: Wanted, digest: str) -> bool:
         """Read it back; a store may name a hash that its content has not."""
@@ -327,5 +336,5 @@ class _Work:
         with self.content.open("wb") as sink:
             found = write_copy(self.plan.state.copies, entry, sink, identities=self.identities)
         if found != (wanted.bytes, wanted.sha256):
-            raise IntegrityFailed(f"The copy of {wanted.key} is not what was copied.")
+            raise IntegrityFailed(msg("The copy of {key} is not what was copied.", key=wanted.key))
         return wanted.sha256

@@ -11,6 +11,7 @@ from leitstand.errors import Conflict, InvalidInput, NotFound, PreconditionFaile
 from leitstand.settings import Settings
 from leitstand.storage.multipart import file_sha256
 from leitstand.storage.objects import CHUNK, ObjectStorage
+from leitstand.words import msg
 
 Held = Literal["absent", "same", "other"]
 
@@ -51,7 +52,7 @@ class BucketTarget:
             next(iter(self.storage.list(self.name)), None)
         except NotFound as error:
             raise NotFound(
-                f"There is no bucket {self.name}.",
+                msg("There is no bucket {name}.", name=self.name),
                 hint="Make it first; a folder is given as a path that begins with / or ./",
             ) from error
 
@@ -74,7 +75,11 @@ class BucketTarget:
     def refuse_loss(self, replaced: int) -> None:
         if replaced and not self.storage.is_versioned(self.name):
             raise PreconditionFailed(
-                f"The bucket {self.name} keeps no versions: {replaced} objects that are there would be lost.",
+                msg(
+                    "The bucket {name} keeps no versions: {replaced} objects that are there would be lost.",
+                    name=self.name,
+                    replaced=replaced,
+                ),
                 hint="Restore into another bucket or a folder, or only what is missing.",
             )
 
@@ -110,7 +115,11 @@ class FolderTarget:
     def refuse_loss(self, replaced: int) -> None:
         if replaced:
             raise PreconditionFailed(
-                f"{self.folder} has {replaced} other files where objects would go.",
+                msg(
+                    "{folder} has {replaced} other files where objects would go.",
+                    folder=self.folder,
+                    replaced=replaced,
+                ),
                 hint="Restore into an empty folder, or only what is missing.",
             )
 
@@ -120,7 +129,10 @@ class FolderTarget:
             path.parent.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
             raise Conflict(
-                f"{wanted.key} can't lie in a folder: another object has the name of a part of its path.",
+                msg(
+                    "{key} can't lie in a folder: another object has the name of a part of its path.",
+                    key=wanted.key,
+                ),
                 hint="Restore it by itself, into another folder.",
             ) from error
         temporary = path.with_name(f".{path.name[:100]}.restoring")
@@ -154,7 +166,14 @@ def target_of(settings: Settings, place: Place, name: str, state: State | None) 
         return BucketTarget(settings, name, state)
     if any(name == other.bucket(settings) for other in PLACES):
         raise InvalidInput(
-            f"{name} is a bucket of this environment that holds something else than {place.role}.",
-            hint=f"Restore into {place.bucket(settings)}, into a bucket outside of it, or into a folder.",
+            msg(
+                "{name} is a bucket of this environment that holds something else than {role}.",
+                name=name,
+                role=place.role,
+            ),
+            hint=msg(
+                "Restore into {bucket}, into a bucket outside of it, or into a folder.",
+                bucket=place.bucket(settings),
+            ),
         )
     return BucketTarget(settings, name, None)

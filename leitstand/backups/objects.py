@@ -22,6 +22,7 @@ from leitstand.backups.work import Job, Outcome
 from leitstand.errors import IntegrityFailed, NotFound, PreconditionFailed
 from leitstand.storage.types import ObjectInfo, Stored
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import msg
 
 ENGINE = "manifest-copy"
 SHRUNKEN_BELOW, COUNTED_FROM = 0.5, 20
@@ -72,7 +73,11 @@ def _refuse_empty(job: Job, before: Counter[str], now: Counter[str]) -> None:
     for place in COPIED:
         if before[place.role] and not now[place.role]:
             raise IntegrityFailed(
-                f"The bucket {place.bucket(job.settings)} is empty and its last backup has {before[place.role]} objects.",
+                msg(
+                    "The bucket {bucket} is empty and its last backup has {before} objects.",
+                    bucket=place.bucket(job.settings),
+                    before=before[place.role],
+                ),
                 hint="Find out why before anything else (runbook rb020); the copies are untouched.",
             )
 

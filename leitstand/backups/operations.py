@@ -33,6 +33,7 @@ from leitstand.errors import InvalidInput, LeitstandError
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import msg
 
 __all__ = ["run_backup", "verify_backup"]
 
@@ -69,14 +70,18 @@ def run_backup(
         LeitstandError: it failed; its row says why.
     """
     if kind not in KINDS:
-        raise InvalidInput(f"There is no backup of {kind!r}.", hint=f"Kinds: {', '.join(KINDS)}.")
+        raise InvalidInput(
+            msg("There is no backup of {kind!r}.", kind=kind),
+            hint=msg("Kinds: {names}.", names=", ".join(KINDS)),
+        )
     if level and (kind != POSTGRES or level not in LEVELS):
         raise InvalidInput(
-            f"There is no {level} backup of {kind}.", hint=f"Of PostgreSQL: {', '.join(LEVELS)}."
+            msg("There is no {level} backup of {kind}.", level=level, kind=kind),
+            hint=msg("Of PostgreSQL: {names}.", names=", ".join(LEVELS)),
         )
     storage = ObjectStorage(settings)
     storage.ensure_buckets()
-    name = f"backup of {kind}"
+    name = msg("backup of {kind}", kind=kind)
     with exclusive(engine, name) as lock:
         tidying.tidy(engine, settings, storage, kind)
         job = _begin(engine, settings, storage, kind, lock, source or engine, level)

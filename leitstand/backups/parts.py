@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 from leitstand.errors import IntegrityFailed
 from leitstand.storage.objects import ObjectStorage
 from leitstand.storage.reader import ResumingReader
+from leitstand.words import msg
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -133,7 +134,12 @@ class PartsReader(io.RawIOBase):
         self._current = self._storage.open_stream(self._bucket, part.key, sha256=part.sha256)
         if self._current.bytes != part.bytes:
             raise IntegrityFailed(
-                f"{part.key} has {self._current.bytes} bytes and its manifest says {part.bytes}.",
+                msg(
+                    "{key} has {bytes} bytes and its manifest says {wanted}.",
+                    key=part.key,
+                    bytes=self._current.bytes,
+                    wanted=part.bytes,
+                ),
                 hint="Use another backup.",
             )
         return self._current

@@ -16,6 +16,7 @@ from leitstand.backups.work import Progress
 from leitstand.errors import Conflict, LeitstandError, NotFound
 from leitstand.storage.objects import ObjectStorage
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import msg
 
 PINS = "catalogue/pins/"
 LASTS = timedelta(hours=24)
@@ -73,7 +74,7 @@ def _refuse_removed(storage: ObjectStorage, bucket: str, kind: str, backup_id: s
         return
     if status != COMPLETE:
         raise Conflict(
-            f"Backup {backup_id} is being removed by retention.",
+            msg("Backup {backup_id} is being removed by retention.", backup_id=backup_id),
             hint="Choose another: `leitstand backup list --from-storage`.",
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 from leitstand.errors import InvalidInput, PreconditionFailed
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import msg
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ def copied_place(role: str) -> Place:
         if place.role == role:
             return place
     raise InvalidInput(
-        f"There are no copies of {role!r}.", hint=f"Known: {', '.join(place.role for place in COPIED)}."
+        msg("There are no copies of {role!r}.", role=role),
+        hint=msg("Known: {names}.", names=", ".join(place.role for place in COPIED)),
     )
 
 
@@ -141,7 +143,7 @@ def copies_for(settings: Settings, manifest: dict[str, Any]) -> Copies:
     now = copies_of(settings)
     if not now.elsewhere:
         raise PreconditionFailed(
-            f"The copies of backup {manifest['id']} lie in a second store, and none is set.",
+            msg("The copies of backup {id} lie in a second store, and none is set.", id=manifest["id"]),
             hint="Set LEITSTAND_COPIES_S3_ENDPOINT and its credentials.",
         )
     return now

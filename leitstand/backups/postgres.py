@@ -20,6 +20,7 @@ from leitstand.backups.tar_member import TarMember
 from leitstand.backups.work import Job, Outcome
 from leitstand.db.cluster import bin_dir
 from leitstand.errors import PreconditionFailed
+from leitstand.words import msg
 
 ENGINE = "pg_basebackup"
 POSITION = re.compile(r"write-ahead log (start|end) point: ([0-9A-F]+/[0-9A-F]+)(?: on timeline (\d+))?")
@@ -125,7 +126,9 @@ def _positions(said: str, segment_bytes: int) -> dict[str, Any]:
     """Where in the log the backup starts and ends."""
     found = {which: (position, timeline) for which, position, timeline in POSITION.findall(said)}
     if found.keys() != {"start", "end"}:
-        raise PreconditionFailed(f"pg_basebackup did not say where its log starts and ends: {essence(said)}")
+        raise PreconditionFailed(
+            msg("pg_basebackup did not say where its log starts and ends: {said}", said=essence(said))
+        )
     timeline = int(found["start"][1])
     start = found["start"][0]
     return {

@@ -35,8 +35,9 @@ from leitstand.storage.objects import ObjectStorage
 from leitstand.storage.removal import Locked, clock_difference
 from leitstand.storage.retries import MOST_SKEW_SECONDS
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import N_, joined, msg
 
-LOCK = "prune"
+LOCK = N_("prune")
 RUN_COMPLETE, RUN_FAILED, RUN_REFUSED = "complete", "failed", "refused"
 TIMELINE_DIGITS = 8
 POSTGRES = "postgres"
@@ -207,7 +208,7 @@ class _Run:
     def _reconcile(self) -> None:
         for kind in KINDS:
             try:
-                with exclusive(self.engine, f"backup of {kind}"):
+                with exclusive(self.engine, msg("backup of {kind}", kind=kind)):
                     reconcile(self.engine, self.storage, self.bucket, kind)
             except Conflict:
                 self.result.skipped.append(kind)
@@ -238,7 +239,10 @@ class _Run:
         if proposal.cautions and not confirmed:
             self.status = RUN_REFUSED
             raise PreconditionFailed(
-                "Nothing is removed: " + " ".join(caution.says for caution in proposal.cautions),
+                msg(
+                    "Nothing is removed: {reasons}",
+                    reasons=joined(*(caution.says for caution in proposal.cautions)),
+                ),
                 hint="Look at the plan with `leitstand backup prune --dry-run`; when it is right, `leitstand backup prune` carries it out.",
             )
 
@@ -324,7 +328,15 @@ def refuse_skewed_clock(storage: ObjectStorage, bucket: str) -> None:
     ahead = clock_difference(storage, bucket)
     if abs(ahead) > MOST_SKEW_SECONDS:
         raise PreconditionFailed(
-            f"Nothing is removed: this machine's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the object store's.",
+            msg(
+                "Nothing is removed: this machine's clock is {seconds:.0f} s ahead of the object store's.",
+                seconds=ahead,
+            )
+            if ahead > 0
+            else msg(
+                "Nothing is removed: this machine's clock is {seconds:.0f} s behind the object store's.",
+                seconds=-ahead,
+            ),
             hint="Set the clock (timedatectl set-ntp true) and try again.",
         )
 

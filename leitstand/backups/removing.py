@@ -24,6 +24,7 @@ from leitstand.errors import Conflict
 from leitstand.storage.objects import ObjectStorage
 from leitstand.storage.removal import HELD_FOR_GOOD, everything, is_versioned, newest_lock, remove_version
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import msg
 
 MANIFEST, OBJECTS = "manifest.json", "objects"
 
@@ -72,7 +73,7 @@ def remove_backup(
     """
     name = str(backup_id)
     try:
-        with exclusive(engine, f"backup of {kind}"):
+        with exclusive(engine, msg("backup of {kind}", kind=kind)):
             left = _begin(engine, storage, bucket, UUID(name), reason)
     except Conflict as error:
         return Removal(name, left=error.message)

@@ -25,6 +25,7 @@ from leitstand.db.cluster import give_away
 from leitstand.errors import InvalidInput, NotFound, PreconditionFailed
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import msg
 
 SPARE = 1.2
 RESERVE_BYTES = 256 * 1024 * 1024
@@ -86,8 +87,10 @@ def choose(
         entries = [entry for entry in entries if datetime.fromisoformat(entry["finished_at"]) <= to_time]
     if not entries:
         raise NotFound(
-            f"No backup of the kind {kind} fits.",
-            hint=f"`leitstand backup list` shows them; `leitstand backup run {kind}` takes one.",
+            msg("No backup of the kind {kind} fits.", kind=kind),
+            hint=msg(
+                "`leitstand backup list` shows them; `leitstand backup run {kind}` takes one.", kind=kind
+            ),
         )
     return entries[0]
 
@@ -150,8 +153,16 @@ def refuse_removed_log(storage: ObjectStorage, manifest: dict[str, Any], to_time
             if to_time <= reached:
                 return
             raise PreconditionFailed(
-                f"{to_time:%Y-%m-%d %H:%M:%S %Z} can't be reached: the archived log lacks {expected}.",
-                hint=f"Without --to-time, --to-backup {manifest['id']} restores the state of {manifest['finished_at']}.",
+                msg(
+                    "{to_time:%Y-%m-%d %H:%M:%S %Z} can't be reached: the archived log lacks {expected}.",
+                    to_time=to_time,
+                    expected=expected,
+                ),
+                hint=msg(
+                    "Without --to-time, --to-backup {id} restores the state of {finished_at}.",
+                    id=manifest["id"],
+                    finished_at=manifest["finished_at"],
+                ),
             )
         expected, reached = wal.next_segment(one.name, size), max(reached, one.modified)
 
@@ -173,7 +184,8 @@ def refuse_occupied(target: Path) -> None:
     """
     if occupied(target):
         raise PreconditionFailed(
-            f"{target} is not empty.", hint="Restore into an empty folder; move what is there away first."
+            msg("{target} is not empty.", target=target),
+            hint="Restore into an empty folder; move what is there away first.",
         )
 
 
@@ -190,7 +202,7 @@ def move_aside(target: Path) -> Path:
     """
     if (target / "postmaster.pid").exists():
         raise PreconditionFailed(
-            f"A PostgreSQL server runs on {target}, or was killed.",
+            msg("A PostgreSQL server runs on {target}, or was killed.", target=target),
             hint="Stop it first; when none runs, remove its postmaster.pid.",
         )
     aside = target.with_name(f"{target.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%SZ}")
@@ -216,7 +228,12 @@ def check_free(target: Path, content_bytes: int) -> dict[str, int]:
     needed = int(content_bytes * SPARE) + RESERVE_BYTES
     if free < needed:
         raise PreconditionFailed(
-            f"The restore needs {needed / 1e9:.1f} GB and {existing} has {free / 1e9:.1f} GB.",
+            msg(
+                "The restore needs {needed:.1f} GB and {existing} has {free:.1f} GB.",
+                needed=needed / 1000000000.0,
+                existing=existing,
+                free=free / 1000000000.0,
+            ),
             hint="Free some space or restore to another disk.",
         )
     return {"free": free, "needed": needed}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from leitstand.errors import IntegrityFailed, LeitstandError, PreconditionFailed
+from leitstand.words import N_, msg
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -264,17 +265,19 @@ def _known(error: BaseException) -> BaseException:
         return error
     if isinstance(error, pyrage.DecryptError) and "matching" in str(error).lower():
         return PreconditionFailed(
-            "None of the keys that are here opens this backup.",
-            hint="Put the operational or the offline recovery key (*.agekey) into <data_dir>/keys/.",
+            N_("None of the keys that are here opens this backup."),
+            hint=N_("Put the operational or the offline recovery key (*.agekey) into <data_dir>/keys/."),
         )
-    return IntegrityFailed(f"Encrypted content is cut or changed ({error}).", hint="Use another backup.")
+    return IntegrityFailed(
+        msg("Encrypted content is cut or changed ({error}).", error=error), hint=N_("Use another backup.")
+    )
 
 
 def _unreadable(error: Exception) -> LeitstandError | None:
     import zstandard
 
     if isinstance(error, zstandard.ZstdError):
-        return IntegrityFailed("Compressed content is cut or changed.", hint="Use another backup.")
+        return IntegrityFailed(N_("Compressed content is cut or changed."), hint=N_("Use another backup."))
     return None
 
 
@@ -307,5 +310,5 @@ def unseal(sealed: bytes, identities: list[Any], *, most: int) -> bytes:
     except (pyrage.DecryptError, OSError, zstandard.ZstdError) as error:
         raise _known(error) from error
     if len(data) > most:
-        raise IntegrityFailed(f"Encrypted content is larger than {most} bytes.")
+        raise IntegrityFailed(msg("Encrypted content is larger than {most} bytes.", most=most))
     return data

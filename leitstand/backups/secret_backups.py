@@ -17,6 +17,7 @@ from leitstand.db.engine import transaction
 from leitstand.db.models import Backup
 from leitstand.errors import Unavailable
 from leitstand.settings import Settings
+from leitstand.words import msg
 
 KIND = "secrets"
 NO_SETTING = "Not a setting of Leitstand; kept because it lies in the secrets folder."
@@ -121,7 +122,7 @@ def back_up_secrets(
     backup = run_backup(engine, settings, KIND, progress=progress)
     if error := backup.manifest["copy"]["error"]:
         raise Unavailable(
-            f"The secrets are backed up in the bucket and not in the second place: {error}.",
+            msg("The secrets are backed up in the bucket and not in the second place: {error}.", error=error),
             hint="Mend the folder or set LEITSTAND_SECRETS_COPY_DIR to another, then run `leitstand secrets backup`.",
         )
     return backup

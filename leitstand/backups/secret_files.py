@@ -24,6 +24,7 @@ from leitstand.backups.work import Job, Outcome
 from leitstand.errors import PreconditionFailed
 from leitstand.settings import Settings
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import msg
 
 ENGINE = "age"
 NAME = "secrets.tar.zst.age"
@@ -49,12 +50,15 @@ def take(job: Job) -> Outcome:
     secrets = gather(job.settings)
     if not secrets:
         raise PreconditionFailed(
-            f"There is no secret in {job.settings.secrets_dir} and none in the environment.",
+            msg(
+                "There is no secret in {secrets_dir} and none in the environment.",
+                secrets_dir=job.settings.secrets_dir,
+            ),
             hint="Check LEITSTAND_DATA_DIR.",
         )
     if lost := lacking(job.settings, secrets):
         raise PreconditionFailed(
-            f"A backup without {', '.join(lost)} would not bring this environment back.",
+            msg("A backup without {names} would not bring this environment back.", names=", ".join(lost)),
             hint="Put back what is lost: leitstand secrets restore shows it first.",
         )
     keys.check_offline(job.settings, job.recipients)

@@ -20,6 +20,7 @@ from leitstand.backups.secret_fingerprints import fingerprints
 from leitstand.errors import IntegrityFailed, NotFound, PreconditionFailed
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import msg
 
 NAME = re.compile(rf"{secret_files.FOLDER}\w[\w.-]*")
 LIMIT_BYTES = 64 * 1024 * 1024
@@ -63,7 +64,7 @@ def identities(settings: Settings, key_file: str | Path = "") -> list[Any]:
     found = keys.identities_in(Path(key_file))
     if not found:
         raise PreconditionFailed(
-            f"There is no key in {key_file}.",
+            msg("There is no key in {key_file}.", key_file=key_file),
             hint="Name the file of the offline recovery or operational key.",
         )
     return found
@@ -99,7 +100,11 @@ def open_stored(settings: Settings, manifest: dict[str, Any], own: list[Any]) ->
         raise IntegrityFailed("The secrets are not those of the inventory.")
     if lost := secret_files.lacking(settings, opened.secrets):
         raise IntegrityFailed(
-            f"The backup {manifest['id']} lacks {', '.join(lost)}: it would not bring this environment back.",
+            msg(
+                "The backup {id} lacks {names}: it would not bring this environment back.",
+                id=manifest["id"],
+                names=", ".join(lost),
+            ),
             hint="Use an earlier backup; leitstand backup list --kind secrets shows them.",
         )
     return opened
@@ -115,7 +120,10 @@ def open_copy(path: Path, own: list[Any]) -> Opened:
     try:
         sealed = path.read_bytes()
     except OSError as error:
-        raise NotFound(f"{path} can't be read: {error.strerror}.", hint="Name another copy.") from error
+        raise NotFound(
+            msg("{path} can't be read: {strerror}.", path=path, strerror=error.strerror),
+            hint="Name another copy.",
+        ) from error
     return _opened(sealed, own, str(path), "")
 
 
@@ -125,11 +133,13 @@ def _opened(sealed: bytes, own: list[Any], place: str, sha256: str) -> Opened:
         raise IntegrityFailed("The secrets are not what was backed up.", hint="Use another backup.")
     files = secret_files.unpacked(body)
     if secret_files.INVENTORY not in files:
-        raise IntegrityFailed(f"{place} has no inventory: it is no backup of the secrets.")
+        raise IntegrityFailed(msg("{place} has no inventory: it is no backup of the secrets.", place=place))
     opened = Opened(place, json.loads(files[secret_files.INVENTORY]), files)
     # Whoever knows a public key can make such an archive: a name must not lead out of the folder.
     if odd := [name for name in opened.secrets if not NAME.fullmatch(name)]:
-        raise IntegrityFailed(f"{place} names files outside of the secrets folder: {odd[0]!r}.")
+        raise IntegrityFailed(
+            msg("{place} names files outside of the secrets folder: {odd!r}.", place=place, odd=odd[0])
+        )
     found = fingerprints(files[f"keys/{FINGERPRINT_FILE}"], opened.secrets)
     if found != opened.known["fingerprints"]:
         wrong = sorted(
@@ -138,7 +148,7 @@ def _opened(sealed: bytes, own: list[Any], place: str, sha256: str) -> Opened:
             if found.get(name) != opened.known["fingerprints"].get(name)
         )
         raise IntegrityFailed(
-            f"Missing in the backup, or other than its inventory says: {', '.join(wrong)}.",
+            msg("Missing in the backup, or other than its inventory says: {names}.", names=", ".join(wrong)),
             hint="Use another backup.",
         )
     return opened
@@ -158,7 +168,11 @@ def verify(settings: Settings, *, backup_id: str = "", key_file: str = "") -> di
     path = secret_copies.copy_of(settings, str(manifest["id"]))
     if path is None:
         raise NotFound(
-            f"The second copy of backup {manifest['id']} is not in {secret_copies.copies_dir(settings)}.",
+            msg(
+                "The second copy of backup {id} is not in {copies_dir}.",
+                id=manifest["id"],
+                copies_dir=secret_copies.copies_dir(settings),
+            ),
             hint="`leitstand secrets backup` writes both places.",
         )
     if open_copy(path, own).files != opened.files:

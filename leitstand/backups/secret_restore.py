@@ -13,6 +13,7 @@ from leitstand.backups.secret_fingerprints import fingerprint_key, fingerprints
 from leitstand.backups.secret_opening import Opened
 from leitstand.errors import Conflict
 from leitstand.settings import Settings
+from leitstand.words import msg
 
 SAME, MISSING, OLDER, NEWER = "same", "missing here", "older here", "newer here"
 
@@ -102,7 +103,7 @@ def restore(settings: Settings, opened: Opened, agreed: Plan, *, replace_newer: 
         raise Conflict("The secrets have changed since this plan was made.", hint="Make the plan again.")
     if agreed.newer and not replace_newer:
         raise Conflict(
-            f"Changed here after the backup: {', '.join(agreed.newer)}.",
+            msg("Changed here after the backup: {names}.", names=", ".join(agreed.newer)),
             hint="Add --replace-newer if the older values are wanted; what is replaced is kept, sealed.",
         )
     aside = _set_aside(settings, opened, agreed)

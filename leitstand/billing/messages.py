@@ -8,10 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from leitstand.billing.changes import locked_row, settle
 from leitstand.billing.invoices import take_bill
 from leitstand.billing.providers import provider_for
 from leitstand.billing.providers.base import Message, Provider
-from leitstand.billing.subscription import apply_plan, locked_row
+from leitstand.billing.subscription import apply_plan
 from leitstand.db.models import BillingEvent, Workspace, WorkspacePlan
 from leitstand.identity.access import system_principal
 from leitstand.limits.plans import Plan, load_plans
@@ -81,6 +82,8 @@ def _take_subscription(session: Session, provider: Provider, message: Message, r
     plan = _plan(message)
     if plan is not None and (plan.name != row.plan or plan != Plan.model_validate(row.terms)):
         apply_plan(session, principal=principal, row=row, plan=plan, provider=provider.name)
+    if plan is not None:
+        settle(session, row, plan)
     if message.status:
         row.status = message.status
 

@@ -4,15 +4,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from leitstand.billing.changes import ask, asked_already, customer_of, locked_row, newest_change, too_old
 from leitstand.billing.providers import provider_for
-from leitstand.billing.providers.base import Begun, Customer, Provider
-from leitstand.db.models import Workspace, WorkspacePlan
-from leitstand.db.models.base import new_id
-from leitstand.errors import Conflict
+from leitstand.billing.providers.base import Customer, Provider
+from leitstand.db.models import PlanChange, WorkspacePlan
+from leitstand.errors import Conflict, InvalidInput
 from leitstand.identity import audit
 from leitstand.identity.access import Principal, require
 from leitstand.limits.counting import all_used
@@ -22,6 +20,8 @@ from leitstand.settings import get_settings
 from leitstand.words import msg
 
 PAGE = "/settings/billing"
+# The states of a change that an owner is told of.
+TOLD = ("asked", "begun", "refused", "given-up")
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Subscription:
         status: `active` or `past_due`.
         provider, mode: who takes the money, and in which mode.
         managed: whether there is a place at the provider to look after payment.
+        change: the newest change that the provider was asked for, while it is open or where it came to nothing.
     """
 
     plan: Plan
@@ -41,6 +42,7 @@ class Subscription:
     provider: str
     mode: str
     managed: bool
+    change: PlanChange | None = None
 
 
 def get_subscription(session: Session, *, principal: Principal) -> Subscription:
@@ -55,69 +57,89 @@ def get_subscription(session: Session, *, principal: Principal) -> Subscription:
     plan = plan_of(session, principal.workspace_id)
     managed = bool(row and row.customer_id and provider.name == "stripe")
     since, status = (row.since, row.status) if row else (None, "active")
-    return Subscription(plan, since, status, provider.name, provider.mode, managed)
+    change = newest_change(session, principal.workspace_id)
+    if change is not None and (change.state not in TOLD or (change.state == "begun" and too_old(change))):
+        change = None
+    return Subscription(plan, since, status, provider.name, provider.mode, managed, change)
 
 
 def change_plan(
     session: Session, *, principal: Principal, plan: str, key: str = "", provider: Provider | None = None
-) -> Begun:
-    """Change to another plan: up at once, down only where what is used fits into it.
+) -> PlanChange | None:
+    """Change to another plan, or write down that Stripe is to be asked for it.
 
     Args:
         plan: its name.
-        key: of this change, so that sending it again does nothing twice; one is made where none is given.
+        key: of this request: sent again, it is about the same change; empty: it has none.
         provider: who takes the money; the one of the settings.
+
+    Returns:
+        The change that is to be asked for once the transaction is committed (`asking.carry_out`); None: it is done.
 
     Raises:
         Forbidden: without `billing:manage`.
         NotFound: there is no such plan.
-        Conflict: it is the plan already, or more is used than it has room for; `details["over"]` says what.
-        Unavailable: the provider does not answer.
+        InvalidInput: it can't be paid through Stripe.
+        Conflict: it is the plan already, another change is being asked for, or more is used than it has room for;
+            `details["over"]` says what.
     """
     require(principal, "billing:manage")
     wanted = load_plans().named(plan)
     provider = provider or provider_for(get_settings())
     hold(session, principal.workspace_id, *KINDS)
     row = locked_row(session, principal.workspace_id)
+    asks = provider.name == "stripe"
+    if asks and (same := asked_already(session, row, wanted, key)):
+        return same
     if row.plan == wanted.name and Plan.model_validate(row.terms) == wanted:
         raise Conflict(msg("The workspace is on the plan {title} already.", title=wanted.title))
     _require_fit(session, principal.workspace_id, wanted)
-    customer = customer_of(session, principal, row)
-    if row.subscription_id and provider.name != "stripe":
+    if row.subscription_id and not asks:
         raise Conflict(
             "The plan is paid through Stripe.",
             hint="Change it on the page, or end the subscription at Stripe first.",
         )
-    if provider.name == "stripe" and wanted.price_cents:
-        row.customer_id = provider.create_customer(customer)
-        customer = customer_of(session, principal, row)
-        back = f"{get_settings().base_url}{PAGE}"
-        begun = provider.begin_change(customer, wanted, key=key or str(new_id()), back=back)
-        if begun.address:
-            return begun
-    elif row.subscription_id:
-        provider.cancel(customer, key=key or str(new_id()))
-        row.subscription_id = ""
+    if asks and wanted.price_cents and not wanted.stripe_price:
+        raise InvalidInput(
+            msg("The plan {title} can't be paid through Stripe.", title=wanted.title),
+            hint="Give it a stripe_price in the file of plans.",
+        )
+    back = f"{get_settings().base_url}{PAGE}"
+    if asks and (change := ask(session, principal=principal, row=row, plan=wanted, key=key, back=back)):
+        return change
     apply_plan(session, principal=principal, row=row, plan=wanted, provider=provider.name)
-    return Begun()
+    return None
 
 
-def manage_payment(session: Session, *, principal: Principal) -> str:
-    """Where an owner looks after payment at the provider.
+def paying_customer(session: Session, *, principal: Principal) -> Customer:
+    """Who pays for the workspace, for `manage_payment`.
 
     Raises:
         Forbidden: without `billing:manage`.
-        Conflict: there is no such place.
+        Conflict: nothing is paid through a provider.
     """
     require(principal, "billing:manage")
     row = session.get(WorkspacePlan, principal.workspace_id)
+    if row is None or not row.customer_id:
+        raise _nothing_paid()
+    return customer_of(session, principal, row)
+
+
+def manage_payment(customer: Customer) -> str:
+    """Where an owner looks after payment at the provider, who is asked: no transaction should be open.
+
+    Raises:
+        Conflict: there is no such place.
+        Unavailable: the provider does not answer.
+    """
     back = f"{get_settings().base_url}{PAGE}"
-    address = (
-        provider_for(get_settings()).manage(customer_of(session, principal, row), back=back) if row else ""
-    )
-    if not address:
-        raise Conflict("Nothing is paid through a provider yet.", hint="Choose a plan with a price first.")
-    return address
+    if address := provider_for(get_settings()).manage(customer, back=back):
+        return address
+    raise _nothing_paid()
+
+
+def _nothing_paid() -> Conflict:
+    return Conflict("Nothing is paid through a provider yet.", hint="Choose a plan with a price first.")
 
 
 def apply_plan(
@@ -135,21 +157,6 @@ def apply_plan(
     audit.record(
         session, principal=principal, action="billing.change-plan", target=target, before=old, after=new
     )
-
-
-def customer_of(session: Session, principal: Principal, row: WorkspacePlan) -> Customer:
-    """The workspace as a customer."""
-    name = session.scalar(select(Workspace.name).where(Workspace.id == principal.workspace_id)) or ""
-    ids = row.customer_id, row.subscription_id
-    return Customer(principal.workspace_id, name, principal.email, *ids)
-
-
-def locked_row(session: Session, workspace_id: UUID) -> WorkspacePlan:
-    """The workspace's row, locked; made with the first plan where there is none."""
-    first = load_plans().first
-    values = {"workspace_id": workspace_id, "plan": first.name, "terms": first.model_dump(mode="json")}
-    session.execute(insert(WorkspacePlan).values(values).on_conflict_do_nothing())
-    return session.get_one(WorkspacePlan, workspace_id, with_for_update=True, populate_existing=True)
 
 
 def _require_fit(session: Session, workspace_id: UUID, plan: Plan) -> None:

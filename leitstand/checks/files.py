@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from leitstand.errors import InvalidInput
+from leitstand.words import msg
 
 CHECKPOINT = "checkpoint.json"
 SUITES = "suites"
@@ -51,7 +52,8 @@ class Checkpoint:
         unknown = sorted({*names} - {suite.name for suite in self.suites} - {INGESTION})
         if unknown:
             raise InvalidInput(
-                f"There is no suite {', '.join(unknown)}.", hint="`leitstand checks list` names them."
+                msg("There is no suite {names}.", names=", ".join(unknown)),
+                hint="`leitstand checks list` names them.",
             )
         wanted = [it for it in self.suites if it.name in names or (INGESTION in names and it.after_ingestion)]
         return Checkpoint(self.name if len(wanted) == len(self.suites) else "+".join(names), wanted)
@@ -77,11 +79,15 @@ def load(folder: Path) -> Checkpoint:
             document["name"], [_suite(folder / SUITES / f"{name}.json") for name in document["suites"]]
         )
     except (KeyError, TypeError) as error:
-        raise InvalidInput(f"{folder / CHECKPOINT} must hold a name and a list of suites.") from error
+        raise InvalidInput(
+            msg("{folder} must hold a name and a list of suites.", folder=folder / CHECKPOINT)
+        ) from error
     names = [expectation["meta"]["name"] for suite in checkpoint.suites for expectation in suite.expectations]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise InvalidInput(f"Checks of {folder} are named twice: {', '.join(repeated)}.")
+        raise InvalidInput(
+            msg("Checks of {folder} are named twice: {names}.", folder=folder, names=", ".join(repeated))
+        )
     return checkpoint
 
 
@@ -95,9 +101,11 @@ def unchecked(folder: Path) -> Unchecked:
     try:
         found = Unchecked(dict(document["tables"]), dict(document["columns"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise InvalidInput(f"{folder / UNCHECKED} must hold reasons by table and by column.") from error
+        raise InvalidInput(
+            msg("{folder} must hold reasons by table and by column.", folder=folder / UNCHECKED)
+        ) from error
     if not all(isinstance(why, str) and why for why in [*found.tables.values(), *found.columns.values()]):
-        raise InvalidInput(f"{folder / UNCHECKED} names something without a reason.")
+        raise InvalidInput(msg("{folder} names something without a reason.", folder=folder / UNCHECKED))
     return found
 
 
@@ -113,10 +121,13 @@ def _suite(path: Path) -> Suite:
         )
     except (KeyError, TypeError) as error:
         raise InvalidInput(
-            f"{path} lacks {error}.", hint="data-checks/README.md says what a suite holds."
+            msg("{path} lacks {error}.", path=path, error=error),
+            hint="data-checks/README.md says what a suite holds.",
         ) from error
     if not whole or not suite.expectations:
-        raise InvalidInput(f"{path} has no checks, or one without a type, a name or a sentence.")
+        raise InvalidInput(
+            msg("{path} has no checks, or one without a type, a name or a sentence.", path=path)
+        )
     return suite
 
 
@@ -125,8 +136,9 @@ def _read(path: Path) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InvalidInput(
-            f"{path} can't be read.", hint="Set LEITSTAND_CHECKS_DIR to the folder of the data checks."
+            msg("{path} can't be read.", path=path),
+            hint="Set LEITSTAND_CHECKS_DIR to the folder of the data checks.",
         ) from error
     except ValueError as error:
-        raise InvalidInput(f"{path} is no JSON: {error}.") from error
+        raise InvalidInput(msg("{path} is no JSON: {error}.", path=path, error=error)) from error
     return document

@@ -19,6 +19,7 @@ from leitstand.errors import LeitstandError, NotFound
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import msg
 
 PREFIX = "checks/"
 # Rows of runs of everything, of restored databases and of what failed; those of some suites that found nothing.
@@ -133,7 +134,7 @@ def last_of(session: Session, suite: str) -> dict[str, Any]:
     row = session.scalars(query.order_by(CheckRun.at.desc(), CheckRun.id.desc()).limit(1)).first()
     if row is None:
         raise NotFound(
-            f"The suite {suite!r} has not run yet.",
+            msg("The suite {suite!r} has not run yet.", suite=suite),
             hint="`leitstand checks list` names the suites, `leitstand checks run` runs them.",
         )
     return to_dict(row)

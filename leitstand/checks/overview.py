@@ -14,6 +14,7 @@ from leitstand.checks.history import PastRun
 from leitstand.db.models import CheckRun
 from leitstand.errors import NotFound
 from leitstand.identity.access import Principal, require
+from leitstand.words import msg
 
 PASSED, FAILED, NEVER = "passed", "failed", "never"
 
@@ -99,7 +100,9 @@ def suite_of(session: Session, folder: Path, name: str, *, principal: Principal)
     for suite in _suites(session, folder):
         if suite.name == name:
             return suite
-    raise NotFound(f"There is no suite {name!r}.", hint="The page of the data checks lists them.")
+    raise NotFound(
+        msg("There is no suite {name!r}.", name=name), hint="The page of the data checks lists them."
+    )
 
 
 def start(session: Session, folder: Path, *, principal: Principal, suite: str) -> int:

@@ -7,6 +7,7 @@ from leitstand.checks import references
 from leitstand.checks.database import Database
 from leitstand.db.models import Base
 from leitstand.errors import InvalidInput
+from leitstand.words import msg
 
 BATCH = "{batch}"
 
@@ -38,7 +39,14 @@ def _query_of(kind: str, kwargs: Mapping[str, Any], table: str, database: Databa
             return _reconciled(**kwargs)
         return str(kwargs["query"]) if kind == "expect_query_to_find_nothing" else None
     except (KeyError, TypeError) as error:
-        raise InvalidInput(f"{kind} of {table} has other arguments than it takes: {error}.") from error
+        raise InvalidInput(
+            msg(
+                "{kind} of {table} has other arguments than it takes: {error}.",
+                kind=kind,
+                table=table,
+                error=error,
+            )
+        ) from error
 
 
 def _sequences(found: Mapping[str, str]) -> str:

@@ -20,6 +20,7 @@ from leitstand.checks.result import LIVE, CheckResult, counted
 from leitstand.errors import IntegrityFailed, Unavailable
 from leitstand.settings import REPOSITORY, Settings, get_settings
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import msg
 
 DATABASE_VARIABLE = "LEITSTAND_CHECKS_DATABASE_URL"
 LIMIT_SECONDS = 1800.0
@@ -86,7 +87,12 @@ def run_checks(
     results = document["results"]
     if len(results) != checkpoint.count:
         raise IntegrityFailed(
-            f"{checkpoint.count} checks are in {folder}, but {len(results)} ran.",
+            msg(
+                "{count} checks are in {folder}, but {ran} ran.",
+                count=checkpoint.count,
+                folder=folder,
+                ran=len(results),
+            ),
             hint="Great Expectations drops what it does not know; look for a misspelt type.",
         )
     evaluated, failed = counted(results)
@@ -119,7 +125,7 @@ def _ask(database_url: str, folder: Path, checkpoint: Checkpoint, limit_seconds:
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise Unavailable(
-            f"The data checks took longer than {limit_seconds:.0f} s.",
+            msg("The data checks took longer than {limit_seconds:.0f} s.", limit_seconds=limit_seconds),
             hint="Look for locks and for slow queries in the database's log.",
         ) from error
     try:
@@ -127,12 +133,15 @@ def _ask(database_url: str, folder: Path, checkpoint: Checkpoint, limit_seconds:
     except ValueError:
         log.error("the checks' process failed", code=done.returncode, said=done.stderr[-2000:])  # noqa: TRY400 - its own words say more
         raise Unavailable(
-            f"The data checks could not run (their process ended with {done.returncode}).",
+            msg(
+                "The data checks could not run (their process ended with {returncode}).",
+                returncode=done.returncode,
+            ),
             hint="The log holds what it said.",
         ) from None
     if "error" in document:
         raise Unavailable(
-            f"The data checks could not run: {document['error'][:SAID_SHOWN]}.",
+            msg("The data checks could not run: {value}.", value=document["error"][:SAID_SHOWN]),
             hint="See whether the database answers: leitstand health.",
         )
     return document

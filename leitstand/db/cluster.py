@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leitstand.errors import PreconditionFailed
+from leitstand.words import msg
 
 if TYPE_CHECKING:
     import psycopg
@@ -98,7 +99,7 @@ def bin_dir() -> Path:
     missing += [f"extension {name}" for name in EXTENSIONS if name not in present]
     if missing:
         raise PreconditionFailed(
-            f"The embedded PostgreSQL lacks {', '.join(missing)}.",
+            msg("The embedded PostgreSQL lacks {names}.", names=", ".join(missing)),
             hint="Delete the environment folder .venv and run ./run up again.",
         )
     return install / "bin"
@@ -191,7 +192,11 @@ def _check_reachable(path: Path, user: pwd.struct_passwd) -> None:
     ]
     if subprocess.run(probe, capture_output=True, check=False).returncode != 0:
         raise PreconditionFailed(
-            f"PostgreSQL refuses to run as root, user namespaces are forbidden here, and the user {user.pw_name} can't reach {path}.",
+            msg(
+                "PostgreSQL refuses to run as root, user namespaces are forbidden here, and the user {user} can't reach {path}.",
+                user=user.pw_name,
+                path=path,
+            ),
             hint="Run ./run up as an ordinary user, or keep checkout and data folder where others may pass (not under /root).",
         )
 
@@ -257,7 +262,9 @@ class Cluster:
             check=False,
         )
         if done.returncode != 0:
-            raise PreconditionFailed(f"{program} failed: {done.stderr.strip()[-OUTPUT_SHOWN:]}")
+            raise PreconditionFailed(
+                msg("{program} failed: {value}", program=program, value=done.stderr.strip()[-OUTPUT_SHOWN:])
+            )
         return done.stdout
 
     def create(self) -> None:
@@ -289,7 +296,7 @@ class Cluster:
             done = subprocess.run(unprivileged(argv, scratch), capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise PreconditionFailed(
-                f"initdb failed: {done.stderr.strip()[-OUTPUT_SHOWN:]}",
+                msg("initdb failed: {value}", value=done.stderr.strip()[-OUTPUT_SHOWN:]),
                 hint="Check free disk space and the rights of the data folder.",
             )
         (scratch / "postgresql.auto.conf").open("a").close()
@@ -314,7 +321,7 @@ class Cluster:
             return
         except (ValueError, IndexError, psutil.Error) as error:
             raise PreconditionFailed(
-                f"{lock} can't be judged.",
+                msg("{lock} can't be judged.", lock=lock),
                 hint="Look whether a PostgreSQL server runs on this folder; if none does, delete the file.",
             ) from error
         lock.unlink()
@@ -345,7 +352,9 @@ class Cluster:
         )
         if done.returncode != 0:
             tail = log.read_text(errors="replace")[-OUTPUT_SHOWN:] if log.exists() else done.stderr
-            raise PreconditionFailed(f"PostgreSQL did not start: {tail.strip()}", hint=f"See {log}.")
+            raise PreconditionFailed(
+                msg("PostgreSQL did not start: {said}", said=tail.strip()), hint=msg("See {log}.", log=log)
+            )
 
     def stop(self, mode: str = "fast") -> None:
         """Stop the server that `start` started; nothing happens where it is not running."""
@@ -375,7 +384,11 @@ class Cluster:
         while not self.ready():
             if time.monotonic() > deadline:
                 raise PreconditionFailed(
-                    f"PostgreSQL on port {self.port} is not ready after {timeout:.0f} s."
+                    msg(
+                        "PostgreSQL on port {port} is not ready after {timeout:.0f} s.",
+                        port=self.port,
+                        timeout=timeout,
+                    )
                 )
             time.sleep(0.05)
 

@@ -43,5 +43,6 @@ def get_engine() -> Engine:
 @contextmanager
 def transaction(engine: Engine | None = None) -> Iterator[Session]:
     """A session whose work is committed when the block ends and rolled back when it raises."""
-    with Session(engine or get_engine(), expire_on_commit=False) as session, session.begin():
+    with Session(engine or get_engine(), expire_on_commit=False) as session:
         yield session
+        session.commit()

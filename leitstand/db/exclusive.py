@@ -14,10 +14,11 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from leitstand.errors import Conflict, Unavailable
+from leitstand.words import N_, msg, said
 
 LOCK_CLASS = 4_711_002
 # Held by a migration and by a dump, so that neither runs during the other.
-SCHEMA = "migration or dump"
+SCHEMA = N_("migration or dump")
 PATIENCE_SECONDS = 1.0
 EVERY_SECONDS = 0.05
 
@@ -33,7 +34,7 @@ def exclusive(engine: Engine, name: str) -> Iterator[Connection]:
         connection.execute(text("SET statement_timeout = 0"))
         if not _taken(connection, name):
             raise Conflict(
-                f"Another {name} is running.",
+                msg("Another {name} is running.", name=said(name)),
                 hint="Wait until it has ended; `leitstand backup list`, `leitstand drill list` and `leitstand flow list` show what runs.",
             )
         try:
@@ -70,7 +71,8 @@ def check_held(connection: Connection, name: str) -> None:
         still = False
     if not still:
         raise Unavailable(
-            f"The lock of this {name} was lost with its connection to the database.", hint="Run it again."
+            msg("The lock of this {name} was lost with its connection to the database.", name=said(name)),
+            hint="Run it again.",
         )
 
 

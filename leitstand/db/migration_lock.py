@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from leitstand.db.exclusive import SCHEMA, place_in_locks, try_hold
 from leitstand.errors import Conflict, Unavailable
+from leitstand.words import N_, msg, said
 
 ADVISORY_LOCK = 4_711_001
 APPLICATION = "leitstand-migration"
@@ -111,14 +112,17 @@ def _try_lock(connection: Connection) -> bool:
 def _held(connection: Connection) -> Conflict:
     holder = connection.execute(HOLDER, {"key": ADVISORY_LOCK, **place_in_locks(SCHEMA)}).first()
     connection.rollback()
-    who = (
-        f" by pid {holder.pid} ({holder.application_name}, connected since {holder.since} UTC)"
-        if holder
-        else ""
-    )
     return Conflict(
-        f"Another {SCHEMA} is running: its lock is held{who}.",
-        hint="Wait until it has ended; if its process hangs, end it: the lock goes with its connection.",
+        msg(
+            "Another {name} is running: its lock is held by pid {pid} ({application}, connected since {since} UTC).",
+            name=said(SCHEMA),
+            pid=holder.pid,
+            application=holder.application_name,
+            since=holder.since,
+        )
+        if holder
+        else msg("Another {name} is running: its lock is held.", name=said(SCHEMA)),
+        hint=N_("Wait until it has ended; if its process hangs, end it: the lock goes with its connection."),
     )
 
 
@@ -130,6 +134,10 @@ def _blocked(connection: Connection) -> Unavailable:
         for one in holders
     )
     return Unavailable(
-        f"The migration does not get its locks; open transactions: {who or 'none any more'}.",
-        hint="Wait for the dump, or end what hangs; then run it again. Nothing was half done, the service went on.",
+        msg("The migration does not get its locks; open transactions: {who}.", who=who)
+        if who
+        else N_("The migration does not get its locks; no transaction is open any more."),
+        hint=N_(
+            "Wait for the dump, or end what hangs; then run it again. Nothing was half done, the service went on."
+        ),
     )

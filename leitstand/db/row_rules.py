@@ -83,6 +83,7 @@ WORKSPACES = {
     "membership": _of_workspace(),
     "model_endpoint": _of_workspace(),
     "people_group": _of_workspace(),
+    "plan_change": _of_workspace("SIU"),
     "recent": _of_item("recent.item_id"),
     "report": _of_workspace(),
     "report_mail": Rule("SIUD", f"EXISTS ({_REPORT})"),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from leitstand.errors import NotFound
+from leitstand.words import msg
 
 VERSIONS = Path("leitstand") / "db" / "migrations" / "versions"
 
@@ -38,7 +39,10 @@ def history(checkout: Path) -> list[Migration]:
     while (following := known.get(chain[-1].revision if chain else "")) is not None:
         chain.append(following)
     if not chain or len(chain) != len(known):
-        raise NotFound(f"{checkout} has no chain of migrations.", hint="Is it a checkout of this product?")
+        raise NotFound(
+            msg("{checkout} has no chain of migrations.", checkout=checkout),
+            hint="Is it a checkout of this product?",
+        )
     return chain
 
 

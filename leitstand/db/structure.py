@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from leitstand.db.cluster import bin_dir
 from leitstand.errors import IntegrityFailed
+from leitstand.words import msg
 
 ARGUMENTS = ("--install-missing", "--no-dependent-toast", "--jobs=2")
 DAMAGED = re.compile(r'^(btree index|heap table) "([^"]+)"', re.MULTILINE)
@@ -35,9 +36,13 @@ def check_structure(environment: Mapping[str, str], *databases: str) -> None:
     said = done.stdout + done.stderr
     kinds = {name: kind for kind, name in DAMAGED.findall(said)}
     if not kinds:
-        raise IntegrityFailed(f"pg_amcheck failed: {said.strip()[-OUTPUT_SHOWN:]}")
+        raise IntegrityFailed(msg("pg_amcheck failed: {said}", said=said.strip()[-OUTPUT_SHOWN:]))
     raise IntegrityFailed(
-        f"pg_amcheck finds damage in {', '.join(f'{kind} {name}' for name, kind in list(kinds.items())[:NAMED])}.{_mended_by(kinds)}",
+        msg(
+            "pg_amcheck finds damage in {names}.{remedy}",
+            names=", ".join((f"{kind} {name}" for name, kind in list(kinds.items())[:NAMED])),
+            remedy=_mended_by(kinds),
+        ),
         hint="After a change of the system's libraries REINDEX DATABASE, as others may be wrong too; a table comes back from a backup.",
     )
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from leitstand.errors import Conflict, InvalidInput, PreconditionFailed
 from leitstand.services import Service
+from leitstand.words import msg
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 DEFAULT_DATA_DIR = REPOSITORY / "var"
@@ -87,7 +88,9 @@ class Environment:
             return (self.secrets_dir / f"{SECRET_PREFIX}{name}").read_text().strip()
         except FileNotFoundError as error:
             raise PreconditionFailed(
-                f"The secret {name} is missing in {self.secrets_dir}.",
+                msg(
+                    "The secret {name} is missing in {secrets_dir}.", name=name, secrets_dir=self.secrets_dir
+                ),
                 hint="Run ./run up, which makes what is missing.",
             ) from error
 
@@ -121,7 +124,7 @@ class Environment:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise Conflict(
-                    f"Another ./run up or ./run down is at work on {self.data_dir}.",
+                    msg("Another ./run up or ./run down is at work on {data_dir}.", data_dir=self.data_dir),
                     hint="Wait for it to end, then try again.",
                 ) from error
             yield
@@ -148,11 +151,17 @@ def locate(data_dir: Path | None = None, port: int | None = None) -> Environment
         number = int(chosen)
     except (TypeError, ValueError) as error:
         raise InvalidInput(
-            f"The port {chosen!r} is no number.", hint="Set LEITSTAND_PORT or --port to a number."
+            msg("The port {chosen!r} is no number.", chosen=chosen),
+            hint="Set LEITSTAND_PORT or --port to a number.",
         ) from error
     if not LOWEST_PORT <= number <= HIGHEST_PORT:
         raise InvalidInput(
-            f"The port {number} is out of range.", hint=f"Choose one from {LOWEST_PORT} to {HIGHEST_PORT}."
+            msg("The port {number} is out of range.", number=number),
+            hint=msg(
+                "Choose one from {lowest_port} to {highest_port}.",
+                lowest_port=LOWEST_PORT,
+                highest_port=HIGHEST_PORT,
+            ),
         )
     return Environment(folder, number)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from leitstand.embedded.environment import write_private
 from leitstand.errors import PreconditionFailed
 from leitstand.services import GRPC_OFFSET, OBJECTS, OBJECTS_INTERNAL_OFFSETS
+from leitstand.words import msg
 
 MEMORY_LIMIT = "1GiB"
 SIGNING_KEYS = (
@@ -138,7 +139,9 @@ class ObjectStore:
         """
         self.create()
         if self.ready():
-            raise PreconditionFailed(f"Another store answers at {self.endpoint}.", hint="Use another port.")
+            raise PreconditionFailed(
+                msg("Another store answers at {endpoint}.", endpoint=self.endpoint), hint="Use another port."
+            )
         with (self.data / "store.log").open("ab") as log:
             process = subprocess.Popen(
                 self.server_command(),
@@ -153,7 +156,7 @@ class ObjectStore:
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()
                 raise PreconditionFailed(
-                    "The object store did not start.", hint=f"See {self.data / 'store.log'}."
+                    "The object store did not start.", hint=msg("See {data}.", data=self.data / "store.log")
                 )
             time.sleep(0.1)
         return process

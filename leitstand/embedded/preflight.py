@@ -10,6 +10,7 @@ from leitstand.embedded import processes
 from leitstand.embedded.environment import HIGHEST_PORT, LOWEST_PORT, Environment
 from leitstand.errors import PreconditionFailed
 from leitstand.services import GRPC_OFFSET, OBJECTS, OBJECTS_INTERNAL_OFFSETS, PORT_SPAN, SERVICES
+from leitstand.words import joined, msg
 
 MEBIBYTE = 1024 * 1024
 DISK_BYTES = 2048 * MEBIBYTE
@@ -34,7 +35,11 @@ def check_python() -> None:
     """The version is one that the lock files are made for."""
     if sys.version_info[:2] not in PYTHONS:
         raise PreconditionFailed(
-            f"This is Python {sys.version_info.major}.{sys.version_info.minor}; Leitstand needs 3.12 or 3.13.",
+            msg(
+                "This is Python {major}.{minor}; Leitstand needs 3.12 or 3.13.",
+                major=sys.version_info.major,
+                minor=sys.version_info.minor,
+            ),
             hint="Start it with ./run, which finds one, or name one with LEITSTAND_PYTHON.",
         )
 
@@ -43,11 +48,18 @@ def check_disk(data_dir: Path) -> None:
     """The data folder can be written and has space."""
     folder = next(parent for parent in (data_dir, *data_dir.parents) if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise PreconditionFailed(f"{folder} can't be written.", hint="Choose another folder with --data-dir.")
+        raise PreconditionFailed(
+            msg("{folder} can't be written.", folder=folder), hint="Choose another folder with --data-dir."
+        )
     free = shutil.disk_usage(folder).free
     if free < DISK_BYTES:
         raise PreconditionFailed(
-            f"Only {_mib(free)} are free in {folder}; an environment needs at least {_mib(DISK_BYTES)}.",
+            msg(
+                "Only {free} are free in {folder}; an environment needs at least {disk_bytes}.",
+                free=_mib(free),
+                folder=folder,
+                disk_bytes=_mib(DISK_BYTES),
+            ),
             hint="Free some space, or choose a folder on another disk with --data-dir.",
         )
 
@@ -57,7 +69,11 @@ def check_memory() -> None:
     available = available_memory()
     if available < MEMORY_BYTES:
         raise PreconditionFailed(
-            f"Only {_mib(available)} of memory are available; the services need {_mib(MEMORY_BYTES)}.",
+            msg(
+                "Only {available} of memory are available; the services need {memory_bytes}.",
+                available=_mib(available),
+                memory_bytes=_mib(MEMORY_BYTES),
+            ),
             hint="End other programs, or give this machine or container more memory.",
         )
 
@@ -106,11 +122,20 @@ def check_ports(environment: Environment) -> None:
         return
     port, purpose = next(iter(taken.items()))
     owner = processes.owner_of_port(port)
-    more = f" (and {len(taken) - 1} more)" if len(taken) > 1 else ""
     free = free_port(environment.port + PORT_SPAN)
     raise PreconditionFailed(
-        f"Port {port}, needed for {purpose}, is taken{f' by {owner}' if owner else ''}{more}.",
-        hint=f"End that program, or choose other ports: ./run up --port {free}"
+        joined(
+            msg(
+                "Port {port}, needed for {purpose}, is taken by {owner}.",
+                port=port,
+                purpose=purpose,
+                owner=owner,
+            )
+            if owner
+            else msg("Port {port}, needed for {purpose}, is taken.", port=port, purpose=purpose),
+            msg("{count} more are taken.", count=len(taken) - 1) if len(taken) > 1 else "",
+        ),
+        hint=msg("End that program, or choose other ports: ./run up --port {free}", free=free)
         if free
         else "End that program.",
     )

@@ -337,7 +337,8 @@ def numbers_of(text: str, words: dict[str, list[int]]) -> list[int]:
     if not all(one.isdigit() for one in found):
         known = " or ".join(["numbers", *words])
         raise InvalidInput(
-            f"{text!r} names no jobs.", hint=f"Give {known}; leitstand worker jobs lists them."
+            msg("{text!r} names no jobs.", text=text),
+            hint=msg("Give {known}; leitstand worker jobs lists them.", known=known),
         )
     return [int(one) for one in found]
 

@@ -12,6 +12,7 @@ from leitstand.embedded.supervisor import NAME, PYTHON, SOCKET
 from leitstand.errors import LeitstandError, NotFound, Unavailable
 from leitstand.runbooks.installed import commit_of
 from leitstand.services import MARK
+from leitstand.words import msg
 
 START_SECONDS = 900
 SAID_SHOWN = 1_500
@@ -64,7 +65,10 @@ def release(folder: Path) -> Release:
     except OSError:
         found = None
     if found is None or not (folder / "run").exists():
-        raise NotFound(f"{folder} is no checkout of this product.", hint="Give the folder that holds ./run.")
+        raise NotFound(
+            msg("{folder} is no checkout of this product.", folder=folder),
+            hint="Give the folder that holds ./run.",
+        )
     try:
         commit = commit_of(folder)
     except LeitstandError:
@@ -112,7 +116,8 @@ def start(found: Release, environment: Environment, variables: dict[str, str]) -
     done = first if first.returncode == 0 else _up(found, own)
     if done.returncode:
         raise Unavailable(
-            f"{found} does not come up: {done.stderr[-SAID_SHOWN:].strip()}", hint="See ./run logs NAME."
+            msg("{found} does not come up: {said}", found=found, said=done.stderr[-SAID_SHOWN:].strip()),
+            hint="See ./run logs NAME.",
         )
     return done.stderr
 
@@ -131,5 +136,6 @@ def _up(found: Release, variables: dict[str, str]) -> "subprocess.CompletedProce
         )
     except subprocess.TimeoutExpired as error:
         raise Unavailable(
-            f"{found} does not come up in {START_SECONDS} s.", hint="See ./run status."
+            msg("{found} does not come up in {start_seconds} s.", found=found, start_seconds=START_SECONDS),
+            hint="See ./run status.",
         ) from error

@@ -10,6 +10,7 @@ from leitstand.embedded.programs import BY_NAME
 from leitstand.embedded.stop import wait_stopped
 from leitstand.embedded.supervisor import GONE_STATES, Supervisor
 from leitstand.errors import PreconditionFailed, Unavailable
+from leitstand.words import msg
 
 if TYPE_CHECKING:
     from leitstand.backups.work import Progress
@@ -58,8 +59,15 @@ def wait_ready(environment: Environment, names: Sequence[str]) -> None:
             return
         if time.monotonic() > deadline:
             raise Unavailable(
-                f"{waiting[0]} does not get ready: {health[waiting[0]].detail}.",
-                hint=f"See ./run logs {waiting[0]}; when it is mended, rotate again: it goes on where it stopped.",
+                msg(
+                    "{waiting} does not get ready: {detail}.",
+                    waiting=waiting[0],
+                    detail=health[waiting[0]].detail,
+                ),
+                hint=msg(
+                    "See ./run logs {waiting}; when it is mended, rotate again: it goes on where it stopped.",
+                    waiting=waiting[0],
+                ),
             )
         time.sleep(POLL_SECONDS)
 

@@ -13,6 +13,7 @@ from leitstand.runbooks import archive_queue
 from leitstand.runbooks.backends import reserved_engine
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import msg
 
 BACKUPS_SHOWN, LOG_SHOWN, CHANGES_SHOWN, TABLES_SHOWN = 6, 12, 20, 10
 ARCHIVED_SECONDS = 120.0
@@ -95,7 +96,7 @@ def reached(settings: Settings, storage: ObjectStorage, manifest: dict[str, Any]
     if database_now(settings).startswith("answers"):
         return "the live database archives the rest before the restore"
     raise PreconditionFailed(
-        f"The log is archived until {newest:%Y-%m-%d %H:%M:%S} UTC.",
+        msg("The log is archived until {newest:%Y-%m-%d %H:%M:%S} UTC.", newest=newest),
         hint="Leave to_time empty to restore as far as it goes.",
     )
 

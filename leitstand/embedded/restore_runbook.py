@@ -89,7 +89,8 @@ class PointInTimeRestore(Confirmed):
         instant = instant_of(to_time)
         if target not in WHERE and not Path(target).is_absolute():
             raise InvalidInput(
-                f"{target!r} is no target.", hint="Give live, trial, or a folder with its whole path."
+                msg("{target!r} is no target.", target=target),
+                hint="Give live, trial, or a folder with its whole path.",
             )
         given = {"target": target, "to_time": to_time, "backup_id": backup_id, "undo": undo}
         restore = cls(take_up(run_id), LIVE if undo else target, instant, dry_run=dry_run, given=given)

@@ -17,6 +17,7 @@ from leitstand.embedded.rotation_journal import Values
 from leitstand.embedded.rotation_proof import Proof
 from leitstand.embedded.rotation_units import BY_NAME, UNITS, Unit, pair_fits, password_fits
 from leitstand.errors import Conflict, InvalidInput, PreconditionFailed
+from leitstand.words import msg
 
 if TYPE_CHECKING:
     from leitstand.backups.work import Progress
@@ -74,7 +75,8 @@ def plan(environment: Environment, names: Sequence[str] = (), *, leaked: bool = 
     unknown = sorted(set(names) - set(BY_NAME))
     if unknown:
         raise InvalidInput(
-            f"There is nothing to rotate called {unknown[0]!r}.", hint=f"Known: {', '.join(BY_NAME)}."
+            msg("There is nothing to rotate called {unknown!r}.", unknown=unknown[0]),
+            hint=msg("Known: {names}.", names=", ".join(BY_NAME)),
         )
     settings, begun = programs.settings_of(environment), rotation_journal.pending(environment)
     wanted = [unit for unit in UNITS if unit.name in {*names, *begun} or not names]

@@ -21,6 +21,7 @@ from leitstand.embedded.postgres import Cluster
 from leitstand.embedded.rotation_journal import Values
 from leitstand.errors import PreconditionFailed, Unavailable
 from leitstand.services import OBJECTS, POSTGRES, PREFECT, PREFECT_WORKER, PROXY, SERVICES, Service
+from leitstand.words import msg
 
 if TYPE_CHECKING:
     from leitstand.settings import Settings
@@ -159,7 +160,10 @@ def _accept_pair(environment: Environment, values: Values) -> None:
         if time.monotonic() > deadline:
             raise Unavailable(
                 "The object store does not take up its new credential.",
-                hint=f"See {environment.log_of(OBJECTS.name)}, then rotate again: it goes on where it stopped.",
+                hint=msg(
+                    "See {log_of}, then rotate again: it goes on where it stopped.",
+                    log_of=environment.log_of(OBJECTS.name),
+                ),
             )
         time.sleep(0.2)
 

@@ -19,6 +19,7 @@ from leitstand.embedded.supervisor import GONE_STATES, Supervisor
 from leitstand.errors import Conflict, LeitstandError, PreconditionFailed, Unavailable
 from leitstand.runbooks import reserve
 from leitstand.services import OBJECTS, POSTGRES, PREFECT, PREFECT_WORKER, PROXY, SERVICES, Service
+from leitstand.words import N_, msg, said
 
 if TYPE_CHECKING:
     from leitstand.embedded.owner import Owner
@@ -61,8 +62,12 @@ def is_up(environment: Environment) -> bool:
     remembered = environment.recall().get("port", environment.port)
     if remembered != environment.port:
         raise Conflict(
-            f"The environment in {environment.data_dir} runs on port {remembered}.",
-            hint=f"Stop it with ./run down first to use port {environment.port}.",
+            msg(
+                "The environment in {data_dir} runs on port {remembered}.",
+                data_dir=environment.data_dir,
+                remembered=remembered,
+            ),
+            hint=msg("Stop it with ./run down first to use port {port}.", port=environment.port),
         )
     if any(state.state in GONE_STATES for state in states.values()):
         return False
@@ -207,7 +212,7 @@ class _Start:
             return revision != migrate.head()
         if self.environment.recall().get(ACCEPTED) != revision:
             raise PreconditionFailed(
-                f"The database's schema ({revision}) is newer than this release.",
+                msg("The database's schema ({revision}) is newer than this release.", revision=revision),
                 hint="Start the newer release, or go back by the runbook: leitstand runbook run failed-release.",
             )
         self.tell.note(
@@ -224,7 +229,8 @@ class _Start:
             if attempt + 1 == DEPLOY_ATTEMPTS:
                 log = self.environment.log_of("deploy")
                 raise Unavailable(
-                    "The flows could not be brought to Prefect.", hint=f"See {log}, then try ./run up again."
+                    "The flows could not be brought to Prefect.",
+                    hint=msg("See {log}, then try ./run up again.", log=log),
                 )
             # A server that has just come up on a busy machine may be slow to answer.
             time.sleep(DEPLOY_PAUSE_SECONDS)
@@ -249,7 +255,8 @@ class _Start:
         while not probes.ask_one(self.environment, PREFECT).ready:
             if time.monotonic() > deadline:
                 raise Unavailable(
-                    "Prefect does not get ready.", hint=f"See {self.environment.log_of(PREFECT.name)}."
+                    "Prefect does not get ready.",
+                    hint=msg("See {log_of}.", log_of=self.environment.log_of(PREFECT.name)),
                 )
             time.sleep(POLL_SECONDS)
 
@@ -297,21 +304,32 @@ class _Start:
     def _check_alive(self, waiting: list[Service]) -> None:
         states = self.supervisor.states()
         if states is None:
-            raise Unavailable("The supervisor ended.", hint=f"See {self.environment.log_of('supervisor')}.")
+            raise Unavailable(
+                "The supervisor ended.",
+                hint=msg("See {log_of}.", log_of=self.environment.log_of("supervisor")),
+            )
         for service in waiting:
             if service.name in self.told:
                 continue
             seen = self.processes_seen.setdefault(service.name, set())
             seen.add(states[service.name].pid)
             if len(seen - {0}) > ENDS:
-                raise self._not_ready(service, "it keeps ending")
+                raise self._not_ready(service, N_("it keeps ending"))
 
     def _not_ready(self, service: Service, why: str) -> Unavailable:
         log = self.environment.log_of(service.name)
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-LOG_SHOWN:]) if log.exists() else ""
         return Unavailable(
-            f"{service.name} does not get ready: {why}. The end of its log:\n{tail}",
-            hint=f"The whole log: ./run logs {service.name}. What runs goes on; ./run down stops it.",
+            msg(
+                "{service} does not get ready: {why}. The end of its log:\n{tail}",
+                service=service.name,
+                why=said(why),
+                tail=tail,
+            ),
+            hint=msg(
+                "The whole log: ./run logs {service}. What runs goes on; ./run down stops it.",
+                service=service.name,
+            ),
         )
 
     def _finish(self, owner: "Owner | None") -> Started:

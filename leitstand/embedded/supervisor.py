@@ -22,6 +22,7 @@ from leitstand.embedded.environment import REPOSITORY, Environment, write_privat
 from leitstand.embedded.programs import PROGRAMS, Program
 from leitstand.errors import PreconditionFailed, Unavailable
 from leitstand.services import MARK
+from leitstand.words import msg
 
 NAME = "supervisor"
 PYTHON = "LEITSTAND_PYTHON"
@@ -126,7 +127,7 @@ def _prepare_socket(path: Path) -> None:
     status = path.parent.lstat()
     if status.st_uid != os.getuid() or (status.st_mode & 0o022):
         raise PreconditionFailed(
-            f"{path.parent} belongs to someone else or can be written by others.",
+            msg("{parent} belongs to someone else or can be written by others.", parent=path.parent),
             hint="Use --data-dir with a shorter path, or mend that folder's owner and mode.",
         )
 
@@ -166,7 +167,11 @@ class Supervisor:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise PreconditionFailed(
                     "The supervisor did not start.",
-                    hint=f"See {self.environment.log_of(NAME)} and {NAME}.out beside it.",
+                    hint=msg(
+                        "See {log_of} and {name}.out beside it.",
+                        log_of=self.environment.log_of(NAME),
+                        name=NAME,
+                    ),
                 )
             time.sleep(0.05)
 
@@ -219,7 +224,13 @@ class Supervisor:
             self._ask(question, *arguments)
         except Fault as fault:
             if fault.faultCode not in {FAULT_ALREADY_STARTED, FAULT_NOT_RUNNING}:
-                raise Unavailable(f"The supervisor refuses {question}: {fault.faultString}") from fault
+                raise Unavailable(
+                    msg(
+                        "The supervisor refuses {question}: {fault}",
+                        question=question,
+                        fault=fault.faultString,
+                    )
+                ) from fault
 
     def _ask(self, question: str, *arguments: object) -> Any:
         import xmlrpc.client

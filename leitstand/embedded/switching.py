@@ -21,6 +21,7 @@ from leitstand.embedded.stop import wait_stopped, waves
 from leitstand.embedded.supervisor import GONE_STATES, Supervisor
 from leitstand.errors import Conflict, PreconditionFailed
 from leitstand.services import MARK, OBJECTS, POSTGRES
+from leitstand.words import msg
 
 if TYPE_CHECKING:
     from leitstand.backups.work import Progress
@@ -67,7 +68,8 @@ class Switch:
         prefix = f"{live.name}.{BEFORE}-"
         if not name.startswith(prefix) or "/" in name:
             raise PreconditionFailed(
-                f"{name!r} names no database that was moved aside.", hint=f"It begins with {prefix}."
+                msg("{name!r} names no database that was moved aside.", name=name),
+                hint=msg("It begins with {prefix}.", prefix=prefix),
             )
         return cls(live, live.with_name(name), _beside(live, UNDONE, name.removeprefix(prefix)))
 
@@ -144,7 +146,8 @@ def _refuse_running(data: Path) -> None:
         return
     if process.name() == "postgres":
         raise Conflict(
-            f"A PostgreSQL server (process {pid}) still runs on {data}.", hint="Stop it, then run this again."
+            msg("A PostgreSQL server (process {pid}) still runs on {data}.", pid=pid, data=data),
+            hint="Stop it, then run this again.",
         )
 
 
@@ -165,7 +168,11 @@ def swap(switch: Switch) -> None:
     _sync(switch.live.parent)
     if switch.stage() != SWITCHED:
         raise Conflict(
-            f"The folders beside {switch.live} are as no restore leaves them: {_listed(switch)}.",
+            msg(
+                "The folders beside {live} are as no restore leaves them: {switch}.",
+                live=switch.live,
+                switch=_listed(switch),
+            ),
             hint="Something else made or moved one of them meanwhile; look at them before you go on.",
         )
 

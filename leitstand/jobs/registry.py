@@ -17,6 +17,7 @@ from leitstand.words import msg
 # Names, not imports: the queue stands below the features whose work it runs.
 MODULES = (
     "leitstand.backups.jobs",
+    "leitstand.billing.jobs",
     "leitstand.checks.jobs",
     "leitstand.events.jobs",
     "leitstand.identity.jobs",

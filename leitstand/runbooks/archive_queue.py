@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 
 from leitstand.errors import Unavailable
 from leitstand.runbooks import space
+from leitstand.words import msg
 
 POLL_SECONDS = 0.2
 # A commit after everything that was committed, so that recovery finds the end of any instant until now.
@@ -95,7 +96,11 @@ def push(engine: Engine, *, within: float) -> str:
                 return name
             if time.monotonic() > deadline:
                 raise Unavailable(
-                    f"{waiting} segments still wait for the archive, {name} the last of them.",
+                    msg(
+                        "{waiting} segments still wait for the archive, {name} the last of them.",
+                        waiting=waiting,
+                        name=name,
+                    ),
                     hint="`leitstand logs postgres` says what the archive answers; see the runbook object-storage-down.",
                 )
             time.sleep(POLL_SECONDS)

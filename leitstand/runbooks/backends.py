@@ -124,7 +124,7 @@ def reserved_engine(settings: Settings) -> tuple[Engine, str]:
         else:
             return engine, role
     raise Unavailable(
-        f"PostgreSQL takes no connection: {said}",
+        msg("PostgreSQL takes no connection: {said}", said=said),
         hint="`leitstand logs postgres` says why; if it does not start, see the runbook postgres-point-in-time.",
     )
 
@@ -194,7 +194,7 @@ def parsed(identity: str) -> tuple[int, datetime]:
     match = IDENTITY.fullmatch(identity)
     if match is None:
         raise InvalidInput(
-            f"{identity!r} names no session.",
+            msg("{identity!r} names no session.", identity=identity),
             hint="Take it from the dry run; it looks like 4711@1795715532123456.",
         )
     return int(match["pid"]), EPOCH + timedelta(microseconds=int(match["began"]))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leitstand.errors import InvalidInput, Unavailable
+from leitstand.words import msg
 
 if TYPE_CHECKING:
     import httpx
@@ -36,7 +37,8 @@ class CaddyAdmin:
         host, _, port = address.rpartition(":")
         if not port.isdigit() or not _loopback(host.strip("[]")):
             raise InvalidInput(
-                f"{address!r} is no address of a Caddy on this machine.", hint="As 127.0.0.1:2019."
+                msg("{address!r} is no address of a Caddy on this machine.", address=address),
+                hint="As 127.0.0.1:2019.",
             )
         self.address = address
 
@@ -85,13 +87,17 @@ class CaddyAdmin:
                 answer = client.request(method, f"http://{self.address}{path}", json=body, headers=headers)
         except httpx.HTTPError as error:
             raise Unavailable(
-                f"Caddy's admin API at {self.address} does not answer ({type(error).__name__}).",
+                msg(
+                    "Caddy's admin API at {address} does not answer ({name}).",
+                    address=self.address,
+                    name=type(error).__name__,
+                ),
                 hint="Look whether the proxy runs, and whether its configuration has `admin off`.",
             ) from error
         if answer.is_error:
             # The answer may quote the configuration.
             raise Unavailable(
-                f"Caddy refuses {path} with {answer.status_code}.",
+                msg("Caddy refuses {path} with {status_code}.", path=path, status_code=answer.status_code),
                 hint="Its log says why; it runs on as before.",
             )
         return answer

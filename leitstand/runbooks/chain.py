@@ -20,6 +20,7 @@ from leitstand.runbooks.locking import evidence_lock
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import msg
 
 PREFIX = "chain/"
 RUN, SIGNATURE = "run", "signature"
@@ -173,7 +174,11 @@ def _stored(storage: ObjectStorage, bucket: str, sequence: int) -> Link | None:
         return Link.of(json.loads(body))
     except (KeyError, ValueError, TypeError) as error:
         raise IntegrityFailed(
-            f"s3://{bucket}/{key_of(sequence)} is no link of the chain of evidence.",
+            msg(
+                "s3://{bucket}/{sequence} is no link of the chain of evidence.",
+                bucket=bucket,
+                sequence=key_of(sequence),
+            ),
             hint="`leitstand runbook audit` shows all that is wrong with the chain.",
         ) from error
 
@@ -182,7 +187,10 @@ def _check_follows(found: Link, last: Link | None) -> None:
     expected = (last.sequence + 1, last.sha256) if last else (1, "")
     if (found.sequence, found.previous) != expected or found.computed() != found.sha256:
         raise IntegrityFailed(
-            f"Link {found.sequence} of the chain of evidence in the store does not follow the last one of the database.",
+            msg(
+                "Link {sequence} of the chain of evidence in the store does not follow the last one of the database.",
+                sequence=found.sequence,
+            ),
             hint="`leitstand runbook audit` shows what differs; two environments may not share a bucket of evidence.",
         )
 

@@ -246,7 +246,7 @@ def _chosen(work: TakenUp, backup_id: str) -> Backup:
         backup = get_backup(session, backup_id)
     if backup.kind != "secrets" or backup.status != COMPLETE:
         raise InvalidInput(
-            f"Backup {backup.id} is no complete backup of the secrets.",
+            msg("Backup {id} is no complete backup of the secrets.", id=backup.id),
             hint="`leitstand backup list --kind secrets` shows them.",
         )
     return backup

@@ -215,7 +215,8 @@ class DiskFull(Confirmed):
         for path in chosen[DELETE]:
             if path not in known and (self.settings.data_dir / path).exists():
                 raise PreconditionFailed(
-                    f"{path} may not be deleted here.", hint="Take paths from the table of what may go."
+                    msg("{path} may not be deleted here.", path=path),
+                    hint="Take paths from the table of what may go.",
                 )
 
     def _drop(self, slot: str) -> str:
@@ -259,7 +260,10 @@ class DiskFull(Confirmed):
         while not self.connect():
             if time.monotonic() > deadline:
                 raise PreconditionFailed(
-                    f"The database does not come back: {self.why_no_database}",
+                    msg(
+                        "The database does not come back: {why}",
+                        why=self.why_no_database,
+                    ),
                     hint="Start it (`./run up`), then run this again; what is freed stays freed.",
                 )
             time.sleep(POLL_SECONDS)

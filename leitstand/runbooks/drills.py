@@ -17,6 +17,7 @@ from leitstand.runbooks.results import DrillResult, public
 from leitstand.runbooks.running import RUN_ID, Run, note_of
 from leitstand.runbooks.taking_up import ensure_backup
 from leitstand.settings import Settings
+from leitstand.words import msg
 
 __all__ = ["DrillResult", "public", "run_drill", "run_runbook"]
 
@@ -88,7 +89,7 @@ def run_runbook(
     notebook = find(settings, RUNBOOKS, name)
     values = checked(documents.read(notebook.path), parameters)
     if RUN_ID in parameters:
-        raise InvalidInput(f"{RUN_ID} is given by the run itself.")
+        raise InvalidInput(msg("{run_id} is given by the run itself.", run_id=RUN_ID))
     note = note_of(
         notebook, category=RUNBOOK, parameters=dict(values), requested_by=requested_by, run_id=run_id
     )

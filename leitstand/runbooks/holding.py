@@ -15,8 +15,9 @@ from leitstand.db.exclusive import check_held, exclusive
 from leitstand.errors import Conflict
 from leitstand.runbooks.pending import evidence_folder
 from leitstand.settings import Settings
+from leitstand.words import N_, msg, said
 
-LOCK = "restore drill"
+LOCK = N_("restore drill")
 FILE = "lock"
 
 
@@ -75,7 +76,7 @@ def file_lock(settings: Settings) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Conflict(
-                f"Another {LOCK} is running.",
+                msg("Another {name} is running.", name=said(LOCK)),
                 hint="Wait until it has ended; a runbook and a notebook that is open by itself count as one.",
             ) from None
         yield

@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from leitstand.errors import PreconditionFailed
+from leitstand.words import N_
 
 SKIPPED = {".git", ".venv", ".venv.lock", "var", "__pycache__", "node_modules", ".ipynb_checkpoints"}
 SKIPPED_CACHES = (".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".import_linter_cache")
@@ -94,7 +95,7 @@ def _files(repository: Path, skip: Path | None) -> Iterator[str]:
 
 
 def _git(repository: Path, *arguments: str) -> bytes:
-    hint = "Compare with a checkout that was fetched on another machine."
+    hint = N_("Compare with a checkout that was fetched on another machine.")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     # Nothing that a configuration or a hook in the suspected checkout could have run.
     options = ["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"]

@@ -1,6 +1,7 @@
 """Jobs of this area."""
 
 from leitstand.jobs.registry import job
+from leitstand.words import msg
 
 
 @job("operations.drill", attempts=2, lock="operations", first_wait=60)
@@ -14,7 +15,8 @@ def drill(*, name: str, requested_by: str = "") -> None:
     result = run_drill(get_engine(), get_settings(), name, requested_by=requested_by)
     if not result.ok:
         raise IntegrityFailed(
-            f"The drill {name} failed.", hint="Its notebook, archived with the drill, shows at which step."
+            msg("The drill {name} failed.", name=name),
+            hint="Its notebook, archived with the drill, shows at which step.",
         )
 
 
@@ -61,5 +63,6 @@ def runbook(
         raise
     if not result.ok:
         raise IntegrityFailed(
-            f"The runbook {name} failed.", hint="Its page shows at which step; there it can be resumed."
+            msg("The runbook {name} failed.", name=name),
+            hint="Its page shows at which step; there it can be resumed.",
         )

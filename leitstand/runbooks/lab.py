@@ -25,6 +25,7 @@ from leitstand.runbooks.kernels import KERNEL, notebook_environment
 from leitstand.runbooks.library import DRILLS, RUNBOOKS, notebooks
 from leitstand.services import LAB
 from leitstand.settings import Settings
+from leitstand.words import msg
 
 HOST = "127.0.0.1"
 START = "catalogue.ipynb"
@@ -79,7 +80,7 @@ def prepare(settings: Settings, port: int = 0) -> Lab:
     port = port or own
     if not _is_free(port):
         raise Conflict(
-            f"Port {port} is in use.",
+            msg("Port {port} is in use.", port=port),
             hint="Is a lab running already? End it there, or choose another: --port NUMBER.",
         )
     folder = settings.data_dir / "lab"

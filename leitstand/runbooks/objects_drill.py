@@ -78,7 +78,11 @@ class ObjectsDrill(Rehearsal):
         root = scratch.scratch_root(self.settings).resolve()
         if root not in self.target.resolve().parents or self.target.exists():
             raise PreconditionFailed(
-                f"{self.target} is no new folder under {root}: a drill restores only there."
+                msg(
+                    "{target} is no new folder under {root}: a drill restores only there.",
+                    target=self.target,
+                    root=root,
+                )
             )
         self.evidence.check("the target is a scratch folder", True, self.target.parent.name)
         return facts(

@@ -14,6 +14,7 @@ from leitstand.db.cluster import SUPERUSER, give_away, set_passwords
 from leitstand.errors import InvalidInput
 from leitstand.runbooks.scratch import ScratchServer
 from leitstand.settings import Settings
+from leitstand.words import msg
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,10 @@ def instant_of(to_time: str) -> datetime | None:
         instant = datetime.fromisoformat(to_time)
     except ValueError as error:
         raise InvalidInput(
-            f"{to_time!r} is no instant.", hint="Write it as 2026-11-23T21:30:00+01:00."
+            msg("{to_time!r} is no instant.", to_time=to_time), hint="Write it as 2026-11-23T21:30:00+01:00."
         ) from error
     if instant.tzinfo is None:
-        raise InvalidInput(f"{to_time!r} has no offset.", hint="Write it as 2026-11-23T21:30:00+01:00.")
+        raise InvalidInput(
+            msg("{to_time!r} has no offset.", to_time=to_time), hint="Write it as 2026-11-23T21:30:00+01:00."
+        )
     return instant

@@ -330,7 +330,7 @@ def _drawn(work: TakenUp, backup_id: str, seed: int, to_time: str, window: tuple
         ensure_backup(work.engine, work.settings)
         reach = reachable(work.engine, work.settings)
     if reach is None:
-        raise InvalidInput(f"{to_time} can't be restored: the recovery window is empty.")
+        raise InvalidInput(msg("{to_time} can't be restored: the recovery window is empty.", to_time=to_time))
     backup = (
         chosen_backup(work.engine, work.settings, backup_id)
         if backup_id

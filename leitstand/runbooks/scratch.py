@@ -25,6 +25,7 @@ from leitstand.errors import PreconditionFailed
 from leitstand.services import MARK
 from leitstand.settings import Settings
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import msg
 
 PREFIX = "drill-"
 SOCKETS = "leitstand-drill-"
@@ -255,7 +256,7 @@ class ScratchServer:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self.process is None or self.process.poll() is not None:
-                raise PreconditionFailed(f"The restored server did not start: {self.said()}")
+                raise PreconditionFailed(msg("The restored server did not start: {said}", said=self.said()))
             try:
                 with psycopg.connect(self.conninfo("postgres"), connect_timeout=5) as connection:
                     row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
@@ -265,7 +266,11 @@ class ScratchServer:
                 pass
             time.sleep(0.1)
         raise PreconditionFailed(
-            f"The restored server did not end its recovery within {START_SECONDS} s: {self.said()}"
+            msg(
+                "The restored server did not end its recovery within {start_seconds} s: {said}",
+                start_seconds=START_SECONDS,
+                said=self.said(),
+            )
         )
 
     def said(self) -> str:
@@ -303,7 +308,11 @@ class ScratchServer:
         )
         if done.returncode != 0:
             raise PreconditionFailed(
-                f"{program} failed: {(done.stdout + done.stderr).strip()[-OUTPUT_SHOWN:]}"
+                msg(
+                    "{program} failed: {value}",
+                    program=program,
+                    value=(done.stdout + done.stderr).strip()[-OUTPUT_SHOWN:],
+                )
             )
         return done.stdout
 
@@ -331,11 +340,17 @@ def refuse_live_target(target: Path, *, root: Path, live_data: str) -> None:
     """
     target, live = target.resolve(), Path(live_data).resolve()
     if target == live or live in target.parents or target in live.parents:
-        raise PreconditionFailed(f"{target} is where the live data lies: a drill never writes there.")
+        raise PreconditionFailed(
+            msg("{target} is where the live data lies: a drill never writes there.", target=target)
+        )
     if root.resolve() not in target.parents:
-        raise PreconditionFailed(f"{target} is not under {root}: a drill restores only there.")
+        raise PreconditionFailed(
+            msg("{target} is not under {root}: a drill restores only there.", target=target, root=root)
+        )
     if (target / "PG_VERSION").exists() or (target / "postmaster.pid").exists():
-        raise PreconditionFailed(f"{target} holds a cluster: a drill restores into an empty folder.")
+        raise PreconditionFailed(
+            msg("{target} holds a cluster: a drill restores into an empty folder.", target=target)
+        )
 
 
 def is_run_id(text: str) -> bool:

@@ -17,6 +17,7 @@ from leitstand.runbooks import holding, scratch
 from leitstand.runbooks.journal import Journal, journal_in
 from leitstand.settings import Settings, get_settings
 from leitstand.telemetry.logs import configure_logging
+from leitstand.words import msg
 
 LOCK = holding.LOCK
 SANDBOX = "sandbox"
@@ -77,7 +78,8 @@ def take_up(run_id: str) -> TakenUp:
     """
     if not scratch.is_run_id(run_id):
         raise InvalidInput(
-            f"{run_id!r} is no run id.", hint="Leave it at 'sandbox', or run `leitstand drill run`."
+            msg("{run_id!r} is no run id.", run_id=run_id),
+            hint="Leave it at 'sandbox', or run `leitstand drill run`.",
         )
     settings = get_settings()
     configure_logging("runbook", "WARNING")
@@ -119,7 +121,7 @@ def chosen_backup(engine: Engine, settings: Settings, backup_id: str, kind: str 
         backup = get_backup(session, backup_id)
     if backup.kind != kind or backup.status != COMPLETE:
         raise InvalidInput(
-            f"Backup {backup.id} is no complete backup of {NAMES.get(kind, kind)}.",
+            msg("Backup {id} is no complete backup of {get}.", id=backup.id, get=NAMES.get(kind, kind)),
             hint="`leitstand backup list` shows them.",
         )
     return backup

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from leitstand.errors import NotFound, Unavailable
+from leitstand.words import msg
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -73,7 +74,7 @@ def addresses(name: str) -> list[str]:
         if error.errno == socket.EAI_AGAIN:
             raise Unavailable("The resolver does not answer.", hint="See /etc/resolv.conf.") from error
         raise NotFound(
-            f"The resolver knows no {name}.", hint="Look at the zone at the DNS provider."
+            msg("The resolver knows no {name}.", name=name), hint="Look at the zone at the DNS provider."
         ) from error
     return sorted({str(entry[4][0]) for entry in found})
 
@@ -102,7 +103,7 @@ def served(address: str, port: int, name: str) -> Certificate:
         ):
             encoded = secured.getpeercert(binary_form=True)
     except OSError as error:
-        raise Unavailable(f"No certificate is served: {_words(error)}.") from error
+        raise Unavailable(msg("No certificate is served: {error}.", error=_words(error))) from error
     return parsed(ssl.DER_cert_to_PEM_cert(encoded or b"").encode())
 
 

@@ -60,11 +60,14 @@ ONLY_IN = {
 }
 # Where errors are raised that pages show in the language of the reader.
 SPOKEN = (
-    "leitstand/backups/actions.py",
+    "leitstand/backups/",
     "leitstand/billing/",
     "leitstand/catalogue/",
+    "leitstand/checks/",
     "leitstand/companions/",
     "leitstand/conversations/",
+    "leitstand/db/",
+    "leitstand/embedded/",
     "leitstand/events/",
     "leitstand/identity/",
     "leitstand/imports/",
@@ -76,13 +79,7 @@ SPOKEN = (
     "leitstand/mail/",
     "leitstand/outgoing/",
     "leitstand/reports/",
-    "leitstand/runbooks/actions.py",
-    "leitstand/runbooks/confirming.py",
-    "leitstand/runbooks/library.py",
-    "leitstand/runbooks/parameters.py",
-    "leitstand/runbooks/resuming.py",
-    "leitstand/runbooks/runs.py",
-    "leitstand/runbooks/signing.py",
+    "leitstand/runbooks/",
     "leitstand/storage/reader.py",
     "panel_apps/",
     "serving/",
@@ -93,6 +90,8 @@ NOTEBOOKS = "notebooks/runbooks"
 # Drills, of which pages show the title alone.
 DRILLS = "notebooks/restore-drills"
 PLANS = "leitstand/limits/plans.json"
+# Suites of data checks, each check with the rule in one sentence.
+CHECKS = "data-checks/suites"
 WHEN = re.compile(r"^\*\*When\.?\*\*[ \n]*(.+?)(?:\n\s*\n|\Z)", re.DOTALL | re.MULTILINE)
 # Tables whose values are texts.
 TABLES = ("PERMISSIONS", "DEFINITIONS", "SCRIPT_WORDS")
@@ -125,6 +124,9 @@ def extract(root: Path) -> dict[str, Found]:
         for path in sorted((root / folder).glob("*.ipynb")):
             for text in words_of(_cells(path)):
                 texts.setdefault(text, Found()).files.append(path.relative_to(root).as_posix())
+    for path in sorted((root / CHECKS).glob("*.json")):
+        for check in json.loads(path.read_text(encoding="utf-8"))["expectations"]:
+            texts.setdefault(check["meta"]["says"], Found()).files.append(path.relative_to(root).as_posix())
     for text in _plans(root / PLANS):
         texts.setdefault(text, Found()).files.append(PLANS)
     texts.pop("", None)

@@ -7,15 +7,16 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import StreamingResponse
 
 from leitstand.billing.invoices import get_invoice, list_invoices, mark_paid
-from leitstand.billing.subscription import change_plan, get_subscription, manage_payment
+from leitstand.billing.subscription import change_plan, get_subscription, manage_payment, paying_customer
 from leitstand.billing.usage import export_usage, get_usage
 from leitstand.db.models.base import new_id
 from leitstand.errors import Conflict, InvalidInput, LeitstandError, NotFound, Unavailable
 from leitstand.identity.access import Principal
-from leitstand.limits.plans import load_plans
+from leitstand.limits.plans import Plan, load_plans
 from leitstand.words import N_
 from leitstand.words.spreadsheet import lines
-from serving.session import CurrentPrincipal, Db, require_csrf
+from serving.plan_changes import carried_out
+from serving.session import CurrentPrincipal, Db, paused, require_csrf
 from web.pages import go, render
 
 router = APIRouter(prefix="/settings/billing", include_in_schema=False)
@@ -54,7 +55,8 @@ def choose_plan(
     try:
         # What a refused change began is undone; the page that says so needs the session.
         with session.begin_nested():
-            begun = change_plan(session, principal=principal, plan=plan, key=key[:64])
+            change = change_plan(session, principal=principal, plan=plan, key=key[:64])
+        begun = carried_out(session, principal, change)
     except (Conflict, InvalidInput, NotFound, Unavailable) as error:
         return _page(request, session, principal, error)
     if begun.address:
@@ -66,7 +68,10 @@ def choose_plan(
 def look_after_payment(request: Request, session: Db, principal: CurrentPrincipal) -> Response:
     """Go to the provider's own page."""
     try:
-        return _away(request, principal, manage_payment(session, principal=principal))
+        customer = paying_customer(session, principal=principal)
+        with paused(session, principal):
+            address = manage_payment(customer)
+        return _away(request, principal, address)
     except (Conflict, InvalidInput, Unavailable) as error:
         return _page(request, session, principal, error)
 
@@ -117,12 +122,14 @@ def _file(text: object, name: str, media: str) -> Response:
 def _page(
     request: Request, session: Db, principal: Principal, error: LeitstandError | None = None
 ) -> Response:
+    subscription = get_subscription(session, principal=principal)
     return render(
         request,
         principal,
         "billing.html",
         area="billing",
-        subscription=get_subscription(session, principal=principal),
+        subscription=subscription,
+        changing=Plan.model_validate(subscription.change.terms) if subscription.change else None,
         usage=get_usage(session, principal=principal),
         plans=load_plans().plans,
         invoices=list_invoices(session, principal=principal),

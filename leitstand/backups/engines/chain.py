@@ -5,8 +5,9 @@ from leitstand.backups.catalogue import COMPLETE
 from leitstand.backups.engines.interface import FULL, Manifest
 from leitstand.errors import IntegrityFailed, NotFound
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import N_, msg
 
-HINT = "Restore another: `leitstand backup list` shows them, `--to-backup ID` chooses one."
+HINT = N_("Restore another: `leitstand backup list` shows them, `--to-backup ID` chooses one.")
 
 
 def level_of(manifest: Manifest) -> str:
@@ -24,7 +25,7 @@ def chain_of(storage: ObjectStorage, bucket: str, manifest: Manifest) -> list[Ma
     while parent := chain[0].get("parent_id"):
         chain.insert(0, _parent(storage, bucket, chain[0], str(parent)))
         if str(parent) in {str(one["id"]) for one in chain[1:]}:
-            raise IntegrityFailed(f"Backup {parent} is an increment of itself.", hint=HINT)
+            raise IntegrityFailed(msg("Backup {parent} is an increment of itself.", parent=parent), hint=HINT)
     return chain
 
 
@@ -35,6 +36,12 @@ def _parent(storage: ObjectStorage, bucket: str, child: Manifest, parent: str) -
         found = {"status": "gone"}
     if found["status"] != COMPLETE:
         raise IntegrityFailed(
-            f"Backup {child['id']} is an increment of {parent}, which is {found['status']}.", hint=HINT
+            msg(
+                "Backup {id} is an increment of {parent}, which is {status}.",
+                id=child["id"],
+                parent=parent,
+                status=found["status"],
+            ),
+            hint=HINT,
         )
     return found

@@ -5,6 +5,7 @@ from typing import Any
 from leitstand.backups.engines.interface import PostgresEngine
 from leitstand.errors import PreconditionFailed
 from leitstand.settings import Settings
+from leitstand.words import msg
 
 
 def engines() -> dict[str, PostgresEngine]:
@@ -31,7 +32,11 @@ def engine_of(manifest: dict[str, Any]) -> PostgresEngine:
         if engine.recorded == recorded:
             return engine
     raise PreconditionFailed(
-        f"Backup {manifest['id']} was taken by {recorded!r}, which this version does not know.",
+        msg(
+            "Backup {id} was taken by {recorded!r}, which this version does not know.",
+            id=manifest["id"],
+            recorded=recorded,
+        ),
         hint="Restore it with the version of Leitstand that took it.",
     )
 
@@ -42,6 +47,9 @@ def engine_of_archive(archive: str) -> PostgresEngine:
     if engine := engines().get(name):
         return engine
     raise PreconditionFailed(
-        f"The log of {archive!r} was archived by an engine that this version does not know.",
+        msg(
+            "The log of {archive!r} was archived by an engine that this version does not know.",
+            archive=archive,
+        ),
         hint="Have retention carried out by the version of Leitstand that archived it.",
     )

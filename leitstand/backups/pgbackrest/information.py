@@ -7,6 +7,7 @@ from typing import Any
 
 from leitstand.backups.pgbackrest import program
 from leitstand.errors import Unavailable
+from leitstand.words import msg
 
 ANNOTATION = "leitstand"
 FULL = "full"
@@ -50,7 +51,9 @@ def read(configuration: Path) -> list[Listed]:
     if status["code"] not in (0, NO_STANZA, NO_BACKUP, STANZA_INCOMPLETE):
         told = stanza.get("repo", [{}])[0].get("status", {}).get("message") or status["message"]
         raise Unavailable(
-            f"pgBackRest can't read its repository: {' '.join(told.split())[: program.SHOWN]}",
+            msg(
+                "pgBackRest can't read its repository: {value}", value=" ".join(told.split())[: program.SHOWN]
+            ),
             hint="See whether the object store answers, and that the key is the repository's.",
         )
     return [_listed(one) for one in stanza["backup"]]

@@ -20,6 +20,7 @@ from leitstand.errors import (
     PreconditionFailed,
     Unavailable,
 )
+from leitstand.words import N_, msg
 
 NAME = "pgbackrest"
 STALLED_SECONDS = 900.0
@@ -37,15 +38,15 @@ KINDS: Mapping[int, type[LeitstandError]] = {
     50: Conflict,
 }  # fmt: skip
 HINTS: Mapping[int, str] = {
-    26: "Use another backup: `leitstand backup list` shows them.",
-    44: "The repository is that of another cluster: check the data folder.",
-    46: "Install a pgBackRest that knows this PostgreSQL, or set LEITSTAND_BACKUP_ENGINE=postgres-tools.",
-    49: "See whether the object store answers.",
-    50: "Wait until the other pgBackRest has ended.",
-    57: "Give the role the rights that docs/guide/operations.md lists under pgBackRest.",
-    82: "PostgreSQL's archive_command fails: see its log and pg_stat_archiver.",
-    87: "Start PostgreSQL with archive_mode = on.",
-    95: "Check the store's certificate (LEITSTAND_S3_CA_FILE) and that the key is the repository's.",
+    26: N_("Use another backup: `leitstand backup list` shows them."),
+    44: N_("The repository is that of another cluster: check the data folder."),
+    46: N_("Install a pgBackRest that knows this PostgreSQL, or set LEITSTAND_BACKUP_ENGINE=postgres-tools."),
+    49: N_("See whether the object store answers."),
+    50: N_("Wait until the other pgBackRest has ended."),
+    57: N_("Give the role the rights that docs/guide/operations.md lists under pgBackRest."),
+    82: N_("PostgreSQL's archive_command fails: see its log and pg_stat_archiver."),
+    87: N_("Start PostgreSQL with archive_mode = on."),
+    95: N_("Check the store's certificate (LEITSTAND_S3_CA_FILE) and that the key is the repository's."),
 }
 
 
@@ -61,7 +62,8 @@ class Failed(Exception):
         kind = KINDS.get(self.code, PreconditionFailed)
         short = " ".join(self.said.split())[:SHOWN]
         return kind(
-            f"pgBackRest {self.command} failed: {short}", hint=HINTS.get(self.code, "See PostgreSQL's log.")
+            msg("pgBackRest {command} failed: {short}", command=self.command, short=short),
+            hint=HINTS.get(self.code, N_("See PostgreSQL's log.")),
         )
 
 
@@ -92,7 +94,9 @@ def _version(program: str) -> Version:
     ).stdout
     found = re.search(r"(\d+)\.(\d+)", said)
     if found is None:
-        raise PreconditionFailed(f"{program} does not say its version.", hint="Install pgBackRest again.")
+        raise PreconditionFailed(
+            msg("{program} does not say its version.", program=program), hint="Install pgBackRest again."
+        )
     return int(found[1]), int(found[2])
 
 
@@ -164,7 +168,11 @@ def _followed(
             number, line = lines.get(timeout=STALLED_SECONDS)
         except queue.Empty:
             raise Unavailable(
-                f"pgBackRest {command} stood still for {STALLED_SECONDS:.0f} s and was ended.",
+                msg(
+                    "pgBackRest {command} stood still for {stalled_seconds:.0f} s and was ended.",
+                    command=command,
+                    stalled_seconds=STALLED_SECONDS,
+                ),
                 hint="See PostgreSQL's log, its archiver (pg_stat_archiver) and the object store.",
             ) from None
         if line is None:

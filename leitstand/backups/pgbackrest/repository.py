@@ -17,6 +17,7 @@ from leitstand.errors import PreconditionFailed
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from leitstand.storage.types import ObjectInfo
+from leitstand.words import msg
 
 STANZA = "leitstand"
 FILE = "pgbackrest.conf"
@@ -82,7 +83,11 @@ def of(settings: Settings, manifest: Manifest) -> Repository:
         if key_id(secret) == wanted:
             return Repository(settings, f"{_cluster(str(manifest['system_identifier']))}/{wanted}", secret)
     raise PreconditionFailed(
-        f"The key {wanted} of pgBackRest, with which backup {manifest['id']} is encrypted, is not here.",
+        msg(
+            "The key {wanted} of pgBackRest, with which backup {id} is encrypted, is not here.",
+            wanted=wanted,
+            id=manifest["id"],
+        ),
         hint="Bring it back with `leitstand secrets restore`, or name it in LEITSTAND_PGBACKREST_CIPHER_PASS_PREVIOUS.",
     )
 
@@ -112,8 +117,13 @@ def _current_pass(settings: Settings) -> str:
     secret = settings.pgbackrest_cipher_pass.get_secret_value().strip()
     if len(secret) < SHORTEST_PASS or len(secret.split()) != 1:
         raise PreconditionFailed(
-            f"pgBackRest has no key to encrypt with: pgbackrest_cipher_pass is {'too short' if secret else 'empty'}.",
-            hint=f"`./run up` makes one; elsewhere put {SHORTEST_PASS} random letters or more into its file, and back the secrets up.",
+            "pgBackRest has no key to encrypt with: pgbackrest_cipher_pass is too short."
+            if secret
+            else "pgBackRest has no key to encrypt with: pgbackrest_cipher_pass is empty.",
+            hint=msg(
+                "`./run up` makes one; elsewhere put {shortest_pass} random letters or more into its file, and back the secrets up.",
+                shortest_pass=SHORTEST_PASS,
+            ),
         )
     return secret
 
@@ -174,7 +184,8 @@ def configuration(repository: Repository, folder: Path, version: Version) -> str
 def _refuse_old(version: Version) -> None:
     if version < OLDEST:
         raise PreconditionFailed(
-            f"pgBackRest {_written(version)} is too old.", hint=f"Install {_written(OLDEST)} or later."
+            msg("pgBackRest {version} is too old.", version=_written(version)),
+            hint=msg("Install {oldest} or later.", oldest=_written(OLDEST)),
         )
 
 
@@ -189,8 +200,15 @@ def _endpoint(url: str, version: Version) -> str:
         return parts.netloc
     if version < HTTP_FROM:
         raise PreconditionFailed(
-            f"pgBackRest {_written(version)} reaches an object store over TLS only, and {url} is without.",
-            hint=f"Give the store a certificate (LEITSTAND_S3_CA_FILE names its authority), install pgBackRest {_written(HTTP_FROM)} or later, or set LEITSTAND_BACKUP_ENGINE=postgres-tools.",
+            msg(
+                "pgBackRest {version} reaches an object store over TLS only, and {url} is without.",
+                version=_written(version),
+                url=url,
+            ),
+            hint=msg(
+                "Give the store a certificate (LEITSTAND_S3_CA_FILE names its authority), install pgBackRest {http_from} or later, or set LEITSTAND_BACKUP_ENGINE=postgres-tools.",
+                http_from=_written(HTTP_FROM),
+            ),
         )
     return f"{parts.scheme}://{parts.netloc}"
 

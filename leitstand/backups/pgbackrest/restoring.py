@@ -13,8 +13,9 @@ from leitstand.backups.pgbackrest.repository import STANZA, Repository, of, writ
 from leitstand.backups.work import Progress, Reporter
 from leitstand.errors import IntegrityFailed, LeitstandError
 from leitstand.settings import Settings
+from leitstand.words import N_, Message, msg
 
-HINT = "Use another backup: `leitstand backup list` shows them."
+HINT = N_("Use another backup: `leitstand backup list` shows them.")
 IN_BACKUP = re.compile(rf"/backup/{STANZA}/([^/'\s]+)/")
 IN_TARGET = re.compile(r"error restoring '([^']+)'")
 
@@ -33,7 +34,12 @@ def unpack(settings: Settings, chain: Chain, target: Path, say: Progress) -> Non
     for manifest in chain:
         if lacking := not_stored(settings, manifest):
             raise IntegrityFailed(
-                f"Backup {manifest['id']} lacks {lacking[0]}, or it has another size.", hint=HINT
+                msg(
+                    "Backup {id} lacks {lacking}, or it has another size.",
+                    id=manifest["id"],
+                    lacking=lacking[0],
+                ),
+                hint=HINT,
             )
     with private_configuration(repository) as configuration:
         options = (f"--set={last['label']}", "--type=none", f"--pg1-path={target}")
@@ -44,7 +50,9 @@ def unpack(settings: Settings, chain: Chain, target: Path, say: Progress) -> Non
             if not isinstance(error, IntegrityFailed):
                 raise error from failed
             whose = _whose(configuration, chain, target, failed.said)
-            raise IntegrityFailed(f"{whose} is damaged: {error.message}", hint=HINT) from failed
+            raise IntegrityFailed(
+                msg("{whose} is damaged: {message}", whose=whose, message=error.message), hint=HINT
+            ) from failed
 
 
 @contextmanager
@@ -62,7 +70,7 @@ def not_stored(settings: Settings, manifest: Manifest) -> list[str]:
     return [str(one["key"]) for one in manifest["parts"] if stored.get(one["key"]) != one["bytes"]]
 
 
-def _whose(configuration: Path, chain: Chain, target: Path, said: str) -> str:
+def _whose(configuration: Path, chain: Chain, target: Path, said: str) -> Message:
     """The backup that holds what is damaged: the file's own manifest knows in which one its content lies."""
     label = ""
     if found := IN_BACKUP.search(said):
@@ -71,8 +79,8 @@ def _whose(configuration: Path, chain: Chain, target: Path, said: str) -> str:
         label = _holder(configuration, str(chain[-1]["label"]), Path(found[1]).relative_to(target).as_posix())
     for manifest in chain:
         if manifest["label"] == label:
-            return f"Backup {manifest['id']}"
-    return f"One of the backups {', '.join(str(one['id']) for one in chain)}"
+            return msg("Backup {id}", id=manifest["id"])
+    return msg("One of the backups {names}", names=", ".join(str(one["id"]) for one in chain))
 
 
 def _holder(configuration: Path, label: str, file: str) -> str:

@@ -21,6 +21,7 @@ from leitstand.errors import IntegrityFailed, PreconditionFailed
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import msg
 
 TYPES = {FULL: "full", DIFFERENTIAL: "diff", INCREMENTAL: "incr"}
 ONLY_FULL_ONE, LABEL_TOO_EARLY = 75, 106
@@ -75,7 +76,7 @@ def _server(source: Engine, settings: Settings) -> _Server:
         data = connection.scalar(text("SELECT current_setting('data_directory')"))
     if not (Path(data) / "PG_VERSION").exists():
         raise PreconditionFailed(
-            f"pgBackRest can't read PostgreSQL's data folder {data} from here.",
+            msg("pgBackRest can't read PostgreSQL's data folder {data} from here.", data=data),
             hint="Take the backup on the machine of the server, as a user that may read the folder; or set LEITSTAND_BACKUP_ENGINE=postgres-tools.",
         )
     url = make_url(settings.database_url)
@@ -146,7 +147,7 @@ def _parent(job: Job, made: Listed) -> str | None:
     parent = job.chain[-1]
     if made.prior != parent["label"]:
         raise IntegrityFailed(
-            f"pgBackRest built on {made.prior} and not on {parent['label']}.",
+            msg("pgBackRest built on {prior} and not on {label}.", prior=made.prior, label=parent["label"]),
             hint="Somebody else uses its repository: take a full backup.",
         )
     return str(parent["id"])

@@ -27,9 +27,14 @@ class Customer:
 
 @dataclass(frozen=True)
 class Begun:
-    """How a change goes on: at `address`, where the person pays; empty: it is done."""
+    """How a change goes on: at `address`, where the person pays; empty: it is done.
+
+    Args:
+        checkout_id: the provider's id of the place to pay.
+    """
 
     address: str = ""
+    checkout_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,12 @@ class Provider(ABC):
         """What state it is in: `manual`, `test` or `live`."""
 
     @abstractmethod
-    def create_customer(self, customer: Customer) -> str:
-        """The provider's id of the customer, made if there is none."""
+    def create_customer(self, customer: Customer, *, key: str) -> Customer:
+        """The customer with the provider's id, made if there is none.
+
+        Args:
+            key: of this request; the same key makes none twice.
+        """
 
     @abstractmethod
     def begin_change(self, customer: Customer, plan: Plan, *, key: str, back: str) -> Begun:
@@ -99,7 +108,15 @@ class Provider(ABC):
 
     @abstractmethod
     def cancel(self, customer: Customer, *, key: str) -> None:
-        """End the subscription; nothing where there is none."""
+        """End the subscription; nothing where there is none, or where it has ended."""
+
+    @abstractmethod
+    def close(self, checkout_id: str, *, key: str) -> None:
+        """Let nobody pay any more at a place that was begun; nothing where it is closed.
+
+        Raises:
+            Conflict: it has been paid there.
+        """
 
     @abstractmethod
     def manage(self, customer: Customer, *, back: str) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ import httpx
 
 from leitstand.billing.providers import stripe_messages
 from leitstand.billing.providers.base import Begun, Bill, Customer, Message, Provider
-from leitstand.errors import InvalidInput, Unavailable
+from leitstand.errors import Conflict, InvalidInput, Unavailable
 from leitstand.limits.plans import Plan
 from leitstand.settings import Settings
 from leitstand.words import msg
@@ -18,7 +19,10 @@ from leitstand.words import msg
 VERSION = "2024-06-20"
 TRIES = 4
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
-TIMEOUT_SECONDS = 15.0
+# Of each step of a request. A page waits for it: what takes longer is asked again by the queue.
+TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+# No further try begins after so much time.
+PATIENCE_SECONDS = 20.0
 LATER = frozenset({409, 429, 500, 502, 503, 504})
 
 
@@ -31,30 +35,25 @@ class Stripe(Provider):
         self._url = settings.stripe_api_url.rstrip("/")
         self._key = settings.stripe_secret_key.get_secret_value()
         self._webhook_secret = settings.stripe_webhook_secret.get_secret_value()
+        self._rehearsal = settings.rehearsal
         self._sleep = sleep
 
     @property
     def mode(self) -> str:
         return "live" if "_live_" in self._key else "test"
 
-    def create_customer(self, customer: Customer) -> str:
+    def create_customer(self, customer: Customer, *, key: str) -> Customer:
         if customer.customer_id:
-            return customer.customer_id
+            return customer
         fields = {
             "name": customer.name,
             "email": customer.email,
             "metadata[workspace_id]": str(customer.workspace_id),
         }
-        # One customer a workspace, however often this is asked.
-        made = self._call("POST", "/v1/customers", fields, key=f"customer-{customer.workspace_id}")
-        return str(made["id"])
+        made = self._call("POST", "/v1/customers", fields, key=key)
+        return replace(customer, customer_id=str(made["id"]))
 
     def begin_change(self, customer: Customer, plan: Plan, *, key: str, back: str) -> Begun:
-        if not plan.stripe_price:
-            raise InvalidInput(
-                msg("The plan {title} can't be paid through Stripe.", title=plan.title),
-                hint="Give it a stripe_price in the file of plans.",
-            )
         if customer.subscription_id:
             return self._change_subscription(customer, plan, key)
         fields = {
@@ -68,11 +67,33 @@ class Stripe(Provider):
             "success_url": f"{back}?paid=1",
             "cancel_url": back,
         }
-        return Begun(str(self._call("POST", "/v1/checkout/sessions", fields, key=key)["url"]))
+        made = self._call("POST", "/v1/checkout/sessions", fields, key=key)
+        return Begun(str(made["url"]), str(made["id"]))
 
     def cancel(self, customer: Customer, *, key: str) -> None:
-        if customer.subscription_id:
-            self._call("DELETE", f"/v1/subscriptions/{customer.subscription_id}", key=key)
+        if not customer.subscription_id:
+            return
+        path = f"/v1/subscriptions/{customer.subscription_id}"
+        try:
+            self._call("DELETE", path, key=key)
+        except InvalidInput:
+            # Stripe looks at no key here: it says that there is none of the id once it has ended.
+            if self._call("GET", path)["status"] != "canceled":
+                raise
+
+    def close(self, checkout_id: str, *, key: str) -> None:
+        path = f"/v1/checkout/sessions/{checkout_id}"
+        try:
+            self._call("POST", f"{path}/expire", key=key)
+        except InvalidInput:
+            status = self._call("GET", path)["status"]
+            if status == "complete":
+                raise Conflict(
+                    "The plan that was chosen before has been paid meanwhile.",
+                    hint="It holds as soon as Stripe has told so. Choose again then.",
+                ) from None
+            if status != "expired":
+                raise
 
     def manage(self, customer: Customer, *, back: str) -> str:
         if not customer.customer_id:
@@ -99,9 +120,11 @@ class Stripe(Provider):
 
     def _change_subscription(self, customer: Customer, plan: Plan, key: str) -> Begun:
         path = f"/v1/subscriptions/{customer.subscription_id}"
-        item = self._call("GET", path)["items"]["data"][0]["id"]
+        item = self._call("GET", path)["items"]["data"][0]
+        if item["price"]["id"] == plan.stripe_price:
+            return Begun()
         fields = {
-            "items[0][id]": item,
+            "items[0][id]": item["id"],
             "items[0][price]": plan.stripe_price,
             "proration_behavior": "create_prorations",
             # A change that can't be paid leaves the subscription as it was.
@@ -113,10 +136,15 @@ class Stripe(Provider):
     def _call(
         self, method: str, path: str, fields: Mapping[str, str] | None = None, *, key: str = ""
     ) -> dict[str, Any]:
+        if self._rehearsal:
+            raise Unavailable(
+                "Stripe is not asked: this is a restored copy that is only tried out (LEITSTAND_REHEARSAL)."
+            )
         headers = {"Authorization": f"Bearer {self._key}", "Stripe-Version": VERSION}
         if key:
             headers["Idempotency-Key"] = key
         sent = {"params": fields} if method == "GET" else {"data": fields}
+        until = time.monotonic() + PATIENCE_SECONDS
         for attempt in range(TRIES):
             answer = None
             # Without a key only what changes nothing is repeated: reading, and making a link to the portal.
@@ -125,14 +153,16 @@ class Stripe(Provider):
                     method,
                     f"{self._url}{path}",
                     headers=headers,
-                    timeout=TIMEOUT_SECONDS,
+                    timeout=TIMEOUT,
                     **sent,  # type: ignore[arg-type]
                 )
             if answer is not None and answer.status_code not in LATER:
                 return _checked(answer)
-            if attempt < TRIES - 1:
-                self._sleep(_pause(answer, attempt))
-        raise Unavailable("Stripe does not answer.", hint="Nothing was changed here; try again in a minute.")
+            pause = _pause(answer, attempt)
+            if attempt == TRIES - 1 or time.monotonic() + pause > until:
+                break
+            self._sleep(pause)
+        raise Unavailable("Stripe does not answer.", hint="Try again in a minute.")
 
 
 def _pause(answer: httpx.Response | None, attempt: int) -> float:

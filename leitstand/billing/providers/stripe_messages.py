@@ -109,6 +109,9 @@ def _checkout(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _subscription(found: Mapping[str, Any]) -> dict[str, Any]:
+    if found["status"] == "incomplete":
+        # Its first payment is still to be made: it says nothing yet.
+        return {}
     metadata = found.get("metadata") or {}
     return {
         "workspace_id": _uuid(metadata.get("workspace_id")),

@@ -1,7 +1,7 @@
 """Every table, a module a feature."""
 
 from leitstand.db.models.base import Base
-from leitstand.db.models.billing import BillingEvent, Invoice, WorkspacePlan
+from leitstand.db.models.billing import BillingEvent, Invoice, PlanChange, WorkspacePlan
 from leitstand.db.models.catalogue import (
     Companion,
     CompanionVersion,
@@ -64,7 +64,7 @@ __all__ = [
     "Handover",
     "Heartbeat", "IdempotencyKey", "IdentityLink", "IdentityProvider", "Invitation", "InvitationGrant", "Invoice",
     "Item", "ItemGrant", "ItemReference", "ItemVersion", "JobFailure", "Membership", "ModelEndpoint", "OneTimeCode",
-    "Passkey", "PasswordReset", "PeopleGroup", "Person", "PruneRun", "Recent", "RecoveryCode", "Report", "ReportMail",
+    "Passkey", "PasswordReset", "PeopleGroup", "Person", "PlanChange", "PruneRun", "Recent", "RecoveryCode", "Report", "ReportMail",
     "ReportSubscription", "RunFact", "S3Import", "S3ImportObject", "SavedView", "SignInAttempt", "SignInStep", "Upload", "UserSession", "Webhook",
     "WebhookDelivery", "Workspace", "WorkspacePlan", "WorkspaceRole",
 ]  # fmt: skip

@@ -8,11 +8,15 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueCon
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from leitstand.db.models.base import Base, CreatedAt, Id, WorkspaceId
+from leitstand.db.models.base import Base, CreatedAt, Id, Said, WorkspaceId
 
 PROVIDERS = ("manual", "stripe")
 PLAN_STATES = ("active", "past_due")
 INVOICE_STATES = ("open", "paid", "void")
+# How a provider is asked: for a place to pay, for another price, for the end of a subscription, or only to close a place.
+CHANGE_WAYS = ("checkout", "change", "cancel", "close")
+# Asked and begun are open; what is begun waits for the payment.
+CHANGE_STATES = ("asked", "begun", "done", "refused", "withdrawn", "given-up")
 
 
 class WorkspacePlan(Base):
@@ -46,6 +50,46 @@ class WorkspacePlan(Base):
     customer_id: Mapped[str] = mapped_column(server_default="")
     subscription_id: Mapped[str] = mapped_column(server_default="")
     told_at: Mapped[datetime | None]
+
+
+class PlanChange(Base):
+    """A change of plan that a provider is asked for: committed before it is asked, and what came of it afterwards.
+
+    All that is sent stands here, so that asking again sends the same with the same key (the row's id). `key` is what a
+    page or a program called its request; `customer` is empty once there is an answer; `closes` is a place to pay that
+    was begun earlier, by the provider's id, and `checkout_id` and `address` are the one that this change began.
+    """
+
+    __tablename__ = "plan_change"
+    __table_args__ = (
+        CheckConstraint(f"way IN {CHANGE_WAYS}", name="way"),
+        CheckConstraint(f"state IN {CHANGE_STATES}", name="state"),
+        Index(
+            "uq_plan_change_open",
+            "workspace_id",
+            unique=True,
+            postgresql_where=text("state IN ('asked', 'begun')"),
+        ),
+        Index("ix_plan_change_newest", "workspace_id", text("id DESC")),
+    )
+
+    id: Mapped[Id]
+    workspace_id: Mapped[WorkspaceId]
+    key: Mapped[str] = mapped_column(server_default="")
+    way: Mapped[str]
+    plan: Mapped[str]
+    terms: Mapped[dict[str, Any]]
+    customer: Mapped[dict[str, Any]]
+    back: Mapped[str] = mapped_column(server_default="")
+    closes: Mapped[str] = mapped_column(server_default="")
+    state: Mapped[str] = mapped_column(server_default="asked")
+    problem: Mapped[Said]
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    address: Mapped[str] = mapped_column(server_default="")
+    checkout_id: Mapped[str] = mapped_column(server_default="")
+    asked_by: Mapped[UUID | None] = mapped_column(ForeignKey("person.id", ondelete="SET NULL"))
+    created_at: Mapped[CreatedAt]
+    ended_at: Mapped[datetime | None]
 
 
 class Invoice(Base):

@@ -79,7 +79,9 @@ class RebuildEnvironment(Evidenced):
         """
         for path in filter(None, (copy, key_file)):
             if not Path(path).is_file():
-                raise InvalidInput(f"There is no file {path}.", hint="Name it with its whole path.")
+                raise InvalidInput(
+                    msg("There is no file {path}.", path=path), hint="Name it with its whole path."
+                )
         work = take_up(run_id)
         if work.sandbox and work.database_answers():
             for kind in ("secrets", "objects", "postgres"):
@@ -163,7 +165,10 @@ class RebuildEnvironment(Evidenced):
         newest = self._log_stored_at()
         if newest is not None and datetime.now(UTC) - newest <= SILENT_FOR:
             raise PreconditionFailed(
-                f"The old server still writes its log: the archive got a part of it at {newest.isoformat()[:19]}.",
+                msg(
+                    "The old server still writes its log: the archive got a part of it at {value}.",
+                    value=newest.isoformat()[:19],
+                ),
                 hint="Switch it off and wait three minutes, or give old_is_off=true where you see that it is off.",
             )
 

@@ -43,6 +43,7 @@ from leitstand.runbooks.source_point import Point, measure_on
 from leitstand.services import MARK
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
+from leitstand.words import msg
 
 POSITION = """
     SELECT coalesce(pg_last_xact_replay_timestamp(), (pg_last_committed_xact()).timestamp),
@@ -309,8 +310,11 @@ class Rebuild:
                 return said
         why = done.stderr.rpartition("error: ")[2].strip()
         raise Unavailable(
-            f"The environment does not start: {why[:OUTPUT_SHOWN]}",
-            hint=f"See the logs in {self.environment.logs_dir}, then go on: what is there stays.",
+            msg("The environment does not start: {why}", why=why[:OUTPUT_SHOWN]),
+            hint=msg(
+                "See the logs in {logs_dir}, then go on: what is there stays.",
+                logs_dir=self.environment.logs_dir,
+            ),
         )
 
     def stop(self) -> None:
@@ -348,7 +352,13 @@ class Rebuild:
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise Unavailable(f"`leitstand {arguments[0]}` did not end within {timeout:.0f} s.") from error
+            raise Unavailable(
+                msg(
+                    "`leitstand {arguments}` did not end within {timeout:.0f} s.",
+                    arguments=arguments[0],
+                    timeout=timeout,
+                )
+            ) from error
 
 
 def _look(server: ScratchServer, manifest: dict[str, Any]) -> Recovered:

@@ -33,9 +33,9 @@ from leitstand.events.partitions import ensure_partitions
 from leitstand.settings import Settings
 from leitstand.storage.store import store_of
 from leitstand.telemetry.logs import get_logger
-from leitstand.words import msg
+from leitstand.words import N_, msg
 
-LOCK = "archive of events"
+LOCK = N_("archive of events")
 READ_BACK = "event_read_back"
 MAKE_READ_BACK = sql.SQL("CREATE TEMP TABLE {} (LIKE event INCLUDING DEFAULTS) ON COMMIT DROP").format(
     sql.Identifier(READ_BACK)

@@ -26,9 +26,9 @@ from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from leitstand.storage.store import store_of
 from leitstand.telemetry.logs import get_logger
-from leitstand.words import msg
+from leitstand.words import N_, msg
 
-LOCK = "copy of the facts"
+LOCK = N_("copy of the facts")
 # So many days that still change (and the one after) are read from PostgreSQL; more are worth a copy at once.
 MOST_WARM_DAYS = 4
 NOW = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, system_identifier::text FROM pg_control_system()"

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+from leitstand.billing.asking import carry_out
 from leitstand.billing.messages import take_message
-from leitstand.billing.providers.base import Customer
+from leitstand.billing.providers.base import Begun, Customer
 from leitstand.billing.providers.stripe import Stripe
-from leitstand.billing.subscription import change_plan, get_subscription, manage_payment
+from leitstand.billing.subscription import change_plan, get_subscription, manage_payment, paying_customer
+from leitstand.db.engine import transaction
 from leitstand.db.models import Invoice, WorkspacePlan
 from leitstand.errors import InvalidInput, Unavailable
 from leitstand.identity.access import Principal
@@ -37,6 +39,15 @@ def subscription(owner: Principal, price: str, status: str = "active") -> dict[s
     }  # fmt: skip
 
 
+def changed(session: Session, owner: Principal, plan: str, key: str = "") -> Begun:
+    """Change to a plan as a request does: written down, committed, asked for."""
+    change = change_plan(session, principal=owner, plan=plan, key=key)
+    session.commit()
+    if change is None:
+        return Begun()
+    return carry_out(transaction, change_id=change.id, principal=owner, provider=quick())
+
+
 def bill(status: str) -> dict[str, Any]:
     line = {
         "description": "Small",
@@ -52,11 +63,12 @@ def bill(status: str) -> dict[str, Any]:
 
 def test_a_plan_holds_when_its_payment_is_told(double: Double, session: Session, owner: Principal) -> None:
     double.failures = [503]
-    begun = change_plan(session, principal=owner, plan="small", key="k", provider=quick())
+    begun = changed(session, owner, "small")
     assert begun.address.startswith("https://checkout.stripe.test/")
     assert plan_of(session, owner.workspace_id).name == "free"
     sent = double.calls[-1][2]
-    assert (sent["line_items[0][price]"], sent["key"]) == ("price_small", "k")
+    assert sent["line_items[0][price]"] == "price_small"
+    assert sent["key"].startswith("plan-change-")
     done = {
         "id": "cs_1", "client_reference_id": str(owner.workspace_id), "customer": "cus_1",
         "subscription": "sub_1", "metadata": {"plan": "small"},
@@ -65,10 +77,11 @@ def test_a_plan_holds_when_its_payment_is_told(double: Double, session: Session,
     assert told(session, event(1, "checkout.session.completed", done)) == "repeated"
     assert plan_of(session, owner.workspace_id).name == "small"
     assert get_subscription(session, principal=owner).mode == "test"
-    assert manage_payment(session, principal=owner) == "https://billing.stripe.test/p"
-    assert change_plan(session, principal=owner, plan="large", key="l").address == ""
+    assert get_subscription(session, principal=owner).change is None
+    assert manage_payment(paying_customer(session, principal=owner)) == "https://billing.stripe.test/p"
+    assert changed(session, owner, "large").address == ""
     assert double.calls[-1][2]["items[0][id]"] == "si_1"
-    assert change_plan(session, principal=owner, plan="free", key="m").address == ""
+    assert changed(session, owner, "free").address == ""
     assert double.calls[-1][:2] == ("DELETE", "/v1/subscriptions/sub_1")
 
 
@@ -88,6 +101,8 @@ def test_late_messages_change_nothing(double: Double, session: Session, owner: P
     kept = session.query(Invoice).one()
     assert (kept.number, kept.status, kept.total_cents, kept.currency) == ("S-1", "paid", 1900, "EUR")
     assert told(session, event(7, "charge.refunded", {})) == "ignored"
+    unpaid = subscription(owner, "price_large", "incomplete")
+    assert told(session, event(9, "customer.subscription.created", unpaid, AT + 3)) == "ignored"
     stranger = subscription(owner, "price_large") | {"customer": "cus_9", "metadata": {}}
     assert told(session, event(8, "customer.subscription.updated", stranger)) == "unknown"
 
@@ -117,12 +132,12 @@ def test_stripe_is_asked_again_and_its_pages_are_followed(double: Double, owner:
     stripe = Stripe(get_settings(), sleep=pauses.append)
     customer = Customer(owner.workspace_id, "Demo", "o@example.test")
     double.failures = [429, 500]
-    made = stripe.create_customer(customer)
+    made = stripe.create_customer(customer, key="k")
     assert pauses == [0.5, 1.0]
-    assert stripe.create_customer(customer) == made
+    assert stripe.create_customer(customer, key="k") == made == stripe.create_customer(made, key="l")
     double.invoices = [bill("paid") | {"id": f"in_{number}"} for number in range(5)]
-    found = stripe.invoices(Customer(owner.workspace_id, "Demo", "", made))
+    found = stripe.invoices(made)
     assert [each.provider_id for each in found] == [f"in_{number}" for number in range(5)]
     double.failures = [503] * 4
     with pytest.raises(Unavailable):
-        stripe.create_customer(customer)
+        stripe.create_customer(customer, key="m")

@@ -78,6 +78,8 @@ MORE: list[tuple[str, dict[str, str]]] = [
     *((table, {"id": f"100000{number}", "at": at})
       for table in ("audit_entry", "sign_in_attempt", "procrastinate_events")
       for number, at in enumerate(("now()", PAST))),
+    ("plan_change", {"state": "'begun'"}),
+    ("plan_change", {"state": "'refused'"}),
     ("invoice", {"period_end": "date '2020-01-01'", "provider": "'manual'"}),
     ("fact_copy", {"watermark": "'9'", "seen": "'1'"}),
     ("report", {"period_end": "date '2020-01-01'", "status": "'complete'", "finished_at": NEVER}),
