@@ -134,6 +134,6 @@ def _bring_back(settings: Settings, earlier: Note, figures: dict[str, Any]) -> N
 
 def _ended(earlier: Note) -> Conflict:
     return Conflict(
-        f"Run {earlier.run_id} came to its end: there is nothing to go on with.",
-        hint=f"Run the runbook again: `leitstand runbook run {earlier.name}`.",
+        msg("Run {run_id} came to its end: there is nothing to go on with.", run_id=earlier.run_id),
+        hint=msg("Run the runbook again: `leitstand runbook run {name}`.", name=earlier.name),
     )
