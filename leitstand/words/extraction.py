@@ -62,6 +62,7 @@ ONLY_IN = {
 ERRORS = "leitstand.errors"
 # Where errors are made that pages show in the language of the reader.
 SPOKEN = (
+    "api/runtime",
     "leitstand/backups/actions.py",
     "leitstand/billing/",
     "leitstand/catalogue/",
