@@ -25,7 +25,6 @@ from bokeh.models import (
     HoverTool,
     Line,
     NoOverlap,
-    NumeralTickFormatter,
     Range1d,
     Scatter,
     VArea,
@@ -49,9 +48,12 @@ LONG_SECONDS = 600
 # More points than this are a line without marks.
 MARKED_UP_TO = 45
 HALF_DAY = timedelta(hours=12)
+MOST_MARKS = 6
 # Of the axis, left free at either side.
 MARGIN = 0.015
-COUNT, SHARE = "0[.]0a", "0%"
+# The browser says figures as its language does: 1.5K, in German 1500.
+COUNT = "return tick.toLocaleString(spoken, { notation: 'compact', maximumFractionDigits: 1 })"
+SHARE = "return tick.toLocaleString(spoken, { style: 'percent' })"
 # Columns of text for tooltips begin so.
 SAID = "said_"
 # How releases, incidents and notes are drawn: colour and dash.
@@ -190,6 +192,8 @@ class TimeChart(Chart):
             self._quiet.visible = before is not None
             self._hover.tooltips = self._tooltip(compared=before is not None)
         margin = (end - start) * MARGIN
+        # Between few days it would mark hours, of which nothing is drawn; those of a single day have no label.
+        self.figure.xaxis.ticker.desired_num_ticks = min(MOST_MARKS, max(2, (end - start).days))
         # A half day on either side of a range of one day.
         self.figure.x_range.update(
             start=_instant(start) - max(margin, HALF_DAY),
@@ -425,14 +429,13 @@ def _time_figure(share: bool) -> Any:
     made = base_figure(x_axis_type="datetime", x_range=Range1d(start=today - 60 * HALF_DAY, end=today))
     # Below the last day stands its year; months and years say theirs themselves.
     days, months = DAYS_AND_MONTHS[language()]
-    year = DatetimeTickFormatter(days="%Y", months="", years="")
+    year = DatetimeTickFormatter(hours="", days="%Y", months="", years="")
     made.xaxis.formatter = DatetimeTickFormatter(
-        days=days, months=months, years="%Y", context=year, context_which="end"
+        hours="", days=days, months=months, years="%Y", context=year, context_which="end"
     )
-    made.xaxis.ticker.desired_num_ticks = 6
+    made.xaxis.ticker.desired_num_ticks = MOST_MARKS
     made.xaxis.major_label_policy = NoOverlap(min_distance=10)
-    made.yaxis.formatter = NumeralTickFormatter(format=SHARE if share else COUNT)
-    made.yaxis.formatter.update(language=language())
+    made.yaxis.formatter = CustomJSTickFormatter(args={"spoken": language()}, code=SHARE if share else COUNT)
     made.yaxis.ticker = BasicTicker(min_interval=0.05 if share else 1, desired_num_ticks=4, num_minor_ticks=0)
     made.y_range.start = 0
     if share:

@@ -89,7 +89,9 @@ def write_copy(copies: Copies, entry: Entry, sink: Any, *, identities: list[Any]
             raise (
                 source.error
                 or hashing.error
-                or IntegrityFailed(f"The copy of {entry.key} can't be decrypted ({error}).")
+                or IntegrityFailed(
+                    msg("The copy of {key} can't be decrypted ({error}).", key=entry.key, error=error)
+                )
             ) from error
     if hashing.error:
         raise hashing.error

@@ -88,7 +88,11 @@ def _conflict(chosen: int, refused: list[Refusal]) -> Conflict:
         for one in refused
     ]
     return Conflict(
-        f"This can't be done on {len(refused)} of {chosen} items, so nothing was changed.",
+        msg(
+            "This can't be done on {refused} of {chosen} items, so nothing was changed.",
+            refused=len(refused),
+            chosen=chosen,
+        ),
         hint="Leave those out, then do it on the others.",
         details={"items": told},
     )

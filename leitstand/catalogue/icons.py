@@ -1,12 +1,32 @@
-"""The icons that an item can have instead of that of its kind: names in the sprite."""
+"""The icons that an item can have instead of that of its kind: names in the sprite, and what is on them."""
 
 from leitstand.errors import InvalidInput
-from leitstand.words import msg
+from leitstand.words import N_, msg
 
-ICONS = (
-    "assistant", "audit", "billing", "board", "clock", "collection", "companion", "conversation", "drill", "groups",
-    "home", "insights", "integration", "link", "ok", "operations", "profile", "search", "space", "star", "tool", "warning",
-)  # fmt: skip
+ICONS = {
+    "assistant": N_("Spark"),
+    "audit": N_("Log"),
+    "billing": N_("Card"),
+    "board": N_("Board"),
+    "clock": N_("Clock"),
+    "collection": N_("Collection"),
+    "companion": N_("Companion"),
+    "conversation": N_("Conversation"),
+    "drill": N_("Shield"),
+    "groups": N_("Groups"),
+    "home": N_("House"),
+    "insights": N_("Chart"),
+    "integration": N_("Plug"),
+    "link": N_("Chain"),
+    "ok": N_("Tick"),
+    "operations": N_("Pulse"),
+    "profile": N_("Person"),
+    "search": N_("Magnifier"),
+    "space": N_("Space"),
+    "star": N_("Star"),
+    "tool": N_("Tool"),
+    "warning": N_("Warning"),
+}
 
 
 def checked_icon(icon: str) -> str:

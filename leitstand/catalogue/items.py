@@ -20,7 +20,19 @@ from leitstand.errors import Conflict, InvalidInput, NotFound
 from leitstand.identity import audit
 from leitstand.identity.access import Principal, require
 from leitstand.limits.room import require_room
-from leitstand.words import msg
+from leitstand.words import N_, msg, said
+
+# What one of each kind is called in a sentence; "" where the kind is not known.
+ONE = {
+    "": N_("item"),
+    "agent": N_("agent"),
+    "app": N_("app"),
+    "board": N_("board"),
+    "collection": N_("collection"),
+    "companion": N_("companion"),
+    "control": N_("control"),
+    "space": N_("space"),
+}
 
 __all__ = ["LARGEST_PAGE", "PAGE", "STATUSES", "VISIBILITIES", "Listing"]
 
@@ -68,7 +80,7 @@ def get_item(
     item = session.scalar(query)
     if item is None:
         raise NotFound(
-            msg("There is no such {kind}.", kind=kind or "item"),
+            msg("There is no such {kind}.", kind=said(ONE[kind or ""])),
             hint="It may have been deleted: look in the trash.",
         )
     return item

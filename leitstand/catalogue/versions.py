@@ -17,6 +17,7 @@ from leitstand.db.models import CompanionVersion, Item, ItemVersion, Person
 from leitstand.db.row_security import lifted
 from leitstand.errors import InvalidInput, NotFound
 from leitstand.identity.access import Principal
+from leitstand.words import msg
 
 MOST = 200
 
@@ -170,7 +171,7 @@ def _shown(session: Session, principal: Principal, item: Item, number: int) -> S
 
 def _missing(item: Item, number: int) -> NotFound:
     return NotFound(
-        f"There is no version {number} of this {item.kind}.", hint="Its history lists what is there."
+        msg("There is no version {number}.", number=number), hint="Its history lists what is there."
     )
 
 

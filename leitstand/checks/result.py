@@ -4,7 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from leitstand.words import N_, Message, msg, said
+
 LIVE = "live"
+RESTORED = "drill of backup "
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class CheckResult:
             `examples` (some of them: keys, numbers and times, no text of anybody's), `error` (why it could not be decided,
             empty where it was) and `skipped` (why it was not looked at, empty where it was).
         suite: what was run: "all", or names of suites.
-        target: what the database is: "live", or a drill's restored one.
+        target: what the database is: "live", or a drill's restored one (`restored`).
         seconds: how long it took.
         revision: of the database's schema.
         run_id: of this run; empty where it is kept nowhere.
@@ -62,3 +65,17 @@ def counted(results: Iterable[Mapping[str, Any]]) -> tuple[int, int]:
     """How many of these checks ran, and how many of them do not hold."""
     ran = [check for check in results if not check.get("skipped")]
     return len(ran), sum(not check["success"] for check in ran)
+
+
+def restored(backup_id: object) -> str:
+    """The target of a drill: what it restored from a backup."""
+    return f"{RESTORED}{backup_id}"
+
+
+def database_of(target: str) -> Message:
+    """A target as it is read after "on"."""
+    if target == LIVE:
+        return said(N_("the live database"))
+    if target.startswith(RESTORED):
+        return msg("the restored backup {id}", id=target.removeprefix(RESTORED))
+    return said(target)

@@ -20,6 +20,7 @@ from leitstand.errors import LeitstandError
 from leitstand.jobs.heartbeat import last_beat
 from leitstand.services import OBJECTS, POSTGRES, SERVICES, WORKER, Service
 from leitstand.settings import Settings
+from leitstand.words import N_, msg
 
 if TYPE_CHECKING:
     import httpx
@@ -31,7 +32,6 @@ LIMIT_SECONDS = 2.0
 HEARTBEAT_LIMIT_SECONDS = 30.0
 DETAIL_SHOWN = 200
 OK, MULTIPLE_CHOICES = 200, 300
-REFUSALS = {"403": "refuses our credentials", "404": "the bucket {bucket} is missing"}
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,11 @@ def _ask_all(probes: list[Probe], limit: float) -> list[tuple[str, str, float]]:
             state, detail = probe()
         except Exception as error:  # any failure is the answer
             state, detail = DOWN, _failure(error)
-        answers[place] = (state, detail[:DETAIL_SHOWN], _since(began))
+        answers[place] = (
+            state,
+            detail if len(detail) <= DETAIL_SHOWN else detail[:DETAIL_SHOWN],
+            _since(began),
+        )
 
     threads = [
         threading.Thread(target=ask, args=(place, probe), daemon=True) for place, probe in enumerate(probes)
@@ -142,7 +146,10 @@ def _ask_all(probes: list[Probe], limit: float) -> list[tuple[str, str, float]]:
         thread.start()
     for thread in threads:
         thread.join(max(0.0, limit - (time.perf_counter() - began)))
-    return [answer or (DOWN, f"no answer within {limit:g} s", _since(began)) for answer in answers]
+    return [
+        answer or (DOWN, msg("no answer within {seconds} s", seconds=f"{limit:g}"), _since(began))
+        for answer in answers
+    ]
 
 
 def _since(began: float) -> float:
@@ -153,14 +160,14 @@ def _failure(error: Exception) -> str:
     """The class of an error that may hold addresses or secrets; our own errors are written to be shown."""
     if isinstance(error, LeitstandError):
         return error.message
-    return "connection refused" if type(error).__name__ == "ConnectError" else type(error).__name__
+    return N_("connection refused") if type(error).__name__ == "ConnectError" else type(error).__name__
 
 
 def _http(service: Service, settings: Settings) -> Verdict:
     answer = _client().get(settings.address_of(service) + service.health)
     if OK <= answer.status_code < MULTIPLE_CHOICES:
         return UP, ""
-    return DEGRADED, _what_fails(answer.content) or f"answers {answer.status_code}"
+    return DEGRADED, _what_fails(answer.content) or msg("answers {status}", status=answer.status_code)
 
 
 def _what_fails(body: bytes) -> str:
@@ -181,17 +188,17 @@ def _worker(service: Service, engine: Engine, settings: Settings) -> Verdict:
         with transaction(engine) as session:
             last = last_beat(session, service.name)
     except SQLAlchemyError as error:
-        return DEGRADED, f"answers; its heartbeat can't be read ({type(error).__name__})"
+        return DEGRADED, msg("answers; its heartbeat can't be read ({error})", error=type(error).__name__)
     return _judge_heartbeat(last, datetime.now(UTC))
 
 
 def _judge_heartbeat(last: datetime | None, now: datetime) -> Verdict:
     if last is None:
-        return DEGRADED, "answers, and has not yet given a heartbeat"
+        return DEGRADED, N_("answers, and has not yet given a heartbeat")
     silent = (now - last).total_seconds()
     if silent > HEARTBEAT_LIMIT_SECONDS:
-        return DEGRADED, f"answers, and its last heartbeat is {silent:.0f} s old"
-    return UP, f"heartbeat {max(silent, 0):.0f} s ago"
+        return DEGRADED, msg("answers, and its last heartbeat is {seconds} s old", seconds=f"{silent:.0f}")
+    return UP, msg("heartbeat {seconds} s ago", seconds=f"{max(silent, 0):.0f}")
 
 
 def _postgres(engine: Engine, settings: Settings) -> Verdict:
@@ -202,9 +209,9 @@ def _postgres(engine: Engine, settings: Settings) -> Verdict:
         row = connection.execute("SELECT current_setting('server_version'), pg_is_in_recovery()").fetchone()
     version, recovering = row or ("", False)
     if recovering:
-        return DEGRADED, f"{version}, in recovery"
+        return DEGRADED, msg("{version}, in recovery", version=version)
     if missing := gaps(engine):
-        return DEGRADED, f"{version}; row-level security: {missing[0]}"
+        return DEGRADED, msg("{version}; row-level security: {gap}", version=version, gap=missing[0])
     return UP, f"PostgreSQL {version}"
 
 
@@ -216,5 +223,14 @@ def _objects(settings: Settings) -> Verdict:
         code = getattr(error, "response", {}).get("Error", {}).get("Code")
         if code is None:
             raise
-        return DEGRADED, REFUSALS.get(code, f"answers {code}").format(bucket=settings.bucket_media)
+        return DEGRADED, _refusal(code, settings.bucket_media)
     return UP, ""
+
+
+def _refusal(code: str, bucket: str) -> str:
+    """What the store said, by the code of its error."""
+    if code == "403":
+        return N_("refuses our credentials")
+    if code == "404":
+        return msg("the bucket {bucket} is missing", bucket=bucket)
+    return msg("answers {status}", status=code)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from leitstand.errors import InvalidInput, LeitstandError, Unavailable
 from leitstand.settings import Settings
+from leitstand.words import msg
 from leitstand.words.lines import one_line
 
 # Of each answer, and of all together: a server that sends a byte now and then holds nobody for long.
@@ -95,18 +96,24 @@ def _hang_up(client: smtplib.SMTP) -> None:
 def failure_of(error: Exception) -> LeitstandError:
     """What a failure means for the message; nothing secret is in it."""
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        return _answered(error.smtp_code, "does not take our user and password", "")
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        code, answer = error.smtp_code, str(error.smtp_code)
+        told = msg("The mail server does not take our user and password ({answer}).", answer=answer)
+    elif isinstance(error, smtplib.SMTPRecipientsRefused):
         code, said = next(iter(error.recipients.values()))
-        return _answered(code, "does not take this recipient", said)
-    if isinstance(error, smtplib.SMTPResponseException):
-        return _answered(error.smtp_code, "does not take this message", error.smtp_error)
-    return _refused_for_good(error) or _may_go_better(error)
+        told = msg("The mail server does not take this recipient ({answer}).", answer=_answer(code, said))
+    elif isinstance(error, smtplib.SMTPResponseException):
+        code, answer = error.smtp_code, _answer(error.smtp_code, error.smtp_error)
+        told = msg("The mail server does not take this message ({answer}).", answer=answer)
+    else:
+        return _refused_for_good(error) or _may_go_better(error)
+    return MailRefused(told) if code >= FOR_GOOD else Unavailable(told)
 
 
 def _refused_for_good(error: Exception) -> LeitstandError | None:
     if isinstance(error, smtplib.SMTPNotSupportedError):
-        return MailRefused(f"The mail server can't do what is asked of it: {one_line(str(error))}")
+        return MailRefused(
+            msg("The mail server can't do what is asked of it: {what}", what=one_line(str(error)))
+        )
     if isinstance(error, ssl.SSLCertVerificationError):
         return MailRefused("The mail server's certificate is not trusted.", hint="Check LEITSTAND_SMTP_HOST.")
     return None
@@ -117,10 +124,9 @@ def _may_go_better(error: Exception) -> LeitstandError:
         return Unavailable("The mail server did not answer in time.")
     if isinstance(error, smtplib.SMTPServerDisconnected):
         return Unavailable("The mail server went away before it had taken the message.")
-    return Unavailable(f"The mail server can't be reached ({type(error).__name__}).")
+    return Unavailable(msg("The mail server can't be reached ({error}).", error=type(error).__name__))
 
 
-def _answered(code: int, what: str, said: bytes | str) -> LeitstandError:
+def _answer(code: int, said: bytes | str) -> str:
     text = one_line(said.decode(errors="replace") if isinstance(said, bytes) else said)
-    sentence = f"The mail server {what} ({code}{': ' + text if text else ''})."
-    return MailRefused(sentence) if code >= FOR_GOOD else Unavailable(sentence)
+    return f"{code}: {text}" if text else str(code)

@@ -230,6 +230,7 @@ class PostgresDrill(Rehearsal):
 
     def check_data(self) -> "pd.DataFrame":
         """The data checks on the restored database."""
+        from leitstand.checks.result import restored
         from leitstand.checks.run import check_restored
 
         url = make_url(self.settings.database_url)
@@ -238,7 +239,7 @@ class PostgresDrill(Rehearsal):
                 self.engine,
                 self.settings,
                 database_url=self._server().url(str(url.database), str(url.username)),
-                target=f"drill of backup {self.backup.id}",
+                target=restored(self.backup.id),
                 keep=not self.work.sandbox,
             )
         skipped = f", {len(result.skipped)} skipped" if result.skipped else ""

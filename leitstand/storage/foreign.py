@@ -17,6 +17,7 @@ from leitstand.storage.retries import (
     status_of,
 )
 from leitstand.storage.types import ObjectInfo
+from leitstand.words import msg
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -174,21 +175,25 @@ def _named(error: Exception, bucket: str, key: str) -> LeitstandError:
     code = code_of(error)
     gone = code in MISSING_CODES and key and code != "NoSuchBucket"
     found: LeitstandError = Unavailable(
-        f"The store answers {code or status_of(error)}.", hint="Try again later."
+        msg("The store answers {code}.", code=code or status_of(error)), hint="Try again later."
     )
     if code in REFUSED_CODES:
         found = InvalidInput(
-            f"The store refuses the key ({code}).",
+            msg("The store refuses the key ({code}).", code=code),
             hint="Check both keys, and that they may list and read the bucket.",
         )
     elif gone:
         found = NotFound("It is no longer in the bucket.")
     elif code in MISSING_CODES:
-        found = NotFound(f"The store has no bucket {bucket!r}.", hint="Check name, endpoint and region.")
+        found = NotFound(
+            msg("The store has no bucket '{bucket}'.", bucket=bucket), hint="Check name, endpoint and region."
+        )
     elif code in CONDITION_CODES:
         found = Conflict("It was replaced while it was read.", hint="The next run takes it.")
     elif code in ELSEWHERE:
-        found = InvalidInput(f"The bucket lies in another region ({code}).", hint="Enter its own region.")
+        found = InvalidInput(
+            msg("The bucket lies in another region ({code}).", code=code), hint="Enter its own region."
+        )
     elif code in SKEW_CODES:
-        found = Unavailable(f"The store's clock differs from this machine's ({code}).")
+        found = Unavailable(msg("The store's clock differs from this machine's ({code}).", code=code))
     return found

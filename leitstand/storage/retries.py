@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from leitstand.errors import Conflict, LeitstandError, NotFound, PreconditionFailed, Unavailable
+from leitstand.words import msg
 
 ATTEMPTS = 6
 FIRST_PAUSE = 0.1
@@ -111,26 +112,40 @@ def translated(error: Exception, what: str) -> LeitstandError:
     """The domain error for what the store said about `what` (s3://bucket/key)."""
     code = code_of(error)
     if code in MISSING_CODES:
-        return NotFound(f"The object store has no {what}.")
+        return NotFound(msg("The object store has no {what}.", what=what))
     # An answer to HEAD has no body that could name the reason, only its date.
     ahead = _ahead(error)
     if code in SKEW_CODES or (code in REFUSED_CODES and abs(ahead) > MOST_SKEW_SECONDS):
         return ClockSkewed(
-            f"The object store refused {what}: this machine's clock is {abs(ahead):.0f} s"
-            f" {'ahead of' if ahead > 0 else 'behind'} the store's.",
+            _skewed(what, ahead),
             hint="Set the clock (timedatectl set-ntp true) and try again.",
         )
     if code in REFUSED_CODES:
         return PreconditionFailed(
-            f"The object store refused the credentials for {what} ({code}).",
+            msg("The object store refused the credentials for {what} ({code}).", what=what, code=code),
             hint="Check LEITSTAND_S3_ACCESS_KEY, LEITSTAND_S3_SECRET_KEY and the bucket's policy.",
         )
     if code in CONDITION_CODES:
-        return Conflict(f"{what} is already there or has changed.")
+        return Conflict(msg("{what} is already there or has changed.", what=what))
     reason = code or type(error).__name__
     return Unavailable(
-        f"The object store does not answer for {what} ({reason}).",
+        msg("The object store does not answer for {what} ({reason}).", what=what, reason=reason),
         hint="Check that it runs: `leitstand storage probe`.",
+    )
+
+
+def _skewed(what: str, ahead: float) -> str:
+    seconds = f"{abs(ahead):.0f}"
+    if ahead > 0:
+        return msg(
+            "The object store refused {what}: this machine's clock is {seconds} s ahead of the store's.",
+            what=what,
+            seconds=seconds,
+        )
+    return msg(
+        "The object store refused {what}: this machine's clock is {seconds} s behind the store's.",
+        what=what,
+        seconds=seconds,
     )
 
 

@@ -58,8 +58,11 @@ ONLY_IN = {
     "count": ("panel_apps/",),
     "day": ("panel_apps/",),
 }
-# Where errors are raised that pages show in the language of the reader.
+# The module of our classes of errors.
+ERRORS = "leitstand.errors"
+# Where errors are made that pages show in the language of the reader.
 SPOKEN = (
+    "api/runtime",
     "leitstand/backups/",
     "leitstand/billing/",
     "leitstand/catalogue/",
@@ -80,7 +83,9 @@ SPOKEN = (
     "leitstand/outgoing/",
     "leitstand/reports/",
     "leitstand/runbooks/",
+    "leitstand/storage/foreign.py",
     "leitstand/storage/reader.py",
+    "leitstand/storage/retries.py",
     "panel_apps/",
     "serving/",
     "web/",
@@ -197,9 +202,9 @@ def _notebook(cells: list[Any]) -> Iterator[str]:
 
 def _python(path: Path, name: str) -> Iterator[tuple[str, str]]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    errors = errors_in(tree) if name.startswith(SPOKEN) else []
+    yield from ((text, "") for error in errors for text in _of_error(error))
     for node in ast.walk(tree):
-        if isinstance(node, ast.Raise) and name.startswith(SPOKEN):
-            yield from ((text, "") for text in _of_raise(node))
         if isinstance(node, ast.Call):
             yield from ((text, "") for text in _of_call(node, name))
         elif isinstance(node, ast.AnnAssign):
@@ -224,11 +229,26 @@ def _of_table(node: ast.AnnAssign) -> Iterator[str]:
         yield from (one.value for one in node.value.values if isinstance(one, ast.Constant))  # type: ignore[misc]
 
 
-def _of_raise(node: ast.Raise) -> Iterator[str]:
-    """The message and the hint of an error that is raised with constants."""
-    if not isinstance(node.exc, ast.Call):
-        return
-    given = [*node.exc.args[:1], *(word.value for word in node.exc.keywords if word.arg == "hint")]
+def errors_in(tree: ast.Module) -> list[ast.Call]:
+    """Calls that make errors: those that are raised at once, and those of our own classes, which somebody else raises."""
+    nodes = list(ast.walk(tree))
+    ours = {
+        name.asname or name.name
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module == ERRORS
+        for name in node.names
+    }
+    for node in nodes:
+        if isinstance(node, ast.ClassDef) and any(getattr(base, "id", "") in ours for base in node.bases):
+            ours.add(node.name)
+    raised = {id(node.exc) for node in nodes if isinstance(node, ast.Raise)}
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    return [call for call in calls if id(call) in raised or getattr(call.func, "id", "") in ours]
+
+
+def _of_error(call: ast.Call) -> Iterator[str]:
+    """The message and the hint of an error that is made with constants."""
+    given = [*call.args[:1], *(word.value for word in call.keywords if word.arg == "hint")]
     chosen = [
         part for one in given for part in ([one.body, one.orelse] if isinstance(one, ast.IfExp) else [one])
     ]

@@ -9,7 +9,7 @@ import builtins
 from collections.abc import Iterator
 from pathlib import Path
 
-from leitstand.words.extraction import SPOKEN, python_files
+from leitstand.words.extraction import SPOKEN, errors_in, python_files
 
 # Calls that take a text to translate as their first argument, and below which folder they do.
 SAYING = {"N_": "", "msg": "", "say": "panel_apps/"}
@@ -40,10 +40,10 @@ def in_file(path: Path, name: str) -> list[tuple[int, str]]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     if name.startswith(SPOKEN):
         found += [(one.lineno, "an error's text is not marked") for one in _unmarked(tree)]
+        made = [one for call in errors_in(tree) for one in _texts_of(call)]
+        found += [(one.lineno, "an error's text is made while the program runs") for one in made]
     for node in ast.walk(tree):
-        if isinstance(node, ast.Raise) and name.startswith(SPOKEN):
-            found += [(one.lineno, "an error's text is made while the program runs") for one in _raised(node)]
-        elif isinstance(node, ast.Call):
+        if isinstance(node, ast.Call):
             marker = node.func.id if isinstance(node.func, ast.Name) else ""
             if marker in SAYING and name.startswith(SAYING[marker]) and not _constant(node.args[:1]):
                 found.append((node.lineno, f"{marker}() takes a constant"))
@@ -54,11 +54,11 @@ def in_file(path: Path, name: str) -> list[tuple[int, str]]:
     return found
 
 
-def _raised(node: ast.Raise) -> Iterator[ast.expr]:
+def _texts_of(call: ast.Call) -> Iterator[ast.expr]:
     """The texts of an error of ours that are no constants and not marked; Python's own errors reach nobody."""
-    if not isinstance(node.exc, ast.Call) or hasattr(builtins, _called(node.exc)):
+    if hasattr(builtins, _called(call)):
         return
-    given = [*node.exc.args[:1], *(word.value for word in node.exc.keywords if word.arg == "hint")]
+    given = [*call.args[:1], *(word.value for word in call.keywords if word.arg == "hint")]
     for one in given:
         yield from _made(one)
 

@@ -33,5 +33,5 @@ TABLES: dict[str, Table[Answers]] = {
         ),
         lambda answers: answers.companions,
     ),
-    "retention": Table("Retention", RETENTION, lambda answers: answers.retention),
+    "retention": Table("Retention by week", RETENTION, lambda answers: answers.retention),
 }

@@ -9,6 +9,7 @@ from leitstand.insights.scope import Scope
 from panel_apps.ingestion.answers import Answers, ask, days_with_any
 from panel_apps.ranges import PRESETS, Suggestion
 from panel_apps.scoped import ScopedStore
+from panel_apps.speech import say, told
 
 USUAL = "last-30"
 
@@ -35,4 +36,4 @@ class IngestionStore(ScopedStore):
 
     def suggest(self, session: Session, scope: Scope, today: date) -> Suggestion:
         """The last 30 days: what came in lately is what one looks for."""
-        return Suggestion(USUAL, f"{PRESETS[USUAL]}: what came in lately.")
+        return Suggestion(USUAL, say("{range}: what came in lately.", range=told(PRESETS[USUAL])))

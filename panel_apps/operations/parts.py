@@ -5,6 +5,7 @@ from datetime import datetime
 from html import escape
 
 from leitstand.checks.history import PastRun
+from leitstand.checks.result import database_of
 from leitstand.db.models import Backup, Drill, FlowExecution
 from leitstand.health.evidence import PROOF_TARGET, RPO_TARGET, RTO_TARGET, Chain, proves_postgres
 from leitstand.health.overview import DEGRADED, UP, ServiceState
@@ -132,7 +133,7 @@ def checks_table(checks: Sequence[PastRun], zone: str) -> str:
         return nothing(say("No data check has run yet. They run every night, and by: leitstand checks run"))
     rows = [
         [
-            f'<a href="/operations/checks">{escape(one.suite)}</a><span class="muted">{say("on {target}", target=escape(one.target))}</span>',
+            f'<a href="/operations/checks">{escape(one.suite)}</a><span class="muted">{say("on {target}", target=escape(told(database_of(one.target))))}</span>',
             badge("passed" if one.success else "failed"),
             say("{part} of {whole}", part=number(one.failed), whole=number(one.evaluated)),
             str(moment(one.at, zone)),

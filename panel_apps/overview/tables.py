@@ -23,5 +23,5 @@ TABLES: dict[str, Table[Answers]] = {
         (text("companion", "Companion"), Column("score", "Score", score)),
         lambda answers: answers.popular,
     ),
-    "retention": Table("Retention", RETENTION, lambda answers: answers.retention),
+    "retention": Table("Retention by week", RETENTION, lambda answers: answers.retention),
 }

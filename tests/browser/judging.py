@@ -83,9 +83,14 @@ def fits(page: Page) -> bool:
 
 
 def show(page: Page, size: ViewportSize, scheme: str) -> None:
-    """Show the page in this size and this theme."""
+    """Show the page in this width and this theme, in a window as high as itself.
+
+    What sticks to the edge of a window covers what scrolling brings out, and would count as being in its way.
+    """
     page.set_viewport_size(size)
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": size["width"], "height": max(size["height"], height)})
     drawn(page)
 
 

@@ -81,6 +81,10 @@ def test_no_serious_barrier_in_light_and_dark(opened: Open, path: str) -> None:
 def test_a_narrow_page_does_not_scroll_sideways(opened: Open, path: str) -> None:
     page = opened(f"{path}?range=all", viewport={"width": 320, "height": 700})
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    heights = page.locator(".card-head button:visible").evaluate_all(
+        "found => found.map(one => one.offsetHeight)"
+    )
+    assert all(height <= 40 for height in heights), "a button's word is broken"
 
 
 def test_a_definition_is_shown_to_whoever_tabs_to_its_title(opened: Open) -> None:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 
 from leitstand.checks import history
 from leitstand.checks.overview import overview, start, suite_of
+from leitstand.checks.result import database_of
 from leitstand.errors import Conflict
 from leitstand.identity.access import Principal, require
 from leitstand.settings import get_settings
@@ -50,7 +51,15 @@ def suite_page(request: Request, session: Db, principal: CurrentPrincipal, name:
     """One suite: its rules, what violates them, and how it went before."""
     suite = suite_of(session, get_settings().checks_dir, name, principal=principal)
     past = history.rows_of_suite(session, name, limit=ROWS_SHOWN)
-    return render(request, principal, "check_suite.html", area="operations", suite=suite, past=past)
+    return render(
+        request,
+        principal,
+        "check_suite.html",
+        area="operations",
+        suite=suite,
+        past=past,
+        database_of=database_of,
+    )
 
 
 def _page(request: Request, session: Db, principal: Principal, *, error: Conflict | None = None) -> Response:
@@ -62,4 +71,5 @@ def _page(request: Request, session: Db, principal: Principal, *, error: Conflic
         area="operations",
         error=error,
         overview=found,
+        database_of=database_of,
     )

@@ -188,6 +188,11 @@ def test_the_rest_of_panel_is_not_there(analyst: Visitor, path: str) -> None:
     assert analyst.client.get(path).status_code == 404
 
 
+def test_what_is_not_there_is_said_in_the_readers_language(analyst: Visitor) -> None:
+    page = analyst.client.get("/insights/nothing", headers={"Accept-Language": "de"})
+    assert "Diese Seite gibt es nicht." in page.text
+
+
 @pytest.mark.parametrize("query", ["bokeh-session-id=x", "bokeh-token=x", "bokeh-session-id="])
 def test_an_address_can_not_name_a_session(analyst: Visitor, app: FastAPI, query: str) -> None:
     assert analyst.get(f"{PAGE}?{query}").status_code == 422

@@ -1,7 +1,7 @@
 """Charts: readable on light and dark pages, and right after every change of rows."""
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ import pytest
 from leitstand.settings import REPOSITORY
 from panel_apps import charts
 from panel_apps.charts import Earlier, Mark, Series, TargetChart, TimeChart
+from panel_apps.speech import speaking
 
 COLOURS = {name: getattr(charts, name) for name in ("GREY", "TEAL", "ORANGE", "BLUE", "VIOLET", "RED")}
 TOKENS = (REPOSITORY / "serving" / "static" / "css" / "tokens.css").read_text()
@@ -61,6 +62,22 @@ def test_the_axis_spans_the_range_whatever_the_rows() -> None:
     assert made.figure.x_range.end >= datetime(2026, 1, 30)
     made.show(rows(0), [], "None", start=date(2026, 1, 1), end=date(2026, 1, 2))
     assert made.figure.x_range.start < made.figure.x_range.end
+
+
+@pytest.mark.parametrize(("days", "marks"), [(1, 2), (2, 2), (5, 5), (90, charts.MOST_MARKS)])
+def test_an_axis_of_few_days_marks_days_and_no_hours(days: int, marks: int) -> None:
+    made = chart()
+    first = date(2026, 1, 1)
+    made.show(rows(days), [""] * days, "", start=first, end=first + timedelta(days=days))
+    assert made.figure.xaxis[0].ticker.desired_num_ticks == marks
+    assert made.figure.xaxis[0].formatter.hours == ""
+
+
+def test_figures_at_an_axis_are_said_in_the_language_of_the_page() -> None:
+    with speaking("de"):
+        formatter = chart().figure.yaxis[0].formatter
+    assert formatter.args == {"spoken": "de"}
+    assert "toLocaleString(spoken" in formatter.code
 
 
 def test_marks_are_left_out_where_there_are_many_points() -> None:

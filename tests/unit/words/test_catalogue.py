@@ -72,6 +72,18 @@ def test_texts_are_found_where_they_are_marked_and_only_there(tmp_path: Path) ->
     assert texts["six"].files == ["web/templates/b.html"]
 
 
+def test_the_texts_of_errors_are_found_wherever_they_are_raised(tmp_path: Path) -> None:
+    folder = tmp_path / "web"
+    folder.mkdir()
+    (folder / "a.py").write_text(
+        "from leitstand.errors import NotFound\n"
+        "class Gone(NotFound): ...\n"
+        'raise Odd("Raised.", hint="At once.")\n'
+        'x = [NotFound("Made.", hint="First."), Gone("Of our own."), Other("Nobody\'s.")]\n'
+    )
+    assert set(extract(tmp_path)) == {"Raised.", "At once.", "Made.", "First.", "Of our own."}
+
+
 def test_updating_keeps_what_is_known_and_is_stable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locales, "LOCALE", tmp_path / "locale")
     source = tmp_path / "web"
@@ -103,6 +115,9 @@ def test_no_text_that_people_read_is_made_while_the_program_runs() -> None:
         ('raise NotFound("No." if x else f"No {x}.")', 1),
         ('raise NotFound("There is no such item.", hint=msg("Ask {who}.", who=who))', 0),
         ('raise ValueError(f"unknown {name}")', 0),
+        ('from leitstand.errors import NotFound\ndef f():\n    return NotFound(f"There is no {name}.")', 1),
+        ('from leitstand.errors import NotFound\ndef f():\n    return NotFound(msg("No {x}.", x=name))', 0),
+        ('from elsewhere import NotFound\ndef f():\n    return NotFound(f"There is no {name}.")', 0),
         ('def f():\n    hint = "Ask the owner."\n    raise NotFound("No.", hint=hint)', 1),
         ('def f():\n    hint = N_("Ask the owner.")\n    raise NotFound("No.", hint=hint)', 0),
         ('raise Damaged(self.number + 1, "It ends.")', 0),

@@ -1,25 +1,32 @@
 """Texts that are made far from the page that shows them can be said in German."""
 
+import smtplib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
+from botocore.exceptions import BotoCoreError
 
 from leitstand.backups.caution import cautions
 from leitstand.backups.retention import COMPLETE, Entry, plan
 from leitstand.catalogue.kinds import parse
 from leitstand.catalogue.kinds.control import fault_of
+from leitstand.checks.result import LIVE, database_of, restored
 from leitstand.companions.flow import parse_flow
 from leitstand.companions.runner import Answer, replay
 from leitstand.errors import LeitstandError
 from leitstand.events.instants import parse_instant
 from leitstand.events.readers import open_reader
+from leitstand.health.overview import UP, _ask_all, _judge_heartbeat
 from leitstand.knowledge.media import why_not
 from leitstand.limits.plans import Plan, load_plans
+from leitstand.mail.smtp import failure_of
 from leitstand.runbooks.evidence import Evidence
 from leitstand.runbooks.library import titles
 from leitstand.settings import get_settings
+from leitstand.storage.retries import translated
 from leitstand.words import from_stored, msg, translate, words_of
 from tests.unit.companions.flows import booking
 
@@ -80,6 +87,39 @@ def test_what_can_not_be_taken(attempt: Callable[[], object], said: str) -> None
     with pytest.raises((LeitstandError, ValueError)) as refused:
         attempt()
     assert said in german(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (translated(BotoCoreError(), "s3://a/b"), "Der Objektspeicher antwortet nicht für s3://a/b (BotoCoreError)."),
+        (failure_of(smtplib.SMTPDataError(451, b"busy")), "Der Mailserver nimmt diese Nachricht nicht an (451: busy)."),
+        (failure_of(smtplib.SMTPAuthenticationError(535, b"no")), "nimmt unseren Benutzer und unser Passwort nicht an (535)"),
+        (failure_of(smtplib.SMTPRecipientsRefused({"a@b.test": (550, b"who")})), "nimmt diesen Empfänger nicht an (550: who)"),
+    ],
+)  # fmt: skip
+def test_what_other_servers_said(error: LeitstandError, said: str) -> None:
+    assert said in german(error)
+
+
+def test_how_a_service_is() -> None:
+    long_ago = NOW - timedelta(minutes=2)
+    told = [_judge_heartbeat(last, NOW)[1] for last in (None, NOW - timedelta(seconds=5), long_ago)]
+    assert [translate(text, "de") for text in told] == [
+        "antwortet, gab aber noch kein Lebenszeichen",
+        "Lebenszeichen vor 5 s",
+        "antwortet, aber das letzte Lebenszeichen ist 120 s alt",
+    ]
+    late, kept = _ask_all([Event().wait, lambda: (UP, told[1])], 0.2)
+    assert [translate(text, "de") for _, text, _ in (late, kept)] == [
+        "keine Antwort binnen 0.2 s",
+        "Lebenszeichen vor 5 s",
+    ]
+
+
+def test_which_database_was_checked() -> None:
+    named = [translate(database_of(target), "de") for target in (LIVE, restored("0a1b"), "elsewhere")]
+    assert named == ["der laufenden Datenbank", "der wiederhergestellten Sicherung 0a1b", "elsewhere"]
 
 
 def test_why_a_backup_stays_or_goes() -> None:
