@@ -20,6 +20,8 @@ BLOCKS = frozenset({
     "figcaption", "figure", "form", "header", "hr", "html", "li", "main", "ol", "p", "pre", "section", "summary",
     "table", "tbody", "tfoot", "thead", "tr", "ul", *HEADINGS,
 })  # fmt: skip
+# `<![if …]>` and the like: a comment to browsers, but Python's parser ends at some. `<![endif]-->` ends a real comment.
+SECTION = r"<!\[(?!CDATA\[)[^>]*(?:(?<!--)>|\Z)"
 CELLS = frozenset({"td", "th"})
 
 
@@ -45,7 +47,9 @@ def html_text(fragment: str) -> str:
 def _soup(source: bytes | str) -> "BeautifulSoup":
     from bs4 import BeautifulSoup
 
-    return BeautifulSoup(source, "html.parser")
+    if isinstance(source, bytes):
+        return BeautifulSoup(re.sub(SECTION.encode(), b"", source), "html.parser")
+    return BeautifulSoup(re.sub(SECTION, "", source), "html.parser")
 
 
 class _Walk:

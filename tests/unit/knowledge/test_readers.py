@@ -99,6 +99,17 @@ def test_no_depth_of_markup_ends_the_reader(data: bytes) -> None:
     assert texts(read_html(data))[-1].endswith("deep")
 
 
+@pytest.mark.parametrize("section", [b"<![C[x]]>", b"<![C x]>", b"<![endif]>", b"<![if !IE]>"])
+def test_a_section_is_a_comment(section: bytes) -> None:
+    assert texts(read_html(b"<p>before</p>" + section + b"<p>after &amp; on</p>")) == ["before", "after & on"]
+    assert texts(read_html(b"<p>before</p>" + section[:-1])) == ["before"]
+
+
+def test_what_only_office_reads_is_a_comment() -> None:
+    page = b"<p>one</p><!--[if mso]><p>two</p><![endif]--><p>three</p><p><![CDATA[four]]></p>"
+    assert texts(read_html(page)) == ["one", "three", "four"]
+
+
 def test_html_says_its_own_encoding() -> None:
     page = '<meta charset="iso-8859-1"><p>Größe</p>'.encode("latin-1")
     assert texts(read_html(page)) == ["Größe"]
