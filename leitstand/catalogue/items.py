@@ -31,7 +31,9 @@ ONE = {
     "collection": N_("collection"),
     "companion": N_("companion"),
     "control": N_("control"),
+    "conversation": N_("conversation"),
     "space": N_("space"),
+    "thread": N_("thread"),
 }
 
 __all__ = ["LARGEST_PAGE", "PAGE", "STATUSES", "VISIBILITIES", "Listing"]
