@@ -347,7 +347,7 @@ def _begin(engine: Engine, requested_by: str) -> UUID:
     with transaction(engine) as session:
         for run in session.scalars(select(PruneRun).where(PruneRun.status == "running")):
             run.status, run.finished_at = RUN_FAILED, datetime.now(UTC)
-            run.error = "Its process ended before it was complete."
+            run.error = N_("Its process ended before it was complete.")
         session.add(PruneRun(id=run_id, requested_by=requested_by))
     return run_id
 

@@ -72,6 +72,7 @@ def carry_out(
     except (InvalidInput, Conflict) as error:
         refusal = error.said
     except Unavailable as error:
+        log.warning("provider not reached", change=str(change_id), reason=error.message, hint=error.hint)
         raise Unavailable(
             error.message, hint="Your choice is kept and asked again by itself; what came of it appears here."
         ) from error

@@ -6,7 +6,15 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from leitstand.billing.changes import ask, asked_already, customer_of, locked_row, newest_change, too_old
+from leitstand.billing.changes import (
+    OPEN,
+    ask,
+    asked_already,
+    customer_of,
+    locked_row,
+    newest_change,
+    too_old,
+)
 from leitstand.billing.providers import provider_for
 from leitstand.billing.providers.base import Customer, Provider
 from leitstand.db.models import PlanChange, WorkspacePlan
@@ -58,7 +66,7 @@ def get_subscription(session: Session, *, principal: Principal) -> Subscription:
     managed = bool(row and row.customer_id and provider.name == "stripe")
     since, status = (row.since, row.status) if row else (None, "active")
     change = newest_change(session, principal.workspace_id)
-    if change is not None and (change.state not in TOLD or (change.state == "begun" and too_old(change))):
+    if change is not None and (change.state not in TOLD or (change.state in OPEN and too_old(change))):
         change = None
     return Subscription(plan, since, status, provider.name, provider.mode, managed, change)
 

@@ -10,12 +10,16 @@ import pytest
 from botocore.exceptions import BotoCoreError
 
 from leitstand.backups.caution import cautions
+from leitstand.backups.pgbackrest import program as pgbackrest
+from leitstand.backups.places import copied_place
 from leitstand.backups.retention import COMPLETE, Entry, plan
 from leitstand.catalogue.kinds import parse
 from leitstand.catalogue.kinds.control import fault_of
+from leitstand.checks.files import load as load_checks
 from leitstand.checks.result import LIVE, database_of, restored
 from leitstand.companions.flow import parse_flow
 from leitstand.companions.runner import Answer, replay
+from leitstand.embedded.switching import Switch
 from leitstand.errors import LeitstandError
 from leitstand.events.instants import parse_instant
 from leitstand.events.readers import open_reader
@@ -23,6 +27,7 @@ from leitstand.health.overview import UP, _ask_all, _judge_heartbeat
 from leitstand.knowledge.media import why_not
 from leitstand.limits.plans import Plan, load_plans
 from leitstand.mail.smtp import failure_of
+from leitstand.runbooks.caddy_admin import CaddyAdmin
 from leitstand.runbooks.evidence import Evidence
 from leitstand.runbooks.library import titles
 from leitstand.settings import get_settings
@@ -166,3 +171,32 @@ def test_what_a_drill_found(tmp_path: Path) -> None:
     assert (
         translate(titles(get_settings())["postgres-latest"], "de") == "Die neueste Sicherung von PostgreSQL"
     )
+
+
+def test_what_goes_wrong_with_backups_checks_and_services(tmp_path: Path) -> None:
+    for fail, said in (
+        (lambda: copied_place("x"), "Es gibt keine Kopien von 'x'."),
+        (lambda: load_checks(tmp_path), f"{tmp_path / 'checkpoint.json'} lässt sich nicht lesen."),
+        (lambda: Switch.backward(tmp_path / "live", "x"), "'x' nennt keine Datenbank, die beiseitegelegt wurde."),
+        (lambda: CaddyAdmin("example.com:443"), "'example.com:443' ist keine Adresse eines Caddy auf diesem Rechner."),
+    ):  # fmt: skip
+        with pytest.raises(LeitstandError) as failed:
+            fail()
+        assert german(failed.value) == said
+
+
+def test_a_reason_within_another_one() -> None:
+    error = pgbackrest.Failed("backup", 50, "lock file exists").as_error()
+    assert german(error) == "pgBackRest backup ist gescheitert: lock file exists"
+    assert translate(error.hint, "de") == "Warten, bis das andere pgBackRest fertig ist."
+    inner = msg("{whose} is damaged: {message}", whose=msg("Backup {id}", id="7"), message=error.message)
+    assert (
+        translate(inner, "de")
+        == "Sicherung 7 ist beschädigt: pgBackRest backup ist gescheitert: lock file exists"
+    )
+
+
+def test_every_rule_of_the_data_checks() -> None:
+    rules = [one["meta"]["says"] for suite in load_checks(get_settings().checks_dir).suites for one in suite.expectations]  # fmt: skip
+    assert len(rules) > 150
+    assert [rule for rule in rules if translate(rule, "de") == rule] == []
