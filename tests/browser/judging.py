@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, reduce
 from typing import Any
@@ -82,8 +83,9 @@ def fits(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"))
 
 
-def show(page: Page, size: ViewportSize, scheme: str) -> None:
-    """Show the page in this width and this theme, in a window as high as itself.
+@contextmanager
+def shown(page: Page, size: ViewportSize, scheme: str) -> Iterator[None]:
+    """The page in this width and this theme, in a window as high as itself; afterwards the window has this size.
 
     What sticks to the edge of a window covers what scrolling brings out, and would count as being in its way.
     """
@@ -92,14 +94,17 @@ def show(page: Page, size: ViewportSize, scheme: str) -> None:
     height = page.evaluate("document.documentElement.scrollHeight")
     page.set_viewport_size({"width": size["width"], "height": max(size["height"], height)})
     drawn(page)
+    yield
+    page.set_viewport_size(size)
 
 
 def barriers(page: Page) -> Iterator[str]:
     """By every rule wide and narrow, by that of contrast in the dark."""
     for size in (WIDE, NARROW):
         for scheme, options in (("light", OPTIONS), ("dark", CONTRAST)):
-            show(page, size, scheme)
-            yield from (f"{size['width']} {scheme}: {one}" for one in violations(page, options))
+            with shown(page, size, scheme):
+                found = violations(page, options)
+            yield from (f"{size['width']} {scheme}: {one}" for one in found)
         if not fits(page):
             yield f"wider than {size['width']}"
 
@@ -108,8 +113,9 @@ def once(page: Page, *, narrow: bool) -> Iterator[str]:
     """The short form of `barriers`: by every rule light in one width, by that of contrast dark in the other."""
     sizes = (NARROW, WIDE) if narrow else (WIDE, NARROW)
     for size, scheme, options in zip(sizes, ("light", "dark"), (OPTIONS, CONTRAST), strict=True):
-        show(page, size, scheme)
-        yield from (f"{size['width']} {scheme}: {one}" for one in violations(page, options))
+        with shown(page, size, scheme):
+            found = violations(page, options)
+        yield from (f"{size['width']} {scheme}: {one}" for one in found)
         if not fits(page):
             yield f"wider than {size['width']}"
 
