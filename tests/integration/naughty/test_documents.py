@@ -8,12 +8,14 @@ from uuid import UUID
 
 import pytest
 from httpx import Response
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from api.app import create as create_api
 from leitstand.catalogue import contents
 from leitstand.db.models import Document, Workspace
+from leitstand.jobs.queue import IDENTITY
+from leitstand.jobs.registry import find
 from leitstand.knowledge.ingest import ingest
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
@@ -24,6 +26,9 @@ from web.app import create as create_web
 BOUNDARY = "a-line-between"
 READ = {"ready", "failed"}
 FIRST = UUID(int=0)
+FORGETTING = text(
+    "SELECT task_name, args FROM procrastinate_jobs WHERE task_name IN ('knowledge.forget', 'knowledge.abandon')"
+)
 
 
 @dataclass
@@ -147,7 +152,9 @@ def _unread(desk: Desk, document: Document, data: bytes, told: str) -> Iterator[
 
 
 def left_over(desk: Desk) -> list[str]:
-    """What is in the store and no document's."""
+    """What is in the store and no document's, once the jobs that forget files are done."""
+    for name, arguments in desk.session.execute(FORGETTING).tuples():
+        find(name).run(**{key: value for key, value in arguments.items() if key != IDENTITY})
     known = {one.object_key for one in desk.there()}
     found = {one.key for one in desk.storage.list(desk.storage.settings.bucket_media)}
     return sorted(key for key in found - known if str(desk.program.principal.workspace_id) in key)
