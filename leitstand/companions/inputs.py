@@ -107,6 +107,6 @@ def _number(text: str, *, point: str) -> Any:
 
 
 def _json(text: str) -> Any:
-    """The JSON value of a text; the text itself where it is none, so that the schema says what is wrong."""
+    """The JSON value of a text; the text itself where it is none or a text in quotes, so that it stays as it was typed."""
     value = value_of(text)
-    return text if value is UNREADABLE or value is None else value
+    return text if value is UNREADABLE or value is None or isinstance(value, str) else value

@@ -35,6 +35,8 @@ CONTROLS: dict[str, tuple[dict[str, Any], str]] = {
     "yes": ({"type": "boolean"}, "checkbox"),
 }
 NUMBERS = {"a-number", "tenths", "an-integer", "a-slider"}
+# As much as anybody can type into a field for a number or a day; such a field has no `maxlength`.
+SHORT = 300
 
 
 def steps(session: Session, owner: Principal) -> dict[str, dict[str, Any]]:
@@ -113,6 +115,7 @@ class Street:
             str(field["name"]): int(str(field["maxlength"]))
             for field in html.find_all(["input", "textarea"], maxlength=True)
         }
+        most |= {str(field["name"]): SHORT for field in html.find_all("input", type=["number", "date"])}
         form = next(forms(address, page.content), None) or _chosen(address, html)
         return Step(slug, form, most)
 
