@@ -117,6 +117,13 @@ def test_a_backslash_is_a_letter_of_a_text() -> None:
     assert json.loads(checked(step, given)) == "C:\\u0000"
 
 
+def test_letters_of_two_bytes_are_counted_as_two_bytes() -> None:
+    step = asked(type="string")
+    assert json.loads(checked(step, json.dumps("ж" * 1_900))) == "ж" * 1_900
+    with pytest.raises(InvalidInput):
+        checked(step, json.dumps("ж" * 2_000))
+
+
 def test_the_point_of_a_number_may_be_a_comma_and_an_integer_has_none() -> None:
     assert from_form(asked(type="number"), {"value": ["2,5"]}) == "2.5"
     assert from_form(asked(type="integer"), {"value": ["1,000"]}) == '"1,000"'
