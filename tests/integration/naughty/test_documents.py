@@ -15,8 +15,8 @@ from api.app import create as create_api
 from leitstand.catalogue import contents
 from leitstand.db.models import Document, Workspace
 from leitstand.jobs.queue import IDENTITY
-from leitstand.jobs.registry import find
-from leitstand.knowledge.ingest import ingest
+from leitstand.knowledge.ingest import forget, ingest
+from leitstand.knowledge.upload_care import abandon
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from tests.integration.naughty.broken import own, shared, told_why, turn
@@ -154,7 +154,8 @@ def _unread(desk: Desk, document: Document, data: bytes, told: str) -> Iterator[
 def left_over(desk: Desk) -> list[str]:
     """What is in the store and no document's, once the jobs that forget files are done."""
     for name, arguments in desk.session.execute(FORGETTING).tuples():
-        find(name).run(**{key: value for key, value in arguments.items() if key != IDENTITY})
+        given = {key: value for key, value in arguments.items() if key != IDENTITY}
+        (forget if name == "knowledge.forget" else abandon)(desk.storage, **given)
     known = {one.object_key for one in desk.there()}
     found = {one.key for one in desk.storage.list(desk.storage.settings.bucket_media)}
     return sorted(key for key in found - known if str(desk.program.principal.workspace_id) in key)
