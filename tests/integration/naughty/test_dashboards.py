@@ -120,12 +120,12 @@ def test_whatever_an_address_says_there_is_a_page_and_a_file(desk: Desk) -> None
     lines = []
     for path, module in APPLICATIONS.items():
         choices = {name: in_an_address(sample(f"{path} {name}", 1)[0]) for name in module.STORE.CHOICES}
-        lines += failing(desk, path, choices)
+        lines += failing(desk, path, choices, files=path == "/overview")
     assert not lines, "\n".join(lines)
 
 
 def test_what_a_library_reads_as_more_than_a_text_is_the_text_that_it_is(desk: Desk) -> None:
-    for text in ("\u0662", "1e999", "['", "{", "[]", "true", "9" * 1_900):
+    for text in ("1e999", "['", "{", "9" * 1_900):
         answer = desk.client.get(f"{PREFIX}/overview", params={"companion": text, "other": text})
         assert answer.status_code == 200, text
         assert f"There is no companion “{text[:39]}" in desk.shown("/overview"), text
@@ -141,6 +141,7 @@ def test_an_address_that_is_too_long_for_the_library_is_refused(desk: Desk) -> N
 def test_whatever_is_chosen_everywhere(desk: Desk) -> None:
     lines: list[str] = []
     for path, name in places():
+        lines += failing(desk, path, {name: in_an_address(sample(f"{path} {name}", 1)[0])})
         for text in texts():
             if chosen(f"{path} {name}", text):
                 lines += misread(desk, path, name, text)
