@@ -29,15 +29,20 @@ def known_tags(session: Session, principal: Principal) -> list[str]:
 
 def tagged(session: Session, principal: Principal, tag: str) -> tuple[UUID, ...]:
     """Ids of the companions with a tag."""
-    return tags.tagged(session, principal=principal, tag=tag)
+    return tags.tagged(session, principal=principal, tag=_kept(tag))
 
 
 def find(session: Session, workspace_id: UUID, word: str, unnamed: tuple[UUID, ...]) -> UUID | None:
     """The companion that a word of the address names; None where there is none that may be named."""
     try:
-        return find_companion(session, workspace_id, word.replace("\x00", ""), unnamed=unnamed)
+        return find_companion(session, workspace_id, _kept(word), unnamed=unnamed)
     except NotFound:
         return None
+
+
+def _kept(word: str) -> str:
+    """A word as a database can have it."""
+    return word.replace("\x00", "").encode(errors="replace").decode()
 
 
 def title_of(session: Session, companion_id: UUID) -> str:

@@ -8,10 +8,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from leitstand.db.engine import transaction
-from leitstand.errors import InvalidInput, LeitstandError, NotFound, Unavailable
+from leitstand.errors import InvalidInput, LeitstandError, NotFound, TooLarge, Unavailable
 from leitstand.identity.access import Principal
 from leitstand.identity.sessions import COOKIE, authenticate
 from leitstand.telemetry.logs import get_logger
+from leitstand.words import msg
 from panel_apps.access import FAILED, PREFIX, WEBSOCKET
 from serving.language import language_of
 from serving.observe import App, Message, Receive, Scope, Send
@@ -23,6 +24,8 @@ OWN_ROUTES = (f"{PREFIX}/assets/", f"{PREFIX}/export/")
 FOREVER = (b"cache-control", b"public, max-age=31536000, immutable")
 # Bokeh would open the session that these name; a page here always makes its own.
 NAMED_SESSION = ("bokeh-session-id", "bokeh-token")
+# Panel reads digits of an address as a number, which Python does not with more than 4,300 of them.
+LONGEST_QUERY = 4_000
 POLICY_VIOLATION = 1008
 OK, SERVER_ERROR = 200, 500
 log = get_logger("dashboards")
@@ -70,7 +73,7 @@ class Gate:
 
     async def _document(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            _check_names_no_session(scope)
+            _check_address(scope)
             await self.app(scope, receive, _honest(scope, send))
         except LeitstandError as error:
             await _refusal(scope, error)(scope, receive, send)
@@ -84,7 +87,7 @@ class Gate:
         """A refused socket is closed before it is accepted, which the browser sees as 403."""
         if scope["path"] in self.sockets:
             try:
-                _check_names_no_session(scope)
+                _check_address(scope)
                 await self.app(scope, receive, send)
                 return
             except LeitstandError as error:
@@ -92,7 +95,12 @@ class Gate:
         await send({"type": "websocket.close", "code": POLICY_VIOLATION})
 
 
-def _check_names_no_session(scope: Scope) -> None:
+def _check_address(scope: Scope) -> None:
+    if len(scope["query_string"]) > LONGEST_QUERY:
+        raise TooLarge(
+            msg("What an address chooses has at most {most:,} characters.", most=LONGEST_QUERY),
+            hint="Open the dashboard from the navigation.",
+        )
     headers = {name.lower() for name, _ in scope["headers"]}
     arguments = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     if any(name in arguments or name.encode() in headers for name in NAMED_SESSION):

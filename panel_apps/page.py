@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import bokeh
 import panel as pn
@@ -80,7 +81,15 @@ def sync_address(store: Any) -> None:
     address = pn.state.location
     if address is None:
         raise RuntimeError("a dashboard is served with its address")
+
+    def take(*_: Any) -> None:
+        # Panel leaves out what begins like JSON and is none.
+        said = dict(parse_qsl(address.search.removeprefix("?")))
+        store.param.update(**{name: said[name] for name in store.CHOICES if name in said})
+
+    take()
     address.sync(store, {name: name for name in store.CHOICES})
+    address.param.watch(take, "search")
 
 
 def guarded(build: Callable[[], pn.Template], title: str) -> Callable[[], pn.Template]:

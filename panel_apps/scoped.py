@@ -249,7 +249,7 @@ class ScopedStore(param.Parameterized):
         if self.tag in {ANY, ""}:
             self.tag = ANY
             return None
-        found = framing.tagged(session, principal, self.tag.replace("\x00", ""))
+        found = framing.tagged(session, principal, self.tag)
         if not found:
             self.told.append(
                 say("No companion has the tag “{tag}”: all of them are shown.", tag=_short(self.tag))

@@ -11,6 +11,7 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
 from api.runtime_pages.visitors import Visitor, form_token
+from leitstand.catalogue.kinds.control import VALUE_BYTES
 from leitstand.companions.inputs import fields_of
 from leitstand.companions.runner import transcript
 from leitstand.companions.runs import Run
@@ -117,6 +118,7 @@ def run_page(
         step=step,
         words=current.text,
         fields=fields_of(step, given) if isinstance(step, Input) else (),
+        longest=VALUE_BYTES,
         token=form_token(visitor, run.run_id) if visitor else "",
         notice=notice,
         problem=problem,

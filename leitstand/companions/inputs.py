@@ -6,6 +6,7 @@ from typing import Any
 
 from leitstand.catalogue.kinds.control import fault_of
 from leitstand.catalogue.kinds.control_fields import Shown, shown
+from leitstand.companions.memory import words_of
 from leitstand.companions.steps import CONTROLS, Input
 from leitstand.errors import InvalidInput
 from leitstand.words import msg
@@ -58,11 +59,11 @@ def value_of(answer: str) -> Any:
     if not answer.strip():
         return None
     try:
-        value = json.loads(answer, parse_constant=lambda _: UNREADABLE)
-        json.dumps(value).encode()
-    except (ValueError, TypeError, RecursionError):
+        value = json.loads(answer)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        return UNREADABLE if "\x00" in words_of(value) else value
+    except (ValueError, RecursionError):
         return UNREADABLE
-    return UNREADABLE if "\\u0000" in answer or "\x00" in answer else value
 
 
 def _value(schema: dict[str, Any], name: str, fields: Mapping[str, list[str]]) -> Any:
@@ -95,11 +96,17 @@ def _scalar(schema: dict[str, Any], kind: Any, text: str) -> Any:
     if isinstance(schema.get("enum"), list):
         return {str(one): one for one in schema["enum"]}.get(text, text)
     if kind in ("number", "integer"):
-        return _json(text.replace(",", "."))
+        return _number(text, point="," if kind == "number" else ".")
     return text.replace("\r\n", "\n") if kind == "string" else _json(text)
 
 
+def _number(text: str, *, point: str) -> Any:
+    """The number of a text; the text itself where it is none."""
+    number = value_of(text.replace(point, ".", 1))
+    return number if isinstance(number, int | float) and not isinstance(number, bool) else text
+
+
 def _json(text: str) -> Any:
-    """The JSON value of a text; the text itself where it is none, so that the schema says what is wrong."""
+    """The JSON value of a text; the text itself where it is none or a text in quotes, so that it stays as it was typed."""
     value = value_of(text)
-    return text if value is UNREADABLE else value
+    return text if value is UNREADABLE or value is None or isinstance(value, str) else value

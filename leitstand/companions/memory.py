@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
-from leitstand.companions.steps import MAX_VALUE, Branch, Set
+from leitstand.companions.steps import MAX_ANSWER, Branch, Set
 
 NAMED = re.compile(r"\{\{ {0,3}([^{}\n]{1,120}?) {0,3}\}\}")
 NUMBER = re.compile(r"\s*([+-]?\d{1,15}(?:[.,]\d{1,10})?)\s*", re.ASCII)
@@ -46,7 +46,7 @@ def value_of(step: Set, values: Values, known: Collection[str]) -> str:
     """What a set step remembers under its name."""
     given = filled_in(step.value, values, known)
     if step.operation == "put":
-        return given[:MAX_VALUE]
+        return given[:MAX_ANSWER]
     before = number_of(values.get(step.variable, "")) or Decimal(0)
     return format(before + (number_of(given) or Decimal(0)), "f")
 

@@ -35,4 +35,9 @@ class FlowStore(ChosenStore):
         """Take over what was really shown, and say where a step is not there."""
         if self.step not in {ANY, ""} and not answers.runs.step:
             self.told.append(say("No run of this range reached a step “{step}”.", step=self.step[:40]))
-        self.step, self.page = answers.runs.step or ANY, str(answers.runs.page)
+        page = str(answers.runs.page)
+        if self.page != page:
+            self.told.append(
+                say("There is no page “{page}”: page {shown} is shown.", page=self.page[:40], shown=page)
+            )
+        self.step, self.page = answers.runs.step or ANY, page

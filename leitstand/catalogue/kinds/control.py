@@ -15,7 +15,7 @@ from leitstand.words import N_, Message, msg
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 WIDGETS = ("auto", "line", "lines", "select", "radio", "slider", "checkbox", "date")
 SCHEMA_BYTES, VALUE_BYTES = 32_000, 4_000
-DEPTH, PATTERN_LENGTH, OPEN_ENDED = 12, 200, 2
+DEPTH, VALUE_DEPTH, PATTERN_LENGTH, OPEN_ENDED = 12, 50, 200, 2
 # They lead elsewhere, or run in circles.
 REFUSED = ("$ref", "$dynamicRef", "$recursiveRef", "$id", "$anchor", "$dynamicAnchor", "$vocabulary")
 MISFITS = {
@@ -94,10 +94,22 @@ def check_schema(schema: dict[str, Any]) -> None:
 
 def fault_of(schema: dict[str, Any], value: Any) -> Message | None:
     """Why a value does not fit; None where it does."""
-    if len(json.dumps(value)) > VALUE_BYTES:
+    if _deeper(value, VALUE_DEPTH):
+        return msg("it is nested more than {depth} deep", depth=VALUE_DEPTH)
+    if len(json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass")) > VALUE_BYTES:
         return msg("it is longer than {value_bytes:,} bytes", value_bytes=VALUE_BYTES)
-    error = next(iter(Draft202012Validator(schema).iter_errors(value)), None)
+    try:
+        error = next(iter(Draft202012Validator(schema).iter_errors(value)), None)
+    except OverflowError:
+        # Whether a whole number of some hundred digits is a multiple of a fraction.
+        return msg("it holds a number that is too long")
     return of_schema(error) if error else None
+
+
+def _deeper(value: Any, depth: int) -> bool:
+    """Whether lists and objects lie within each other more often than that."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return depth < 0 or any(_deeper(one, depth - 1) for one in inner)
 
 
 def _check_parts(part: Any, depth: int) -> None:

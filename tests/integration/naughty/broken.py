@@ -8,6 +8,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from httpx import Response
+
 from tests.integration.naughty.texts import SHARED
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
@@ -83,6 +85,13 @@ def torn(data: bytes) -> bytes:
     start = bytearray(data[:8_000])
     start[::8] = bytes(255 - one for one in start[::8])
     return bytes(start) + data[8_000:]
+
+
+def told_why(answer: Response, *, page: bool) -> bool:
+    """Whether a refusal says what is wrong; a form that can't be read at all is refused on a page of its own."""
+    if not page:
+        return bool(answer.json().get("detail"))
+    return 'role="alert"' in answer.text or answer.headers["x-request-id"] in answer.text
 
 
 def answers(name: str) -> list[dict[str, str]]:

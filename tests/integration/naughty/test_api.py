@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from sqlalchemy.orm import Session
 from leitstand.db.row_security import lifted
 from tests.integration.naughty.operations import Operation, Request, Wanted, operations
 from tests.integration.naughty.talking import Talk
-from tests.integration.naughty.texts import OWN, chosen, sample, texts, visible
+from tests.integration.naughty.texts import OWN, chosen, inside, sample, texts, visible
 from tests.integration.permissions.asking import Answer
 
 PROBLEM = {"type", "title", "status", "detail", "instance", "request_id"}
@@ -90,7 +89,7 @@ def _lost(talk: Talk, operation: Operation, request: Request, answer: Answer, ty
         visible(typed.lower()) if IN_SMALL_LETTERS.search(request.place) else visible(typed),
     }
     for body in (answer.body, *_read(talk, operation, request, answer)):
-        if any(visible(one) in wanted for one in _texts(json.loads(body or b"null"))):
+        if any(visible(one) in wanted for one in inside(json.loads(body or b"null"))):
             return
     yield f"{request.name}={typed[:60]!r}: {answer.status}, and it is not read back"
 
@@ -126,23 +125,6 @@ def _events(talk: Talk) -> bytes:
         for table in ("event", "event_refusal"):
             found += session.scalars(text(f"SELECT to_jsonb(one) FROM {table} one"))
     return json.dumps(found, default=str).encode()
-
-
-def _texts(document: Any) -> Iterator[str]:
-    """Every text of a JSON document, the names of members too."""
-    if isinstance(document, str):
-        yield document
-        with suppress(ValueError):
-            inner = json.loads(document)
-            if isinstance(inner, dict | list):
-                yield from _texts(inner)
-    elif isinstance(document, list):
-        for one in document:
-            yield from _texts(one)
-    elif isinstance(document, dict):
-        for name, one in document.items():
-            yield name
-            yield from _texts(one)
 
 
 def found(talk: Talk, operation: Operation, typing: Iterable[str], wanted: Wanted) -> Iterator[str]:

@@ -4,7 +4,10 @@ import json
 import random
 import unicodedata
 import zlib
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from leitstand.words.letters import MAKING_WORDS
 
@@ -54,6 +57,28 @@ def chosen(place: str, text: str) -> bool:
 def same(sent: str, read: object) -> bool:
     """Whether what is read is what was sent: composed, and whatever became of its blanks and controls."""
     return isinstance(read, str) and visible(_plain(sent)) == visible(_plain(read))
+
+
+def holds(read: str, sent: str) -> bool:
+    """Whether what was sent stands in what is read, as `same` compares them."""
+    return visible(_plain(sent)) in visible(_plain(read))
+
+
+def inside(document: Any) -> Iterator[str]:
+    """Every text of a JSON document, the names of members too, and what is JSON within a text."""
+    if isinstance(document, str):
+        yield document
+        with suppress(ValueError):
+            inner = json.loads(document)
+            if isinstance(inner, dict | list):
+                yield from inside(inner)
+    elif isinstance(document, list):
+        for one in document:
+            yield from inside(one)
+    elif isinstance(document, dict):
+        for name, one in document.items():
+            yield name
+            yield from inside(one)
 
 
 def _plain(text: str) -> str:

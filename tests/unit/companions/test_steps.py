@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leitstand.companions.flow import parse_flow
-from leitstand.companions.inputs import from_form
+from leitstand.companions.inputs import checked, fields_of, from_form
 from leitstand.companions.memory import number_of
 from leitstand.companions.runner import Answer, Reply, Source, State, advance, begin, replay, transcript
 from leitstand.companions.steps import CLOSING, WAITING, Input
@@ -79,6 +79,54 @@ def test_a_form_becomes_the_value_of_its_control() -> None:
     value = from_form(step, {"value.people": ["4"], "value.tea": ["yes"]})
     assert json.loads(value) == {"people": 4, "tea": True}
     assert json.loads(from_form(step, {"value.people": ["four"]}))["people"] == "four"
+
+
+def asked(**schema: Any) -> Input:
+    return Input(kind="input", name="n", text="?", control=ID, next="x", shape={"schema": schema})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ['"\\ud800"', '{"\\udfff": 1}', '"\\u0000"', "1e400", "[-1e400]", "9" * 400, "9" * 5_000, "[[%s], [%s]]" % (("[" * 500 + "]" * 500,) * 2)],
+)  # fmt: skip
+@pytest.mark.parametrize("schema", [{"multipleOf": 0.1}, {"uniqueItems": True}, {"enum": [[[[1]]]]}])
+def test_what_can_not_be_kept_or_checked_is_refused(answer: str, schema: dict[str, Any]) -> None:
+    step = asked(**schema)
+    try:
+        kept = checked(step, answer)
+    except InvalidInput:
+        return
+    assert kept == answer == "9" * 400 and "uniqueItems" in schema
+
+
+@pytest.mark.parametrize("kind", ["number", "integer", "array", "object", "null"])
+@pytest.mark.parametrize(
+    "typed", ["\\u0000", "1e400", "NaN", "null", "1,000.00", "1.000,00", "9" * 5_000, "[" * 2_000, '";x="']
+)
+def test_what_is_no_number_and_no_json_stays_as_it_was_typed(kind: str, typed: str) -> None:
+    step = asked(type=kind)
+    given = from_form(step, {"value": [typed]})
+    assert [field.text for field in fields_of(step, given)] == [typed]
+    with pytest.raises(InvalidInput):
+        checked(step, given)
+
+
+def test_a_backslash_is_a_letter_of_a_text() -> None:
+    step = asked(type="string")
+    given = from_form(step, {"value": ["C:\\u0000"]})
+    assert json.loads(checked(step, given)) == "C:\\u0000"
+
+
+def test_letters_of_two_bytes_are_counted_as_two_bytes() -> None:
+    step = asked(type="string")
+    assert json.loads(checked(step, json.dumps("ж" * 1_900))) == "ж" * 1_900
+    with pytest.raises(InvalidInput):
+        checked(step, json.dumps("ж" * 2_000))
+
+
+def test_the_point_of_a_number_may_be_a_comma_and_an_integer_has_none() -> None:
+    assert from_form(asked(type="number"), {"value": ["2,5"]}) == "2.5"
+    assert from_form(asked(type="integer"), {"value": ["1,000"]}) == '"1,000"'
 
 
 @pytest.mark.parametrize(

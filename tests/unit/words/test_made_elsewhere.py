@@ -1,5 +1,6 @@
 """Texts that are made far from the page that shows them can be said in German."""
 
+import json
 import smtplib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -52,6 +53,8 @@ def german(error: Exception) -> str:
         ({"required": ["a", "b"]}, {"a": 1}, "'b' muss angegeben werden"),
         ({"minLength": 1}, "", "'' darf nicht leer sein"),
         ({}, "x" * 5_000, "er ist länger als 4,000 Bytes"),
+        ({}, json.loads("[" * 60 + "]" * 60), "er ist mehr als 50-mal verschachtelt"),
+        ({"multipleOf": 0.1}, 10**400, "er enthält eine zu lange Zahl"),
     ],
 )
 def test_a_fault_of_a_schema(schema: dict[str, object], value: object, said: str) -> None:
