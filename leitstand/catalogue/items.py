@@ -31,6 +31,7 @@ ONE = {
     "collection": N_("collection"),
     "companion": N_("companion"),
     "control": N_("control"),
+    "conversation": N_("conversation"),
     "space": N_("space"),
 }
 
@@ -80,7 +81,7 @@ def get_item(
     item = session.scalar(query)
     if item is None:
         raise NotFound(
-            msg("There is no such {kind}.", kind=said(ONE[kind or ""])),
+            msg("There is no such {kind}.", kind=said(ONE.get(kind or "", "item"))),
             hint="It may have been deleted: look in the trash.",
         )
     return item
