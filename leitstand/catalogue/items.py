@@ -82,7 +82,7 @@ def get_item(
     item = session.scalar(query)
     if item is None:
         raise NotFound(
-            msg("There is no such {kind}.", kind=said(ONE[kind or ""])),
+            msg("There is no such {kind}.", kind=said(ONE.get(kind or "", "item"))),
             hint="It may have been deleted: look in the trash.",
         )
     return item

@@ -12,6 +12,7 @@ from leitstand.catalogue.search import find_items
 from leitstand.db.models import AuditEntry, Item, Workspace
 from leitstand.errors import Conflict, Forbidden, InvalidInput, NotFound
 from leitstand.identity.access import ROLES, Principal
+from leitstand.words import translate
 from tests.people import join
 
 
@@ -154,6 +155,23 @@ def test_roles_limit_what_is_done(session: Session, workspace: Workspace, owner:
         items.list_items(session, principal=nobody, kind="companion")
     with pytest.raises(Forbidden):
         find_items(session, principal=nobody, q="x")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (None, "Eintrag"),
+        ("collection", "Sammlung"),
+        ("conversation", "Unterhaltung"),
+        ("one of another release", "Eintrag"),
+    ],
+)
+def test_what_is_not_there_is_named_in_german(
+    session: Session, owner: Principal, kind: str | None, said: str
+) -> None:
+    with pytest.raises(NotFound) as missing:
+        items.get_item(session, principal=owner, item_id=owner.person_id, kind=kind)
+    assert translate(missing.value.message, "de") == f"Das gibt es nicht ({said})."
 
 
 def test_a_kind_is_asked_for(session: Session, owner: Principal) -> None:
