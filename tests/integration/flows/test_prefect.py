@@ -135,7 +135,6 @@ def schedules(api: PrefectApi) -> dict[str, list[str]]:
     }
 
 
-@pytest.mark.long
 def test_a_deployment_that_the_schedules_no_longer_name_is_deleted(
     prefect: PrefectServices, api: PrefectApi
 ) -> None:
