@@ -117,6 +117,17 @@ def test_every_endpoint_keeps_to_the_document_whatever_comes(app: FastAPI, secre
     assert not found, "\n".join(found)
 
 
+def test_a_name_is_none_of_the_words_in_its_place(app: FastAPI) -> None:
+    paths = app.openapi()["paths"]
+    shapes = {
+        path: paths[f"{PREFIX}/{path}"]["get"]["parameters"][0]["schema"]
+        for path in ("checks/{name}", "runbooks/{name}", "reports/{report_id}")
+    }
+    assert shapes["checks/{name}"]["not"] == {"enum": ["runs"]}
+    assert shapes["runbooks/{name}"]["not"] == {"enum": ["audit", "runs"]}
+    assert "not" not in shapes["reports/{report_id}"], "no id is a word"
+
+
 def test_every_request_has_an_example_that_fits(app: FastAPI) -> None:
     document = app.openapi()
     shapes = document["components"]["schemas"]
