@@ -32,7 +32,7 @@ class FlowStore(ChosenStore):
         return not answers.totals.viewed
 
     def correct(self, answers: Answers) -> None:
-        """Take over what was really shown, and say where a step is not there."""
+        """Take over what was really shown, and say where a step or a page is not there."""
         if self.step not in {ANY, ""} and not answers.runs.step:
             self.told.append(say("No run of this range reached a step “{step}”.", step=self.step[:40]))
         page = str(answers.runs.page)
