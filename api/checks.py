@@ -30,7 +30,7 @@ def start_checks(session: Db, principal: CurrentPrincipal, wanted: CheckIn) -> J
     return JobOut(job=start(session, get_settings().checks_dir, principal=principal, suite=wanted.suite))
 
 
-@router.get("/checks/runs")
+@router.get("/check-runs")
 def list_check_runs(
     session: Db, principal: CurrentPrincipal, target: str = "", limit: Limit = 20
 ) -> list[CheckRunOut]:

@@ -1,6 +1,5 @@
 """The OpenAPI document: what FastAPI writes of the routes, the ways to sign in, and how everything can be refused."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from fastapi import FastAPI
@@ -79,36 +78,10 @@ def complete(document: dict[str, Any]) -> None:
     shapes[PROBLEM] = SHAPE
     parts["securitySchemes"] = WAYS_IN
     document["security"] = [{name: []} for name in WAYS_IN]
-    _leave_out_words(document["paths"])
     refusals = _refusals()
     for path in document["paths"].values():
         for operation in path.values():
             operation["responses"] |= refusals
-
-
-def _leave_out_words(paths: dict[str, Any]) -> None:
-    """Say of the name in `/things/{name}` that it is none of the words that stand in its place: `/things/runs`."""
-    for path, operations in paths.items():
-        for name, words in _words_beside(path, paths).items():
-            for operation in operations.values():
-                for parameter in operation.get("parameters", []):
-                    shape = parameter["schema"]
-                    # An id is none of them anyway.
-                    if (parameter["in"], parameter["name"]) == ("path", name) and "format" not in shape:
-                        shape["not"] = {"enum": words}
-
-
-def _words_beside(path: str, paths: Iterable[str]) -> dict[str, list[str]]:
-    """Of each parameter the words that other paths, alike but for it, have in its place."""
-    found: dict[str, list[str]] = {}
-    parts = path.split("/")
-    for other in sorted(paths):
-        apart = [pair for pair in zip(parts, other.split("/"), strict=False) if pair[0] != pair[1]]
-        if len(apart) == 1 and other.count("/") == path.count("/"):
-            mine, theirs = apart[0]
-            if mine.startswith("{") and not theirs.startswith("{"):
-                found.setdefault(mine.strip("{}"), []).append(theirs)
-    return found
 
 
 def _refusals() -> dict[str, Any]:

@@ -14,10 +14,10 @@ def test_suites_and_runs_are_told(call: Caller, engine: Engine, settings: Settin
     first, *others = call("GET", "/checks").json()
     assert (first["name"], first["state"], first["last"]["failed"]) == ("runs", "failed", 1)
     assert {suite["state"] for suite in others} == {"passed", "never"}
-    (run,) = call("GET", "/checks/runs").json()
+    (run,) = call("GET", "/check-runs").json()
     assert (run["suite"], run["target"], run["violated"]) == ("all", "live", ["runs-rule"])
-    assert call("GET", "/checks/runs?target=elsewhere").json() == []
-    assert call("GET", "/checks/runs").json()[0]["evaluated"] == 2
+    assert call("GET", "/check-runs?target=elsewhere").json() == []
+    assert call("GET", "/check-runs").json()[0]["evaluated"] == 2
     assert call("GET", "/checks/events").json()["last"]["results"][0]["success"]
     assert call("GET", "/checks/nonsense").status_code == 404
     summary = call("GET", "/operations").json()

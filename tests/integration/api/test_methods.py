@@ -15,7 +15,7 @@ NO_SPACE = "00000000-0000-7000-8000-000000000000"
         ("GET", "/backups/prune", "POST"),
         ("OPTIONS", "/backups/prune", "POST"),
         ("DELETE", "/me/sessions/end-others", "POST"),
-        ("POST", "/runbooks/audit", "GET"),
+        ("POST", "/reports/subscribers", "GET"),
         ("PATCH", f"/spaces/{NO_SPACE}/documents/trash", "GET"),
         ("DELETE", f"/spaces/{NO_SPACE}/documents/bulk", "POST"),
     ],
@@ -27,7 +27,7 @@ def test_a_word_of_a_path_is_nobodys_id(call: Caller, method: str, path: str, al
 
 
 def test_it_does_what_it_is_for(call: Caller) -> None:
-    assert call("GET", "/runbooks/runs").status_code == 200
+    assert call("GET", "/reports/subscriptions").status_code == 200
     assert call("POST", "/me/sessions/end-others").status_code == 200
 
 

@@ -42,11 +42,11 @@ def test_what_is_started_waits_and_nothing_else_is(call: Caller, current: Bench,
         assert call("POST", address, body).status_code == 422
     run_id = call("POST", address, {"parameters": {"greeting": "moin"}}).json()["run_id"]
     assert call("POST", address, {}).status_code == 409
-    run = call("GET", f"/runbooks/runs/{run_id}").json()
+    run = call("GET", f"/runbook-runs/{run_id}").json()
     assert (run["status"], run["parameters"], run["resumable"]) == ("waiting", {"greeting": "moin"}, False)
-    assert [one["id"] for one in call("GET", "/runbooks/runs").json()] == [run_id]
-    assert call("POST", f"/runbooks/runs/{run_id}/signatures", {"note": "fine"}).status_code == 409
-    assert call("POST", f"/runbooks/runs/{run_id}/resume", {}).status_code == 409
+    assert [one["id"] for one in call("GET", "/runbook-runs").json()] == [run_id]
+    assert call("POST", f"/runbook-runs/{run_id}/signatures", {"note": "fine"}).status_code == 409
+    assert call("POST", f"/runbook-runs/{run_id}/resume", {}).status_code == 409
     assert session.scalar(JOBS) == 1
 
 
@@ -55,12 +55,12 @@ def test_an_interrupted_run_is_resumed(call: Caller, current: Bench, session: Se
     row = Drill(kind=NAME, category="runbook", status="interrupted", parameters={"greeting": "x"})
     session.add(row)
     session.commit()
-    assert call("GET", f"/runbooks/runs/{row.id}").json()["resumable"] is True
-    answer = call("POST", f"/runbooks/runs/{row.id}/resume", {})
+    assert call("GET", f"/runbook-runs/{row.id}").json()["resumable"] is True
+    answer = call("POST", f"/runbook-runs/{row.id}/resume", {})
     assert answer.status_code == 202 and answer.json()["run_id"] != str(row.id)
     waiting = session.get_one(Drill, UUID(answer.json()["run_id"]))
     assert (waiting.status, waiting.resumed_from, waiting.lineage) == ("waiting", row.id, row.id)
-    assert call("POST", f"/runbooks/runs/{row.id}/resume", {}).status_code == 409, "another goes on with it"
+    assert call("POST", f"/runbook-runs/{row.id}/resume", {}).status_code == 409, "another goes on with it"
 
 
 def test_a_run_whose_job_is_gone_does_not_block_its_runbook(
@@ -72,9 +72,9 @@ def test_a_run_whose_job_is_gone_does_not_block_its_runbook(
     assert call("POST", address, {}).status_code == 409
     session.execute(text("UPDATE procrastinate_jobs SET status = 'cancelled'"))
     session.commit()
-    run = call("GET", f"/runbooks/runs/{first}").json()
+    run = call("GET", f"/runbook-runs/{first}").json()
     assert (run["status"], run["resumable"]) == ("interrupted", True)
-    assert call("POST", f"/runbooks/runs/{first}/resume", {}).status_code == 202
+    assert call("POST", f"/runbook-runs/{first}/resume", {}).status_code == 202
     assert call("POST", address, {}).status_code == 409, "the one that goes on with it waits"
     assert not may_begin(session, first), "not even if its job is retried"
 
@@ -88,10 +88,10 @@ def test_it_takes_the_permission_and_a_person(
     session.add(row)
     session.commit()
     token = program("operations:read", "runbook:run")
-    refused = token("POST", f"/runbooks/runs/{row.id}/signatures", {"note": "fine"})
+    refused = token("POST", f"/runbook-runs/{row.id}/signatures", {"note": "fine"})
     assert refused.status_code == 403 and "token" in refused.text
 
 
 def test_the_chain_is_audited(call: Caller, current: Bench) -> None:
     current.storage.ensure_buckets()
-    assert call("GET", "/runbooks/audit").json() == {"ok": True, "links": 0, "waiting": 0, "problems": []}
+    assert call("GET", "/runbook-audit").json() == {"ok": True, "links": 0, "waiting": 0, "problems": []}

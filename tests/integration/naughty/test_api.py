@@ -41,7 +41,7 @@ NOT_DONE = {
     "POST /spaces/{space_id}/uploads/{upload_id}/complete": "nothing was sent yet",
     "GET /reports/{report_id}/content/{form}": "the report was not made",
     "POST /backups/prune": "the plan is another one",
-    "POST /runbooks/runs/{run_id}/signatures": "the run has no evidence",
+    "POST /runbook-runs/{run_id}/signatures": "the run has no evidence",
     "PUT /billing/plan": "there is one plan, and it is chosen",
     "POST /invitations/{invitation_id}/resend": "it was sent a moment ago",
     "DELETE /roles/{name}": "somebody has the role",

@@ -25,7 +25,7 @@ ENDING = {"/sign-out", "/settings/membership/leave", "/settings/membership/delet
 NOTHING_THERE = (
     "/settings/profile/two-step", "/reports/{report_id}/report.", "/api/v1/reports/{report_id}/content",
     "/operations/drills/{drill_id}/evidence", "/operations/checks/runs/", "/operations/backups",
-    "/api/v1/backups", "/api/v1/runbooks/audit", "/join/", "/settings/billing/plan", "/api/v1/billing/plan",
+    "/api/v1/backups", "/api/v1/runbook-audit", "/join/", "/settings/billing/plan", "/api/v1/billing/plan",
     "/api/v1/items/transfer", "/api/v1/invitations", "/spaces/{item_id}/documents/{document_id}/file",
     "/api/v1/spaces/{space_id}/documents/{document_id}/file",
 )  # fmt: skip
