@@ -8,11 +8,7 @@ from sqlalchemy.orm import Session
 
 from api.query import PREFIX, create
 from leitstand.db.engine import get_engine
-from leitstand.db.models import Document, Item
 from leitstand.embedded.postgres import Cluster
-from leitstand.knowledge.ingest import index_passages
-from leitstand.knowledge.parsing.passages import cut
-from leitstand.knowledge.parsing.readers import read
 from tests.integration.naughty.broken import own, shared
 from tests.integration.naughty.operations import Operation, Request, operations
 from tests.integration.naughty.talking import Talk, talking
@@ -21,6 +17,7 @@ from tests.integration.naughty.texts import OWN, same, sample, texts
 from tests.integration.permissions.planting import plant
 from tests.integration.permissions.world import World
 from tests.services import cloned_database
+from tests.spaces import space_with
 
 HERONS = "# Herons\nHerons live near fresh water. The café of the heron weighs <b>9</b> kilograms.\n".encode()
 
@@ -30,17 +27,7 @@ def query(cluster: Cluster, services: dict[str, object]) -> Iterator[Talk]:
     """With the query service, over a workspace with one of everything and a document that can be found."""
     with cloned_database(cluster, services), Session(get_engine(), expire_on_commit=False) as session:
         here, there = plant(session, "here"), plant(session, "there")
-        space = Item(workspace_id=here.workspace.id, kind="space", title="Birds")
-        session.add(space)
-        session.flush()
-        document = Document(
-            workspace_id=space.workspace_id, space_id=space.id, title="herons.md", object_key="",
-            media_type="text/markdown", bytes=len(HERONS), sha256="h",
-        )  # fmt: skip
-        session.add(document)
-        session.flush()
-        index_passages(session, document, cut(document.title, read(document.media_type, HERONS)))
-        session.commit()
+        space_with(session, here.workspace.id, HERONS)
         with talking(World(create(), [], session, here, there)) as talk:
             yield talk
 

@@ -8,12 +8,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session
 
 from api.query import LARGEST_BODY, create
-from leitstand.db.models import Document, Item, Workspace
-from leitstand.knowledge.ingest import index_passages
-from leitstand.knowledge.parsing.passages import cut
-from leitstand.knowledge.parsing.readers import read
+from leitstand.db.models import Item, Workspace
 from leitstand.settings import Settings
 from tests.people import Visitor, join, visit
+from tests.spaces import space_with
 
 HERONS = b"# Herons\nHerons live near fresh water. The grey heron weighs up to two kilograms.\n"
 ASK, SEARCH = "/query/v1/ask", "/query/v1/search"
@@ -30,18 +28,7 @@ def fill(session: Session) -> Fill:
     """Makes a space with one document in a workspace."""
 
     def of(workspace: Workspace) -> Item:
-        space = Item(workspace_id=workspace.id, kind="space", title="Birds")
-        session.add(space)
-        session.flush()
-        document = Document(
-            workspace_id=workspace.id, space_id=space.id, title="herons.md", object_key="",
-            media_type="text/markdown", bytes=len(HERONS), sha256="h",
-        )  # fmt: skip
-        session.add(document)
-        session.flush()
-        index_passages(session, document, cut(document.title, read(document.media_type, HERONS)))
-        session.commit()
-        return space
+        return space_with(session, workspace.id, HERONS)
 
     return of
 
