@@ -72,6 +72,7 @@ def run_runbook(
     requested_by: str = "",
     run_id: UUID | None = None,
     progress: Progress | None = None,
+    patience: float = 0.0,
 ) -> DrillResult:
     """Execute a runbook with parameters and archive it; without a database too, and then the evidence waits on this machine.
 
@@ -80,6 +81,7 @@ def run_runbook(
             it is no parameter, so that none can be started from a kept list of parameters.
         requested_by: who runs it, for the record.
         run_id: id of the run, where it was given already.
+        patience: seconds to wait for a drill or another runbook to end.
 
     Raises:
         NotFound: there is no such runbook.
@@ -93,5 +95,7 @@ def run_runbook(
     note = note_of(
         notebook, category=RUNBOOK, parameters=dict(values), requested_by=requested_by, run_id=run_id
     )
-    run = Run(engine, settings, notebook, note, progress=progress or (lambda _: None), confirmed=confirmed)
-    return run.go()
+    return Run(
+        engine, settings, notebook, note,
+        progress=progress or (lambda _: None), confirmed=confirmed, patience=patience,
+    ).go()  # fmt: skip

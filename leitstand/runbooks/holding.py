@@ -4,6 +4,7 @@ The file lock is what remains on the worst day. Both go with the process that ho
 """
 
 import fcntl
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from leitstand.words import N_, msg, said
 
 LOCK = N_("restore drill")
 FILE = "lock"
+EVERY_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -47,21 +49,43 @@ class Held:
 
 
 @contextmanager
-def one_at_a_time(engine: Engine, settings: Settings, *, need_database: bool = False) -> Iterator[Held]:
+def one_at_a_time(
+    engine: Engine, settings: Settings, *, need_database: bool = False, patience: float = 0.0
+) -> Iterator[Held]:
     """Hold the lock of drills and runbooks.
+
+    Args:
+        patience: seconds to wait for another one to end.
 
     Raises:
         Conflict: another one is running.
         OperationalError: the database does not answer, and `need_database`.
     """
-    with file_lock(settings), ExitStack() as stack:
+    with ExitStack() as stack:
+        until = time.monotonic() + patience
+        while True:
+            try:
+                held = _take(stack, engine, settings, need_database)
+                break
+            except Conflict:
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(EVERY_SECONDS)
+        yield held
+
+
+def _take(stack: ExitStack, engine: Engine, settings: Settings, need_database: bool) -> Held:
+    """Both parts of the lock, given back with `stack`; neither where one of them is taken."""
+    with ExitStack() as taken:
+        taken.enter_context(file_lock(settings))
         connection = None
         try:
-            connection = stack.enter_context(exclusive(engine, LOCK))
+            connection = taken.enter_context(exclusive(engine, LOCK))
         except OperationalError:
             if need_database:
                 raise
-        yield Held(connection)
+        stack.enter_context(taken.pop_all())
+        return Held(connection)
 
 
 @contextmanager

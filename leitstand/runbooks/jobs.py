@@ -3,6 +3,10 @@
 from leitstand.jobs.registry import job
 from leitstand.words import msg
 
+# Evidence that waited is taken up under the same lock every few minutes, which takes seconds; who pressed a button on
+# the worst day is not told to press it again.
+PATIENCE_SECONDS = 120.0
+
 
 @job("operations.drill", attempts=2, lock="operations", first_wait=60)
 def drill(*, name: str, requested_by: str = "") -> None:
@@ -45,7 +49,13 @@ def runbook(
     try:
         if resumed_from:
             result = resuming.resume_runbook(
-                engine, settings, resumed_from, confirmed=typed, requested_by=requested_by, new_id=own
+                engine,
+                settings,
+                resumed_from,
+                confirmed=typed,
+                requested_by=requested_by,
+                new_id=own,
+                patience=PATIENCE_SECONDS,
             )
         else:
             result = drills.run_runbook(
@@ -56,6 +66,7 @@ def runbook(
                 confirmed=typed,
                 requested_by=requested_by,
                 run_id=own,
+                patience=PATIENCE_SECONDS,
             )
     except Exception as error:
         with transaction(engine) as session:

@@ -33,12 +33,14 @@ def resume_runbook(
     requested_by: str = "",
     new_id: UUID | None = None,
     progress: Progress | None = None,
+    patience: float = 0.0,
 ) -> DrillResult:
     """Run the runbook of an earlier run again, as a run of its own that names the earlier one and has its journal.
 
     Args:
         confirmed: the name of the target, typed again: it is kept nowhere.
         new_id: id of the new run, where it was given already.
+        patience: seconds to wait for a drill or another runbook to end.
 
     Raises:
         NotFound: there is no such run, or its runbook is gone.
@@ -52,7 +54,10 @@ def resume_runbook(
         notebook, category=RUNBOOK, parameters=dict(values), requested_by=requested_by, run_id=new_id
     )
     note = replace(note, resumed_from=earlier.run_id, lineage=earlier.lineage)
-    run = Run(engine, settings, notebook, note, progress=progress or (lambda _: None), confirmed=confirmed)
+    run = Run(
+        engine, settings, notebook, note,
+        progress=progress or (lambda _: None), confirmed=confirmed, patience=patience,
+    )  # fmt: skip
     return run.go(check=lambda: _check_open(engine, settings, earlier, note.run_id))
 
 

@@ -79,9 +79,11 @@ class Run:
         *,
         progress: Progress,
         confirmed: str = "",
+        patience: float = 0.0,
     ) -> None:
         self.engine, self.settings, self.notebook, self.note = engine, settings, notebook, note
         self.progress, self.confirmed, self.earlier = progress, confirmed, settings
+        self.patience = patience
         self.in_files = secret_files.held_in_files(settings)
         self.waiting: Pending | None = None
         self.shown = ""
@@ -112,7 +114,9 @@ class Run:
         """
         if reserve.give_up_if_full(self.settings):
             self.progress("the disk is full: going on in the space that was kept for that")
-        with one_at_a_time(self.engine, self.settings, need_database=self.is_drill) as held:
+        with one_at_a_time(
+            self.engine, self.settings, need_database=self.is_drill, patience=self.patience
+        ) as held:
             self._make_ready(held)
             if check:
                 check()

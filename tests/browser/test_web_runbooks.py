@@ -9,7 +9,8 @@ from tests.browser.conftest import sign_in
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.stack]
-PATIENCE_MS = 120_000
+# Longer than a run waits for a drill that the schedule began.
+PATIENCE_MS = 240_000
 OTHER, PASSWORD = "second@stack.test", "four eyes see more"
 
 

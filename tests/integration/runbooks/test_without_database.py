@@ -1,6 +1,8 @@
 """The worst day: no database, perhaps no store. A runbook runs all the same, and its evidence is never lost."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -116,6 +118,25 @@ def test_one_at_a_time_without_a_database_too(bench: Bench) -> None:
             pass
     with one_at_a_time(bench.engine, bench.settings) as held:
         assert held.database
+
+
+def test_who_asked_from_a_page_waits_for_its_turn(bench: Bench) -> None:
+    begun, end = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with one_at_a_time(bench.engine, bench.settings):
+            begun.set()
+            end.wait(60)
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(other)
+        assert begun.wait(60)
+        with pytest.raises(Conflict), one_at_a_time(bench.engine, bench.settings, patience=0.1):
+            pass
+        threading.Timer(0.2, end.set).start()
+        with one_at_a_time(bench.engine, bench.settings, patience=60) as held:
+            assert held.database and end.is_set()
+        running.result()
 
 
 def test_what_waits_holds_no_secret(bench: Bench) -> None:
