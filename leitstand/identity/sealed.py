@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from leitstand.db.models import IdentityProvider, ModelEndpoint, OneTimeCode, S3Import, Webhook
+from leitstand.db.models import IdentityProvider, ModelEndpoint, OneTimeCode, S3Import, Tool, Webhook
 from leitstand.identity.sealing import is_current, open_sealed, seal
 from leitstand.settings import Settings
 
@@ -40,6 +40,11 @@ def place_of_endpoint(endpoint_id: UUID) -> str:
 def place_of_import(import_id: UUID) -> str:
     """Where the secret key to the bucket of an import is stored."""
     return f"s3_import.secret:{import_id}"
+
+
+def place_of_tool(tool_id: UUID) -> str:
+    """Where what a tool signs in with is stored."""
+    return f"tool.secret:{tool_id}"
 
 
 def seal_again(session: Session, settings: Settings) -> int:
@@ -80,3 +85,6 @@ def _sealed(session: Session) -> Iterator[tuple[Any, str, str]]:
         yield endpoint, "secret", place_of_endpoint(endpoint.id)
     for imported in session.scalars(select(S3Import).with_for_update()):
         yield imported, "secret", place_of_import(imported.id)
+    signed_in = select(Tool).where(Tool.secret.is_not(None))
+    for tool in session.scalars(signed_in.with_for_update()):
+        yield tool, "secret", place_of_tool(tool.id)

@@ -14,6 +14,7 @@ PATIENCE_MS = 240_000
 OTHER, PASSWORD = "second@stack.test", "four eyes see more"
 
 
+@pytest.mark.usefixtures("drill_turn")
 def test_one_starts_it_and_another_signs_it(
     stack_page: Page, stack: Stack, new_context: Callable[..., BrowserContext]
 ) -> None:

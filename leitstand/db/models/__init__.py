@@ -1,5 +1,6 @@
 """Every table, a module a feature."""
 
+from leitstand.db.models.agents import AppSchedule, ModelCall, Thread, ThreadStep, Tool
 from leitstand.db.models.base import Base
 from leitstand.db.models.billing import BillingEvent, Invoice, PlanChange, WorkspacePlan
 from leitstand.db.models.catalogue import (
@@ -58,13 +59,13 @@ from leitstand.db.models.signing_in import (
 )
 
 __all__ = [
-    "ActorBucket", "Annotation", "ApiToken", "AuditEntry", "Backup", "Base", "BillingEvent", "CheckRun", "Chunk",
+    "ActorBucket", "Annotation", "ApiToken", "AppSchedule", "AuditEntry", "Backup", "Base", "BillingEvent", "CheckRun", "Chunk",
     "Companion", "CompanionVersion", "Conversation", "ConversationMessage", "Document", "Drill", "Event", "EventArchive", "EventImport", "EventRefusal",
     "EvidenceLink", "FactChange", "FactCopy", "FactPart", "Favorite", "FlowExecution", "FlowRun", "GroupMember",
     "Handover",
     "Heartbeat", "IdempotencyKey", "IdentityLink", "IdentityProvider", "Invitation", "InvitationGrant", "Invoice",
-    "Item", "ItemGrant", "ItemReference", "ItemVersion", "JobFailure", "Membership", "ModelEndpoint", "OneTimeCode",
+    "Item", "ItemGrant", "ItemReference", "ItemVersion", "JobFailure", "Membership", "ModelCall", "ModelEndpoint", "OneTimeCode",
     "Passkey", "PasswordReset", "PeopleGroup", "Person", "PlanChange", "PruneRun", "Recent", "RecoveryCode", "Report", "ReportMail",
-    "ReportSubscription", "RunFact", "S3Import", "S3ImportObject", "SavedView", "SignInAttempt", "SignInStep", "Upload", "UserSession", "Webhook",
+    "ReportSubscription", "RunFact", "S3Import", "S3ImportObject", "SavedView", "SignInAttempt", "SignInStep", "Thread", "ThreadStep", "Tool", "Upload", "UserSession", "Webhook",
     "WebhookDelivery", "Workspace", "WorkspacePlan", "WorkspaceRole",
 ]  # fmt: skip

@@ -4,7 +4,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, func, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from leitstand.db.models.base import Base, CreatedAt, Id, Said, WorkspaceId
@@ -69,7 +78,10 @@ class WebhookDelivery(Base):
 
 
 class ModelEndpoint(Base):
-    """Where models are asked, in the form of OpenAI's API; its key is sealed (NULL: it needs none)."""
+    """Where models are asked, in the form of OpenAI's API; its key is sealed (NULL: it needs none).
+
+    Prices are of a million tokens, in millionths of the currency in which the workspace pays.
+    """
 
     __tablename__ = "model_endpoint"
     __table_args__ = (
@@ -83,6 +95,8 @@ class ModelEndpoint(Base):
     base_url: Mapped[str]
     secret: Mapped[bytes | None] = mapped_column(LargeBinary)
     models: Mapped[list[str]]
+    prompt_price: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    completion_price: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     is_default: Mapped[bool] = mapped_column(server_default=text("false"))
     active: Mapped[bool] = mapped_column(server_default=text("true"))
     checked_at: Mapped[datetime | None]

@@ -78,6 +78,9 @@ MORE: list[tuple[str, dict[str, str]]] = [
     *((table, {"id": f"100000{number}", "at": at})
       for table in ("audit_entry", "sign_in_attempt", "procrastinate_events")
       for number, at in enumerate(("now()", PAST))),
+    ("thread", {"status": "'queued'", "started_at": PAST}),
+    ("thread_step", {"status": "'failed'"}),
+    ("thread_step", {"status": "'running'"}),
     ("plan_change", {"state": "'begun'"}),
     ("plan_change", {"state": "'refused'"}),
     ("invoice", {"period_end": "date '2020-01-01'", "provider": "'manual'"}),
