@@ -1,20 +1,25 @@
-"""Bring the schema to head, and say where it stands."""
+"""Bring the schema to head, and say where it stands.
 
+Alembic is imported by what migrates alone: every backup and every drill asks where the schema stands.
+"""
+
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from leitstand.db.migration_lock import PATIENCE_SECONDS, alone, letting_others_pass
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def _config() -> Config:
+def _config() -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     return config
@@ -32,6 +37,8 @@ def upgrade(engine: Engine, revision: str = "head", *, patience: float = PATIENC
         Conflict: another migration, or a dump, is running.
         Unavailable: somebody holds a lock that it needs.
     """
+    from alembic import command
+
     if current(engine) == (head() if revision == "head" else revision):
         return
     config = _config()
@@ -42,24 +49,35 @@ def upgrade(engine: Engine, revision: str = "head", *, patience: float = PATIENC
 
 def head() -> str:
     """The newest revision that this code knows."""
-    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+    return _revisions()[0]
 
 
 def knows(revision: str) -> bool:
     """Whether this code has the migration that leads to `revision`; the empty one is no migration."""
-    return not revision or revision in {
-        one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()
-    }
+    return not revision or revision in _revisions()
+
+
+@lru_cache(maxsize=1)
+def _revisions() -> tuple[str, ...]:
+    """Every revision, the newest first."""
+    from alembic.script import ScriptDirectory
+
+    return tuple(one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
 def current(engine: Engine) -> str:
     """The revision that the database is at, empty where it was never migrated."""
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() or ""
+        if connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+            return ""
+        return connection.scalar(text("SELECT version_num FROM alembic_version")) or ""
 
 
 def differences(engine: Engine) -> list[object]:
     """What the models say and the migrated schema does not (empty when they agree)."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
     from leitstand.db.models import Base
 
     def ours(_: object, name: str | None, kind: str, reflected: bool, compare_to: object) -> bool:
@@ -79,6 +97,8 @@ def differences(engine: Engine) -> list[object]:
 
 def new_revision(engine: Engine, message: str) -> None:
     """Write a migration from the difference between models and schema (for developers)."""
+    from alembic import command
+
     config = _config()
     with engine.connect() as connection:
         config.attributes["connection"] = connection
