@@ -73,6 +73,8 @@ class _Expectations:
     """
 
     def __init__(self) -> None:
+        # It imports Spark where that is installed, for tables of Spark.
+        sys.modules.setdefault("pyspark", None)  # type: ignore[arg-type]
         import great_expectations
         from great_expectations.data_context.types.base import ProgressBarsConfig
 
@@ -82,6 +84,8 @@ class _Expectations:
         self._context = great_expectations.get_context(mode="ephemeral")
         # Nobody looks at it in a terminal.
         self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        # A context that is kept nowhere would be written as YAML twice a table all the same.
+        self._context.variables.save = lambda: None  # type: ignore[method-assign]
         self._database = self._context.data_sources.add_postgres(
             "database",
             connection_string="${" + DATABASE_VARIABLE + "}",
