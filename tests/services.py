@@ -166,24 +166,36 @@ def cluster(services: dict[str, object]) -> Cluster:
 
 
 @contextmanager
-def cloned_database(cluster: Cluster, services: dict[str, object]) -> Iterator[Settings]:
-    """A database cloned from the migrated template, dropped afterwards; settings and caches point at it."""
+def cloned_database(
+    cluster: Cluster, services: dict[str, object], *, template: str = TEMPLATE
+) -> Iterator[Settings]:
+    """A database cloned from the migrated template, or another one, dropped afterwards; settings and caches point at it."""
     name = f"test_{uuid4().hex[:12]}"
-    with psycopg.connect(cluster.conninfo("postgres"), autocommit=True) as admin:
-        admin.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER leitstand STRATEGY file_copy").format(
-                sql.Identifier(name), sql.Identifier(TEMPLATE)
-            )
-        )
+    clone_database(cluster, name, template)
     try:
         yield settings_for(Path(str(services["data"])), int(str(services["port"])), name)
     finally:
-        if engine_module.get_engine.cache_info().currsize:
-            engine_module.get_engine().dispose()
-        engine_module.get_engine.cache_clear()
-        get_settings.cache_clear()
+        leave_database()
         with psycopg.connect(cluster.conninfo("postgres"), autocommit=True) as admin:
             admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def clone_database(cluster: Cluster, name: str, template: str = TEMPLATE) -> None:
+    """Make a database like `template`, to which nobody may be connected."""
+    with psycopg.connect(cluster.conninfo("postgres"), autocommit=True) as admin:
+        admin.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER leitstand STRATEGY file_copy").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+
+
+def leave_database() -> None:
+    """Close what this process has open of the database that settings and caches point at, and forget them."""
+    if engine_module.get_engine.cache_info().currsize:
+        engine_module.get_engine().dispose()
+    engine_module.get_engine.cache_clear()
+    get_settings.cache_clear()
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from fastapi.testclient import TestClient
 from httpx import Response
 from sqlalchemy.orm import Session
 
-from api.app import create
 from leitstand.db.models import Workspace
 from leitstand.identity import tokens
 from leitstand.settings import Settings
+from tests.apps import api_app
 from tests.people import Visitor, join, visit
 
 
@@ -47,7 +47,7 @@ class Program:
 @pytest.fixture
 def app(settings: Settings) -> FastAPI:
     """The JSON API on this test's database."""
-    return create()
+    return api_app()
 
 
 @pytest.fixture

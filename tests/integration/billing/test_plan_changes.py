@@ -13,7 +13,6 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
-from api.app import create as create_api
 from leitstand.billing import asking
 from leitstand.billing.changes import JOB, KEY_LIFE
 from leitstand.billing.messages import take_message
@@ -27,10 +26,10 @@ from leitstand.identity.sessions import COOKIE
 from leitstand.limits.room import plan_of
 from leitstand.settings import get_settings
 from serving.session import paused
+from tests.apps import api_app, web_app
 from tests.integration.billing.test_stripe import changed, event, subscription
 from tests.people import Visitor, join, visit
 from tests.stripe_double import Double, signed
-from web.app import create
 
 PAGE = "/settings/billing"
 CHECKOUT = "POST /v1/checkout/sessions"
@@ -49,7 +48,7 @@ carry_out(transaction, change_id=UUID(sys.argv[1]))
 
 @pytest.fixture
 def visitor(double: Double, session: Session, workspace: Workspace) -> Visitor:
-    return visit(create(), session, join(session, workspace))
+    return visit(web_app(), session, join(session, workspace))
 
 
 @pytest.fixture
@@ -320,7 +319,7 @@ def test_a_copy_that_is_tried_out_asks_nobody(
 
 
 def test_programs_are_told_too(double: Double, visitor: Visitor, session: Session, hasty: None) -> None:
-    client = TestClient(create_api())
+    client = TestClient(api_app())
     client.cookies.set(COOKIE, visitor.client.cookies[COOKIE])
     client.headers.update({"X-CSRF-Token": visitor.csrf, "Idempotency-Key": "mine"})
     double.failures = [503]

@@ -7,13 +7,12 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from api.app import create as create_api
 from leitstand.billing.invoices import issue_invoices
 from leitstand.db.models import Invoice, Workspace
 from leitstand.identity.sessions import COOKIE
+from tests.apps import api_app, web_app
 from tests.people import Visitor, join, visit
 from tests.stripe_double import Double, signed
-from web.app import create
 
 PAGE = "/settings/billing"
 MARCH = datetime(2026, 3, 5, tzinfo=UTC)
@@ -21,12 +20,12 @@ MARCH = datetime(2026, 3, 5, tzinfo=UTC)
 
 @pytest.fixture
 def visitor(plans: None, engine: Engine, session: Session, workspace: Workspace) -> Visitor:
-    return visit(create(), session, join(session, workspace))
+    return visit(web_app(), session, join(session, workspace))
 
 
 @pytest.fixture
 def programs(visitor: Visitor) -> TestClient:
-    client = TestClient(create_api())
+    client = TestClient(api_app())
     client.cookies.set(COOKIE, visitor.client.cookies[COOKIE])
     client.headers["X-CSRF-Token"] = visitor.csrf
     return client
@@ -86,13 +85,13 @@ def test_a_limit_is_a_problem_document(programs: TestClient) -> None:
 
 
 def test_only_owners(plans: None, engine: Engine, session: Session, workspace: Workspace) -> None:
-    app = create()
+    app = web_app()
     for role in ("admin", "member"):
         assert visit(app, session, join(session, workspace, role=role)).get(PAGE).status_code == 403
 
 
 def test_stripe_needs_no_session_but_its_signature(double: Double, engine: Engine) -> None:
-    client = TestClient(create_api(), raise_server_exceptions=False)
+    client = TestClient(api_app(), raise_server_exceptions=False)
     body, headers = signed(
         {"id": "evt_1", "type": "x", "created": 1, "data": {"object": {}}}, datetime.now(UTC).timestamp()
     )

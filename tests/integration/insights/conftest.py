@@ -1,5 +1,6 @@
 """Companions whose events are sent and copied, for the tests of the copy and of the engines that read it."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -10,12 +11,27 @@ from sqlalchemy.orm import Session
 
 from leitstand.catalogue.companions import ensure_companion
 from leitstand.db.models import Companion, Item, Workspace
+from leitstand.embedded.postgres import Cluster
 from leitstand.events.ledger import record
 from leitstand.insights import opening
 from leitstand.insights.copy.copier import Copied, copy_facts
 from leitstand.insights.scope import Scope
 from leitstand.settings import Settings
 from tests.integration.insights.copies import Copy, Send, event, wait_for_older_transactions
+from tests.integration.insights.truth import Truth, of_truth
+from tests.services import TEMPLATE, cloned_database
+
+
+@pytest.fixture
+def settings(
+    request: pytest.FixtureRequest, cluster: Cluster, services: dict[str, object]
+) -> Iterator[Settings]:
+    """Settings of an environment whose database is this test's own; the log of a `truth` is in it already."""
+    given = getattr(request.node, "callspec", None)
+    logs = [value for value in given.params.values() if isinstance(value, Truth)] if given else []
+    template = of_truth(cluster, services, logs[0]) if logs else TEMPLATE
+    with cloned_database(cluster, services, template=template) as settings:
+        yield settings
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from sqlalchemy.orm import Session
 from leitstand.insights import activity, completion, report, traffic
 from leitstand.insights.scope import Scope, resolve
 from tests.integration.insights.compared import compare_days, compare_document, comparing
-from tests.integration.insights.truth import Comparison, Truth, imported, truths
+from tests.integration.insights.truth import Comparison, Truth, truths, workspace_of_truth
 
 TRUTHS = truths()
 # A zone whose midnight is noon in UTC: the truth's ranges begin at either.
@@ -29,8 +28,8 @@ def truth(request: pytest.FixtureRequest) -> Truth:
 
 
 @pytest.fixture
-def workspace_id(engine: Engine, truth: Truth, tmp_path: Path) -> UUID:
-    return imported(engine, truth, tmp_path)
+def workspace_id(session: Session, truth: Truth) -> UUID:
+    return workspace_of_truth(session)
 
 
 def test_the_carried_file_is_the_one_that_the_truth_is_about(truth: Truth) -> None:

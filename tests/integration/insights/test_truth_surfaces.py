@@ -20,15 +20,15 @@ from click.testing import CliRunner
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from api.app import create
 from leitstand.cli.insights import group
 from leitstand.db.models import Workspace
 from leitstand.identity.access import system_principal
 from leitstand.reports import editions, kinds, words
 from leitstand.reports.making import make
 from leitstand.settings import Settings
+from tests.apps import api_app
 from tests.integration.insights.compared import compare_document, comparing
-from tests.integration.insights.truth import Comparison, Truth, imported, opened, truths
+from tests.integration.insights.truth import Comparison, Truth, opened, truths, workspace_of_truth
 from tests.people import join, visit
 from tests.reports import long_ago
 
@@ -52,15 +52,15 @@ def dataset_of(truth: object) -> str:
 
 
 @pytest.fixture(params=TRUTHS, ids=dataset_of)
-def known(request: pytest.FixtureRequest, engine: Engine, tmp_path: Path) -> Imported:
+def known(request: pytest.FixtureRequest, session: Session, tmp_path: Path) -> Imported:
     truth: Truth = request.param
-    return Imported(truth, truth.importable(tmp_path), imported(engine, truth, tmp_path))
+    return Imported(truth, truth.importable(tmp_path), workspace_of_truth(session))
 
 
 def test_api_and_command_give_the_truth(session: Session, known: Imported) -> None:
     truth = known.truth
     workspace = session.get_one(Workspace, known.workspace_id)
-    client = visit(create(), session, join(session, workspace, role="analyst")).client
+    client = visit(api_app(), session, join(session, workspace, role="analyst")).client
     answer = client.get("/api/v1/insights/report", params={"zone": truth.zone})
     assert answer.status_code == 200, answer.text
     asked = ["report", "--workspace", workspace.slug, "--zone", truth.zone, "--json"]

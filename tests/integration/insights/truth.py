@@ -10,14 +10,19 @@ import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TextIO
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from leitstand.db.engine import get_engine
+from leitstand.db.models import Workspace
+from leitstand.embedded.postgres import Cluster
 from leitstand.events.importer import import_file
 from leitstand.identity.workspaces import ensure_workspace
+from tests.services import clone_database, leave_database, settings_for
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDERS = (ROOT / "demo" / "events", ROOT.parent / "shared" / "data" / "events")
@@ -105,6 +110,29 @@ def opened(log: Path) -> TextIO:
     if log.suffix == ".gz":
         return gzip.open(log, "rt", newline="")  # type: ignore[return-value]
     return log.open(newline="")
+
+
+# Databases of this process into which a log was imported, by its name, to be cloned from.
+TEMPLATES: dict[str, str] = {}
+
+
+def of_truth(cluster: Cluster, services: dict[str, object], truth: Truth) -> str:
+    """A database into which the log was imported, in the workspace `truth`: imported once a process."""
+    dataset = str(truth.figures["dataset"])
+    if dataset not in TEMPLATES:
+        name = f"truth_{uuid4().hex[:12]}"
+        clone_database(cluster, name)
+        settings_for(Path(str(services["data"])), int(str(services["port"])), name)
+        with TemporaryDirectory() as folder:
+            imported(get_engine(), truth, Path(folder))
+        leave_database()
+        TEMPLATES[dataset] = name
+    return TEMPLATES[dataset]
+
+
+def workspace_of_truth(session: Session) -> UUID:
+    """The workspace of the log in a database that was cloned from `of_truth`."""
+    return session.scalars(select(Workspace.id).where(Workspace.slug == "truth")).one()
 
 
 def imported(engine: Engine, truth: Truth, folder: Path, slug: str = "truth") -> UUID:

@@ -11,7 +11,6 @@ from httpx import Response
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
-from api.app import create as create_api
 from leitstand.catalogue import contents
 from leitstand.db.models import Document, Workspace
 from leitstand.jobs.queue import IDENTITY
@@ -19,9 +18,9 @@ from leitstand.knowledge.ingest import forget, ingest
 from leitstand.knowledge.upload_care import abandon
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
+from tests.apps import api_app, web_app
 from tests.integration.naughty.broken import own, shared, told_why, turn
 from tests.people import Visitor, join, visit
-from web.app import create as create_web
 
 BOUNDARY = "a-line-between"
 READ = {"ready", "failed"}
@@ -114,10 +113,10 @@ def desk(engine: Engine, session: Session, settings: Settings, workspace: Worksp
     storage = ObjectStorage(settings)
     storage.ensure_buckets()
     person = join(session, workspace)
-    program = visit(create_api(), session, person)
+    program = visit(api_app(), session, person)
     space = contents.create(session, principal=program.principal, kind="space", title="Broken")
     session.commit()
-    return Desk(engine, session, storage, program, visit(create_web(), session, person), space.id)
+    return Desk(engine, session, storage, program, visit(web_app(), session, person), space.id)
 
 
 def wrong(desk: Desk, way: Callable[[str, bytes], Response], name: str, data: bytes) -> Iterator[str]:

@@ -10,16 +10,15 @@ from httpx import Response
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from api.app import create as create_api
 from leitstand.catalogue.companions import ensure_companion
 from leitstand.db.models import Event, Item, Workspace
 from leitstand.errors import InvalidInput
 from leitstand.events.importer import import_file
+from tests.apps import api_app, web_app
 from tests.integration.naughty.broken import answers, own, shared, told_why, turn
 from tests.integration.naughty.test_documents import BOUNDARY, form
 from tests.integration.naughty.texts import SHARED, visible
 from tests.people import Visitor, join, visit
-from web.app import create as create_web
 
 # How a file is refused that is no JSON.
 UNREAD = ("is no JSON", "not UTF-8", "nested too deeply", "holds the character NUL")
@@ -79,7 +78,7 @@ def office(engine: Engine, session: Session, workspace: Workspace) -> Office:
     person = join(session, workspace)
     ensure_companion(session, workspace_id=workspace.id, key="shop")
     session.commit()
-    program, browser = visit(create_api(), session, person), visit(create_web(), session, person)
+    program, browser = visit(api_app(), session, person), visit(web_app(), session, person)
     return Office(engine, session, workspace, program, browser)
 
 

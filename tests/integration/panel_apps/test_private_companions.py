@@ -5,13 +5,13 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.app import create
 from leitstand.db.models import Companion, Item, Person, Workspace
 from leitstand.reports.figures import of_period
 from leitstand.reports.periods import WEEK, containing
 from panel_apps.access import Visitor
 from panel_apps.overview.store import OverviewStore
 from panel_apps.serve import APPLICATIONS
+from tests.apps import api_app
 from tests.integration.panel_apps.support import HOSTILE, Log
 from tests.integration.panel_apps.test_apps import BY_COMPANION, shown
 from tests.integration.panel_apps.test_store import sign_in
@@ -68,8 +68,8 @@ def test_its_runs_count_and_its_owner_sees_it(
 def test_the_api_knows_it_as_little_as_one_that_is_not_there(
     session: Session, workspace: Workspace, hidden: Item, keeper: Person
 ) -> None:
-    analyst = visit(create(), session, join(session, workspace, role="analyst")).client
-    owner = visit(create(), session, keeper).client
+    analyst = visit(api_app(), session, join(session, workspace, role="analyst")).client
+    owner = visit(api_app(), session, keeper).client
 
     def ask(client: TestClient, word: str) -> tuple[int, str]:
         answer = client.get("/api/v1/insights/report", params={"companion": word})

@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 
 from leitstand.db.models import Workspace
 from leitstand.settings import Settings
+from tests.apps import web_app
 from tests.identity_provider import provider
 from tests.people import Visitor, join, visit
 from web import popular
-from web.app import create
 
 __all__ = ["provider"]
 
@@ -20,7 +20,7 @@ __all__ = ["provider"]
 def app(settings: Settings) -> FastAPI:
     """The web application on this test's database."""
     popular._ranked.clear()
-    return create()
+    return web_app()
 
 
 @pytest.fixture

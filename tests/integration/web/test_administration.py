@@ -6,9 +6,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy.orm import Session
 
-from api.app import create as create_api
 from leitstand.db.models import Workspace
 from leitstand.identity.sessions import COOKIE
+from tests.apps import api_app
 from tests.people import Visitor
 
 PAGE = "/settings/organisation"
@@ -18,7 +18,7 @@ AUDIT = "/settings/audit"
 @pytest.fixture
 def programs(visitor: Visitor) -> TestClient:
     """The API as the owner's browser reaches it."""
-    client = TestClient(create_api())
+    client = TestClient(api_app())
     client.cookies.set(COOKIE, visitor.client.cookies[COOKIE])
     client.headers["X-CSRF-Token"] = visitor.csrf
     return client
