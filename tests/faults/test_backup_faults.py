@@ -56,7 +56,10 @@ def _delete_bucket(source: Source, bucket: str) -> None:
 
 
 @pytest.mark.fault(2)
-@pytest.mark.parametrize("damage", ["cut", "empty", "exchanged", "gone"])
+@pytest.mark.parametrize(
+    "damage",
+    [*(pytest.param(kind, marks=pytest.mark.long) for kind in ("cut", "empty")), "exchanged", "gone"],
+)
 def test_a_damaged_part_is_found(source: Source, damage: str) -> None:
     backup = run_backup(source.engine, source.settings, "postgres")
     bucket, key = source.settings.bucket_backups, backup.manifest["parts"][0]["key"]

@@ -158,6 +158,7 @@ STEPS = (
 
 @pytest.mark.fault(20)
 @pytest.mark.parametrize("step", STEPS)
+@pytest.mark.long
 def test_everything_killed_at_once(source: Source, quick: Settings, running: Running, step: str) -> None:
     running.wait_for_step(step)
     running.kill()

@@ -78,7 +78,9 @@ def test_26_a_stopped_kernel_is_ended_at_the_limit_of_the_run(bench: Bench) -> N
     assert_failed(limited, limited.run(), "longer than 20 s")
 
 
-@pytest.mark.parametrize("leaving", ["import sys\nsys.exit(0)", "import os\nos._exit(0)"])
+@pytest.mark.parametrize(
+    "leaving", ["import sys\nsys.exit(0)", pytest.param("import os\nos._exit(0)", marks=pytest.mark.long)]
+)
 def test_27_leaving_early_is_no_success(bench: Bench, leaving: str) -> None:
     bench.write(leaving, "print('the end')")
     assert_failed(bench, bench.run(), "did not run|Dead|died|SystemExit|ended")

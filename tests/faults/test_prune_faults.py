@@ -50,9 +50,9 @@ def assert_nothing_half(shelf: Shelf, ids: list[UUID]) -> None:
     ("status", "passing", "error"),
     [
         (403, 0, PreconditionFailed),
-        (403, 2, PreconditionFailed),
+        pytest.param(403, 2, PreconditionFailed, marks=pytest.mark.long),
         (500, 2, Unavailable),
-        (500, 9, Unavailable),
+        pytest.param(500, 9, Unavailable, marks=pytest.mark.long),
     ],
 )
 def test_a_store_that_refuses_or_fails_in_the_middle(

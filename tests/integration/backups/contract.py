@@ -222,6 +222,7 @@ class EngineContract:
         assert names >= {"before-0", "before-1", "before-2", "early", "exact", "late"}
         assert "not-archived" not in names
 
+    @pytest.mark.long
     def test_an_instant_is_right_on_both_sides(self, rig: Rig, chain: dict[str, Any], tmp_path: Path) -> None:
         """At the very microsecond of a commit it is there; one microsecond before it is not."""
         exact = chain["rows"]["exact"]

@@ -139,6 +139,7 @@ def test_a_printed_secret_fails_the_drill_and_is_not_archived(
         assert "[redacted]" in stored(source, address).decode()
 
 
+@pytest.mark.long
 def test_leaving_early_proves_nothing(source: Source, result: DrillResult, tmp_path: Path) -> None:
     failed = run_drill(
         source.engine,

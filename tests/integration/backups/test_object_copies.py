@@ -109,6 +109,7 @@ def test_a_lost_inventory_is_warned_of_and_stops_nothing(source: Source, first: 
     assert f"inventory of backup {before.id} can't be read" in warning
 
 
+@pytest.mark.long
 def test_a_shrunken_source_is_copied_and_warned_of(source: Source, first: Backup) -> None:
     media = source.settings.bucket_media
     before = run_backup(source.engine, source.settings, "objects")

@@ -107,6 +107,7 @@ def test_an_instant_between_two_commits(source: Source, backup: Backup, tmp_path
         cluster.stop("immediate")
 
 
+@pytest.mark.long
 def test_an_earlier_target_in_the_backed_up_configuration_does_not_stay(
     source: Source, tmp_path: Path
 ) -> None:

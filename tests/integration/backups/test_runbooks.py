@@ -73,6 +73,7 @@ def test_a_trial_restores_for_real_and_leaves_nothing(source: Source) -> None:
     assert list((source.settings.data_dir / "scratch").iterdir()) == []
 
 
+@pytest.mark.long
 def test_nothing_is_put_in_place_where_nothing_can_be_stopped(source: Source) -> None:
     result = run_runbook(source.engine, source.settings, NAME, {"target": "live"})
     assert not result.ok and "not supervised" in result.error

@@ -144,6 +144,7 @@ def test_what_a_database_of_an_older_revision_lacks_is_skipped_and_said(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_check_that_cannot_be_decided_fails_with_its_error(settings: Settings, tmp_path: Path) -> None:
     folder = copied(settings, tmp_path)
     change(

@@ -123,6 +123,7 @@ def test_the_history_of_the_new_time_line_is_archived(supervised: Supervised, do
     assert any("00000002.history" in key for key in keys)
 
 
+@pytest.mark.long
 def test_the_same_restore_once_more_is_refused(
     supervised: Supervised, done: DrillResult, last_good: datetime
 ) -> None:

@@ -108,6 +108,7 @@ def test_a_schedule_fires_and_its_flow_does_its_work(prefect: PrefectServices) -
     assert done["request_id"] == done["flow_run"].replace("-", "")
 
 
+@pytest.mark.long
 def test_deploying_again_sends_nothing_and_doubles_nothing(prefect: PrefectServices, api: PrefectApi) -> None:
     before = schedules(api)
     assert '"sent": []' in prefect.deploy()
@@ -135,6 +136,7 @@ def schedules(api: PrefectApi) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.long
 def test_a_deployment_that_the_schedules_no_longer_name_is_deleted(
     prefect: PrefectServices, api: PrefectApi
 ) -> None:

@@ -66,6 +66,7 @@ def test_no_job_has_failed(stack: Stack) -> None:
     assert document["queue"]["failed"] == 0, document["jobs"]
 
 
+@pytest.mark.long
 def test_every_flow_is_scheduled_and_one_has_run_from_its_schedule(stack: Stack) -> None:
     """Last: by now its time has come."""
     deadline = time.monotonic() + FIRES_WITHIN

@@ -181,6 +181,7 @@ def made_with(engine: Engine, session: Session, settings: Settings, report: Repo
     return made
 
 
+@pytest.mark.long
 def test_a_report_that_contradicts_itself_fails_and_the_one_before_stays(
     engine: Engine, session: Session, settings: Settings, people: People, tmp_path: Path
 ) -> None:

@@ -89,10 +89,10 @@ def test_an_unknown_parameter_runs_nothing(settings: Settings, tmp_path: Path) -
     ("source", "says"),
     [
         ("raise ValueError('it broke')", "ValueError: it broke"),
-        ("import sys; sys.exit(0)", "did not run|Dead|SystemExit|ended"),
+        pytest.param("import sys; sys.exit(0)", "did not run|Dead|SystemExit|ended", marks=pytest.mark.long),
         ("import os; os._exit(0)", "Dead|died"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "Dead|died"),
-        ("import time; time.sleep(60)", "[Tt]imeout"),
+        pytest.param("import time; time.sleep(60)", "[Tt]imeout", marks=pytest.mark.long),
     ],
 )
 def test_what_did_not_run_to_its_end_is_no_success(
