@@ -150,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     models: ModelServer
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the class above
+    def log_message(self, format: str, *args: object) -> None:
         """Say nothing on standard error."""
 
     def do_GET(self) -> None:

@@ -1,0 +1,1 @@
+"""Agents at work: threads, their steps and the tools that they use."""
