@@ -36,6 +36,7 @@ from api import (
     search,
     sign_on,
     tokens,
+    tools,
     trash,
     uploads,
     views,
@@ -79,6 +80,7 @@ MODULES: tuple[Any, ...] = (
     integrations,
     sign_on,
     s3_imports,
+    tools,
 )
 # Large files come in pieces of at most so much.
 LARGEST_BODY = 16 * 1024 * 1024

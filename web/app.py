@@ -50,6 +50,7 @@ from web.routes import (
     sign_in,
     sign_in_ways,
     sign_on,
+    tools,
     trash,
     two_step,
     webhook_deliveries,
@@ -100,6 +101,7 @@ MODULES = (
     webhook_deliveries,
     model_endpoints,
     s3_imports,
+    tools,
     areas,
 )
 
