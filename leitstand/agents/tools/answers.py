@@ -30,11 +30,16 @@ def readable(body: bytes, media: str) -> str:
 
 def told(text: str, *, secret: str = "", most: int = LONGEST) -> str:
     """A text as a model is told it, shortened, without control characters and without the tool's own secret."""
-    text = _without(text, secret)
-    text = "".join(letter if letter.isprintable() or letter in "\n\t" else " " for letter in text).strip()
+    text = clean(_without(text, secret))
     if len(text) <= most:
         return text
     return f"{text[:most]}\n… (shortened: {len(text):,} characters in all)"
+
+
+def clean(text: str) -> str:
+    """A text of several lines without control characters, which PostgreSQL does not keep and terminals obey."""
+    lines = text.replace("\r\n", "\n")
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else " " for letter in lines).strip()
 
 
 def failure(status: int, text: str, *, secret: str = "") -> ToolFailed:

@@ -12,7 +12,7 @@ from leitstand.agents.tools.asked import Asked
 from leitstand.agents.tools.schemas import checked_parameters
 from leitstand.errors import InvalidInput
 from leitstand.integrations.addresses import checked_url
-from leitstand.outgoing.fetching import MOVED, fetch
+from leitstand.outgoing.fetching import MOVED, streamed
 from leitstand.words import msg
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -21,6 +21,7 @@ PLACE = re.compile(r"\{([^{}]*)\}")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 SEPARATORS = re.compile(r"[/\\]")
 LONGEST_ADDRESS = 8_000
+DECODED = 5
 UPWARDS = frozenset({".", ".."})
 
 
@@ -49,7 +50,7 @@ def use(asked: Asked) -> str:
     Raises:
         InvalidInput: an argument does not fit its place in the address.
         ToolFailed: the server answers that it failed, or redirects.
-        LeitstandError: as `outgoing.fetching.fetch`.
+        LeitstandError: as `outgoing.fetching.streamed`.
     """
     configuration = asked.configuration
     method = configuration["method"]
@@ -64,7 +65,8 @@ def use(asked: Asked) -> str:
         body = json.dumps(rest, ensure_ascii=False).encode()
     if len(url) > LONGEST_ADDRESS:
         raise InvalidInput("The arguments make the address too long.")
-    answer = fetch(url, method=method, headers=headers, body=body, seconds=asked.seconds, redirects=0)
+    with streamed(url, method=method, headers=headers, body=body, seconds=asked.seconds) as stream:
+        answer = stream.read()
     text = readable(answer.body, answer.headers.get("content-type", ""))
     if answer.status in MOVED:
         raise ToolFailed(msg("The tool's server redirects ({status}), which is not followed.", status=answer.status))  # fmt: skip
@@ -157,11 +159,13 @@ def _in_query(name: str, text: str) -> str:
 
 
 def _refuse_upwards(path: str) -> None:
-    """Also where a server decodes what is encoded, once or twice."""
+    """Also where a server decodes more than once what is encoded."""
     for segment in path.split("/"):
-        for decoded in (segment, unquote(segment), unquote(unquote(segment))):
+        decoded = segment
+        for _ in range(DECODED):
             if not UPWARDS.isdisjoint(SEPARATORS.split(decoded)):
                 raise InvalidInput("The arguments would lead to another part of the server.")
+            decoded = unquote(decoded)
 
 
 def _text(value: Any) -> str:

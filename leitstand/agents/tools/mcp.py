@@ -52,7 +52,7 @@ def list_tools(server: Server, *, seconds: float) -> list[Listed]:
 
     Raises:
         Unavailable: it does not answer, or not as the protocol has it.
-        LeitstandError: as `outgoing.fetching.fetch`.
+        LeitstandError: as `outgoing.fetching.streamed`.
     """
     talk = _Talk(server, seconds)
     try:
@@ -72,7 +72,7 @@ def call(server: Server, *, tool: str, arguments: Mapping[str, Any], key: str, s
     Raises:
         ToolFailed: the server says that the tool failed.
         Unavailable: it does not answer, or not as the protocol has it.
-        LeitstandError: as `outgoing.fetching.fetch`.
+        LeitstandError: as `outgoing.fetching.streamed`.
     """
     talk = _Talk(server, seconds)
     try:

@@ -6,6 +6,7 @@ from typing import Any
 from leitstand.agents.tools import mcp, signing_in
 from leitstand.agents.tools.asked import Asked
 from leitstand.agents.tools.schemas import checked_parameters
+from leitstand.db.models import Tool
 from leitstand.errors import InvalidInput
 from leitstand.integrations.addresses import checked_url
 from leitstand.words import msg
@@ -55,16 +56,14 @@ def use(asked: Asked) -> str:
     )
 
 
-def look(asked: Asked, parameters: Mapping[str, Any]) -> str:
+def look(tool: Tool, secret: str, *, seconds: float) -> str:
     """Whether the server still has the tool with these arguments; what is wrong, empty where nothing is.
 
     Raises:
-        LeitstandError: as `mcp.list_tools`.
+        LeitstandError: as `described`.
     """
-    found = described(asked.configuration, asked.secret, seconds=asked.seconds)
-    if found.problem:
-        return found.problem
-    if found.parameters != dict(parameters):
+    found = described(tool, secret, seconds=seconds)
+    if found.parameters != tool.parameters:
         return msg(
             "The server has changed the arguments of {tool} since they were kept. Those that were kept rule.",
             tool=found.name,
@@ -72,14 +71,21 @@ def look(asked: Asked, parameters: Mapping[str, Any]) -> str:
     return ""
 
 
-def described(configuration: Mapping[str, Any], secret: str, *, seconds: float) -> mcp.Listed:
+def described(tool: Tool, secret: str, *, seconds: float) -> mcp.Listed:
     """The tool as its server describes it now.
 
     Raises:
-        InvalidInput: the server does not have it any more.
+        InvalidInput: it is no tool of an MCP server, or the server does not have it any more, or with arguments that
+            can't be taken.
         LeitstandError: as `mcp.list_tools`.
     """
-    for one in mcp.list_tools(server_of(configuration, secret), seconds=seconds):
-        if one.name == configuration["tool"]:
-            return one
-    raise InvalidInput(msg("The server does not have the tool {tool} any more.", tool=configuration["tool"]))
+    if tool.kind != "mcp":
+        raise InvalidInput("This is no tool of an MCP server.")
+    name = tool.configuration["tool"]
+    found = mcp.list_tools(server_of(tool.configuration, secret), seconds=seconds)
+    one = next((one for one in found if one.name == name), None)
+    if one is None:
+        raise InvalidInput(msg("The server does not have the tool {tool} any more.", tool=name))
+    if one.problem:
+        raise InvalidInput(one.problem)
+    return one

@@ -34,6 +34,7 @@ def use(
     spaces: Collection[UUID | str],
     key: str,
     seconds: float,
+    tried: bool = False,
 ) -> str:
     """Use a tool; what the model is told.
 
@@ -42,6 +43,7 @@ def use(
         spaces: those of the agent, which the built-in search is for.
         key: names this use in the audit log, and to servers that know such keys (Idempotency-Key).
         seconds: for all of it.
+        tried: whether somebody tries it who set it up: it may be off.
 
     Raises:
         Forbidden: the principal may not.
@@ -50,29 +52,16 @@ def use(
         LeitstandError: the tool failed; its words can be told to the model.
     """
     require(principal, "item:read")
-    with _as(engine, principal) as session:
-        tool = None if offered.tool_id is None else active(session, principal, offered.tool_id)
+    with as_member(engine, principal) as session:
+        tool = None if offered.tool_id is None else _found(session, principal, offered.tool_id, tried=tried)
         asked = asked_of(tool, arguments, key=key, seconds=seconds) if tool else None
         _note(session, principal, offered, arguments, key)
     ask = find(offered.kind).ask
     if ask is not None and asked is not None:
         return ask(asked)
     configuration = asked.configuration if asked else {"spaces": list(spaces)}
-    with _as(engine, principal) as session:
+    with as_member(engine, principal) as session:
         return _within(session, principal, offered.kind, configuration, arguments, built_in=tool is None)
-
-
-def active(session: Session, principal: Principal, tool_id: UUID) -> Tool:
-    """The workspace's tool, as it is now.
-
-    Raises:
-        NotFound: it is gone or off.
-    """
-    query = select(Tool).where(Tool.workspace_id == principal.workspace_id, Tool.id == tool_id, Tool.active)
-    found = session.scalar(query)
-    if found is None:
-        raise NotFound("This tool is not there any more, or is off.")
-    return found
 
 
 def asked_of(tool: Tool, arguments: dict[str, Any], *, key: str, seconds: float) -> Asked:
@@ -82,8 +71,21 @@ def asked_of(tool: Tool, arguments: dict[str, Any], *, key: str, seconds: float)
         InvalidInput: the arguments do not fit the tool.
     """
     given.checked(tool.parameters, arguments)
-    secret = open_sealed(tool.secret, place=place_of_tool(tool.id)) if tool.secret is not None else ""
-    return Asked(tool.configuration, arguments, secret, key, seconds)
+    return Asked(tool.configuration, arguments, secret_of(tool), key, seconds)
+
+
+def secret_of(tool: Tool) -> str:
+    """What a tool signs in with; empty where that is nothing."""
+    return open_sealed(tool.secret, place=place_of_tool(tool.id)) if tool.secret is not None else ""
+
+
+def _found(session: Session, principal: Principal, tool_id: UUID, *, tried: bool) -> Tool:
+    """The workspace's tool, as it is now."""
+    query = select(Tool).where(Tool.workspace_id == principal.workspace_id, Tool.id == tool_id)
+    found = session.scalar(query if tried else query.where(Tool.active))
+    if found is None:
+        raise NotFound("This tool is not there any more, or is off.")
+    return found
 
 
 def _within(
@@ -116,7 +118,7 @@ def _note(
 
 
 @contextmanager
-def _as(engine: Engine, principal: Principal) -> Iterator[Session]:
+def as_member(engine: Engine, principal: Principal) -> Iterator[Session]:
     """A transaction that sees the rows of the principal's workspace alone."""
     with transaction(engine) as session:
         row_security.enter(session, workspace_id=principal.workspace_id, person_id=principal.person_id)
