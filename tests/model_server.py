@@ -38,6 +38,7 @@ class Answer:
         status, headers, body: what is sent instead of an answer, where there is a body or another status than 200.
         usage: tokens of the question and of the answer; None: counted in words.
         reports: whether the usage is told.
+        whole: it comes in one piece, although a stream was asked for.
     """
 
     text: str = ""
@@ -52,6 +53,7 @@ class Answer:
     body: bytes | None = None
     usage: tuple[int, int] | None = None
     reports: bool = True
+    whole: bool = False
 
 
 def says(text: str, **more: Any) -> Answer:
@@ -170,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self.models.take(asked, headers)
         if answer.status != 200 or answer.body is not None:
             self._send(answer.status, answer.body or b"", answer.headers)
-        elif asked.get("stream"):
+        elif asked.get("stream") and not answer.whole:
             self._stream(answer, asked)
         else:
             self._send(200, json.dumps(_whole(answer, asked)).encode())

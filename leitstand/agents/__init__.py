@@ -1,1 +1,1 @@
-"""Agents at work: threads, their steps and the tools that they use."""
+"""What agents do: threads and their steps, tools, apps and their schedules."""

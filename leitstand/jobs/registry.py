@@ -16,6 +16,8 @@ from leitstand.words import msg
 
 # Names, not imports: the queue stands below the features whose work it runs.
 MODULES = (
+    "leitstand.agents.jobs",
+    "leitstand.agents.schedule_jobs",
     "leitstand.backups.jobs",
     "leitstand.billing.jobs",
     "leitstand.checks.jobs",

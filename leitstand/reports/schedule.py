@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from leitstand.db.models import Report, ReportMail, Workspace
-from leitstand.identity.principals import everyone
+from leitstand.identity.standing import everyone
 from leitstand.jobs.queue import enqueue
 from leitstand.mail.settings import mail_off
 from leitstand.reports.editions import COMPLETE, FAILED, covers_whole_period, ensure, under_way

@@ -14,7 +14,7 @@ from leitstand.db.engine import transaction
 from leitstand.db.models import Report, ReportMail, ReportSubscription
 from leitstand.errors import InvalidInput, NotFound, Unavailable
 from leitstand.identity.access import Principal
-from leitstand.identity.principals import principal_of
+from leitstand.identity.standing import principal_of
 from leitstand.jobs.failures import PERMANENT, reason_of
 from leitstand.mail.settings import mail_off
 from leitstand.mail.smtp import deliver

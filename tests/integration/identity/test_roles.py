@@ -10,7 +10,7 @@ from leitstand.db.models import Membership, Workspace
 from leitstand.errors import Conflict, Forbidden, InvalidInput, NotFound
 from leitstand.identity import members, roles, sessions, tokens
 from leitstand.identity.access import Principal
-from leitstand.identity.principals import everyone, principal_of
+from leitstand.identity.standing import everyone, principal_of
 from leitstand.identity.tokens import InvalidToken
 from tests.people import PASSWORD, acting, join
 
