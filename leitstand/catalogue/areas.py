@@ -102,7 +102,6 @@ GROUPS = (
             Area(
                 "threads", "Agent threads", "/threads", "thread", "item:read",
                 "What agents did: steps, tool calls, tokens, cost and errors, live.",
-                "No agent runs yet. Runs of flows and jobs are on the operations page, for operators.", "operations",
             ),
         ),
     ),
