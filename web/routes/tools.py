@@ -187,7 +187,7 @@ def _form(
 ) -> Response:
     filters = Filters(kind="space", sort="title")
     names: dict[str, Any] = {
-        "form": form, "tool": tool, "error": error, "kind": kinds.find(form.kind), "flows": FLOWS, "methods": http_requests.METHODS,
+        "tried": None, "arguments": "", "form": form, "tool": tool, "error": error, "kind": kinds.find(form.kind), "flows": FLOWS, "methods": http_requests.METHODS,
         "spaces": find(session, principal=principal, filters=filters, limit=LARGEST_PAGE).items if form.kind == "space" else (),
     }  # fmt: skip
     return _page(request, principal, "tool.html", **(names | more))
