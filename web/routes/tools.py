@@ -44,6 +44,7 @@ def create(
     request: Request, session: Db, principal: CurrentPrincipal, entered: Annotated[Entered, Form()]
 ) -> Response:
     """Add it."""
+    require(principal, "workspace:manage")
     kinds.find(entered.kind)
     try:
         made = configured.create(session, principal=principal, draft=entered.draft)
