@@ -21,6 +21,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "base_url": "https://models.example.org/v1",
         "models": ["small"],
         "active": False,
+        "prompt_price": "0.15",
+        "completion_price": "0.6",
     },
     "FeedbackIn": {"feedback": "helpful"},
     "GrantIn": {"email": "guest@example.org", "level": "read", "expires_at": "2027-01-31T18:00:00Z"},

@@ -33,7 +33,7 @@ def receiver(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Re
     found = Receiver()
     app = FastAPI()
 
-    @app.api_route("/{rest:path}", methods=["GET", "POST"])
+    @app.api_route("/{rest:path}", methods=["GET", "POST", "PUT", "DELETE"])
     async def take(request: Request, rest: str) -> Response:
         found.asked.append((f"/{rest}", dict(request.headers), await request.body()))
         return Response(found.body, status_code=found.status, headers=found.headers)
