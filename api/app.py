@@ -37,6 +37,7 @@ from api import (
     sign_on,
     threads,
     tokens,
+    tools,
     trash,
     uploads,
     views,
@@ -81,6 +82,7 @@ MODULES: tuple[Any, ...] = (
     integrations,
     sign_on,
     s3_imports,
+    tools,
 )
 # Large files come in pieces of at most so much.
 LARGEST_BODY = 16 * 1024 * 1024

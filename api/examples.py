@@ -60,6 +60,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "RunbookIn": {"parameters": {}, "typed": ""},
     "ScheduleChange": {"active": False},
     "ScheduleIn": {"cron": "0 7 * * 1-5", "zone": "Europe/Vienna", "inputs": {"topic": "Returns"}},
+    "ServerIn": {"url": "https://mcp.example.org/mcp", "secret": "EXAMPLESECRET"},
     "SignIn": {"note": "Seen on 1 March; the copy is whole."},
     "SignOnIn": {
         "name": "Example Ltd",
@@ -70,6 +71,20 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "SubscriptionIn": {"zone": "Europe/Vienna"},
     "TokenIn": {"name": "Nightly import", "permissions": ["events:write"], "days": 90},
+    "ToolIn": {
+        "name": "find_order",
+        "kind": "http",
+        "description": "Finds an order by its number and says where it is.",
+        "configuration": {"method": "GET", "url": "https://api.example.org/orders/{order}"},
+        "parameters": {
+            "type": "object",
+            "properties": {"order": {"type": "string", "description": "The number on the receipt."}},
+            "required": ["order"],
+        },
+        "secret": "EXAMPLESECRET",
+        "repeatable": True,
+    },
+    "TryIn": {"arguments": {"question": "returns"}},
     "ViewChange": {"name": "Last week", "shared": True},
     "ViewIn": {"app": "overview", "name": "Last week", "choices": {"range": "last-7"}},
     "VisibilityIn": {"visibility": "workspace"},

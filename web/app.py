@@ -51,6 +51,7 @@ from web.routes import (
     sign_in_ways,
     sign_on,
     threads,
+    tools,
     trash,
     two_step,
     webhook_deliveries,
@@ -102,6 +103,7 @@ MODULES = (
     webhook_deliveries,
     model_endpoints,
     s3_imports,
+    tools,
     areas,
 )
 

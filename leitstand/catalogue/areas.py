@@ -130,7 +130,7 @@ GROUPS = (
             ),
             Area(
                 "tools", "Tools", "/settings/tools", "tool", "workspace:manage",
-                "Which tools agents may use.", "Agents are written down here, but none runs yet, so that no tool is used by any.",
+                "Which tools agents may use, each tried and with its state.",
             ),
             Area(
                 "billing", "Plans and billing", "/settings/billing", "billing", "billing:manage",

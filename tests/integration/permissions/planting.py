@@ -324,7 +324,11 @@ def _administration(session: Session, place: Place) -> None:
         access_key="a", secret=seal("s", place=place_of_import(import_id)), created_by="x",
         space_id=UUID(place.ids["/spaces item_id"]),
     )  # fmt: skip
-    session.add_all([hook, endpoint, invoice, report, provider, imported])
+    tool = models.Tool(
+        **here, name="everywhere", kind="space", description="x", configuration={"spaces": []}, parameters={"type": "object"},
+        check_problem="", created_by="x",
+    )  # fmt: skip
+    session.add_all([hook, endpoint, invoice, report, provider, imported, tool])
     session.flush()
     taken = models.S3ImportObject(
         **here, import_id=import_id, key="k", etag="e", bytes=1, status="failed", reason="x"
@@ -337,7 +341,7 @@ def _administration(session: Session, place: Place) -> None:
     session.flush()
     place.ids |= {
         "webhook_id": str(hook.id), "delivery_id": str(delivery.id), "endpoint_id": str(endpoint.id),
-        "import_id": str(import_id), "object_id": str(taken.id),
+        "import_id": str(import_id), "tool_id": str(tool.id), "object_id": str(taken.id),
         "invoice_id": str(invoice.id), "report_id": str(report.id), "provider_id": str(provider.id),
     }  # fmt: skip
 

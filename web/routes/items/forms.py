@@ -43,7 +43,7 @@ def _lines(text: str) -> list[str]:
 def _agent_shown(document: dict[str, Any]) -> Fields:
     return {
         "instructions": document["instructions"],
-        "tools": "\n".join(document["tools"]),
+        "tools": document["tools"],
         "spaces": document["spaces"],
         "model": document["model"],
         "provenance_text": document["provenance"]["text"],
@@ -80,15 +80,16 @@ def _millionths(text: str) -> int:
 
 
 def _agent_typed(form: FormData) -> Fields:
-    names = ["instructions", "tools", "model", "provenance_text", "provenance_url", "questions", "limit_cost"]
+    names = ["instructions", "model", "provenance_text", "provenance_url", "questions", "limit_cost"]
     names += [f"limit_{name}" for name in LIMITS]
-    return {name: text_of(form, name) for name in names} | {"spaces": texts_of(form, "spaces")}
+    chosen = {name: texts_of(form, name) for name in ("tools", "spaces")}
+    return {name: text_of(form, name) for name in names} | chosen
 
 
 def _agent_meant(fields: Fields) -> dict[str, Any]:
     return {
         "instructions": fields["instructions"],
-        "tools": _lines(fields["tools"].replace(",", "\n")),
+        "tools": fields["tools"],
         "spaces": fields["spaces"],
         "model": fields["model"].strip(),
         "limits": _limits_meant(fields),
