@@ -94,7 +94,7 @@ def switch(
 
     Raises:
         NotFound: there is no such schedule that the principal may see.
-        Forbidden: without `item:write`; it goes on by the hand of whoever it runs for alone.
+        Forbidden: without `item:read` and `item:write`; it goes on by the hand of whoever it runs for alone.
     """
     found = _held(session, principal, app_id, schedule_id)
     if active:
@@ -134,6 +134,7 @@ def plan(session: Session, schedule: AppSchedule, *, after: datetime) -> None:
 
 
 def _held(session: Session, principal: Principal, app_id: UUID, schedule_id: UUID) -> AppSchedule:
+    require(principal, "item:read")
     require(principal, "item:write")
     query = select(AppSchedule).where(
         AppSchedule.workspace_id == principal.workspace_id,

@@ -16,7 +16,7 @@ from leitstand.catalogue.contents import Opened
 from leitstand.catalogue.text import searchable
 from leitstand.db.models import Thread, ThreadStep
 from leitstand.db.models.agents import OPEN_STATUSES
-from leitstand.errors import Conflict, Forbidden, InvalidInput
+from leitstand.errors import Conflict, Forbidden, InvalidInput, NotFound
 from leitstand.identity import audit
 from leitstand.identity.access import Principal, require, require_member, require_oneself
 from leitstand.jobs.queue import enqueue
@@ -158,7 +158,7 @@ def decide(
 
     Raises:
         Forbidden: without `item:write`, or while acting as somebody else.
-        NotFound: there is no such thread.
+        NotFound: there is no such thread, or it has no such step.
         Conflict: the step does not wait any more.
     """
     require_person(principal)
@@ -168,6 +168,9 @@ def decide(
         ThreadStep.thread_id == thread_id,
         ThreadStep.status == "waiting",
     )
+    step = select(ThreadStep.id).where(ThreadStep.thread_id == thread_id, ThreadStep.id == step_id)
+    if session.scalar(step.where(ThreadStep.workspace_id == principal.workspace_id)) is None:
+        raise NotFound("There is no such step in this thread.", hint="Load the page again.")
     if thread.status != "waiting" or not _decided(session, principal, waits, step_id, approve):
         raise Conflict(
             "This was decided already, or the thread has ended.",

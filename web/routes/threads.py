@@ -82,9 +82,9 @@ def thread_state(
     request: Request, session: Db, principal: CurrentPrincipal, thread_id: UUID, seen: str = ""
 ) -> Response:
     """Where it is now; nothing while that is what was seen. Once it has ended, htmx loads the whole page."""
+    opened = threads.open_one(session, principal=principal, thread_id=thread_id)
     if not wants_fragment(request):
         return go(f"/threads/{thread_id}")
-    opened = threads.open_one(session, principal=principal, thread_id=thread_id)
     if not opened.row.ended and _mark(opened) == seen:
         return Response(status_code=NOTHING_NEW)
     answer = fragment(principal, "parts/thread_state.html", **_shown(session, principal, opened))

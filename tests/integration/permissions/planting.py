@@ -165,8 +165,8 @@ def _thread(session: Session, who: Principal) -> Ids:
     )
     session.add_all([step, schedule])
     session.flush()
-    ends = ("pause", "resume", "remove", "{schedule_id}")
-    return {f"{end} item_id": str(app.id) for end in ends} | {
+    starts = ("/apps/{item_id}/schedules", "/api/v1/apps/{item_id}/schedules")
+    return {f"{start} item_id": str(app.id) for start in starts} | {
         "thread_id": str(thread.id), "step_id": str(step.id), "schedule_id": str(schedule.id),
     }  # fmt: skip
 
