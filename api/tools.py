@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, status
 from api.tool_models import ListedOut, ServerIn, ToolIn, ToolName, ToolOut, TriedOut, TryIn
 from leitstand.agents.tools import configured, discovering, testing
 from leitstand.db.engine import get_engine
+from leitstand.identity.access import require
 from serving.idempotency import OnceRoute
 from serving.session import CurrentPrincipal, Db, paused, require_csrf
 
@@ -38,6 +39,7 @@ def list_tool_names(session: Db, principal: CurrentPrincipal) -> list[ToolName]:
 @router.post("/discover", dependencies=CSRF)
 def discover_tools(session: Db, principal: CurrentPrincipal, server: ServerIn) -> list[ListedOut]:
     """Ask an MCP server which tools it has; nothing is kept."""
+    require(principal, "workspace:manage")
     configuration = server.model_dump(exclude={"secret"})
     with paused(session, principal):
         found = discovering.discover(principal=principal, configuration=configuration, secret=server.secret)
@@ -65,6 +67,7 @@ def remove_tool(session: Db, principal: CurrentPrincipal, tool_id: UUID) -> None
 @router.post("/{tool_id}/test", dependencies=CSRF)
 def test_tool(session: Db, principal: CurrentPrincipal, tool_id: UUID, wanted: TryIn) -> TriedOut:
     """Use the tool, really, and keep what was wrong; of an MCP server, look whether it still has it as it was kept."""
+    configured.get(session, principal=principal, tool_id=tool_id)
     arguments = "" if wanted.arguments is None else json.dumps(wanted.arguments)
     with paused(session, principal):
         tried = testing.test(get_engine(), principal=principal, tool_id=tool_id, arguments=arguments)
@@ -74,6 +77,7 @@ def test_tool(session: Db, principal: CurrentPrincipal, tool_id: UUID, wanted: T
 @router.post("/{tool_id}/refresh", dependencies=CSRF)
 def refresh_tool(session: Db, principal: CurrentPrincipal, tool_id: UUID) -> ToolOut:
     """Take over what an MCP server says of its tool now: its arguments and its description."""
+    configured.get(session, principal=principal, tool_id=tool_id)
     with paused(session, principal):
         tool = testing.refresh(get_engine(), principal=principal, tool_id=tool_id)
     return ToolOut.of(tool)

@@ -44,6 +44,7 @@ def create(
     request: Request, session: Db, principal: CurrentPrincipal, entered: Annotated[Entered, Form()]
 ) -> Response:
     """Add it."""
+    require(principal, "workspace:manage")
     kinds.find(entered.kind)
     try:
         made = configured.create(session, principal=principal, draft=entered.draft)
@@ -132,6 +133,7 @@ def test(
     arguments: Annotated[str, Form()] = "",
 ) -> Response:
     """Use it, really; the page says what a model would have been told, or what was wrong."""
+    configured.get(session, principal=principal, tool_id=tool_id)
     with paused(session, principal):
         tried = testing.test(get_engine(), principal=principal, tool_id=tool_id, arguments=arguments)
     session.expire_all()
@@ -143,6 +145,7 @@ def test(
 @router.post("/{tool_id}/refresh", dependencies=CSRF)
 def refresh(request: Request, session: Db, principal: CurrentPrincipal, tool_id: UUID) -> Response:
     """Take over what its MCP server says of it now."""
+    configured.get(session, principal=principal, tool_id=tool_id)
     try:
         with paused(session, principal):
             testing.refresh(get_engine(), principal=principal, tool_id=tool_id)
