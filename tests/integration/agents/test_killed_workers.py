@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
+from flows.tend_agents import tend
 from leitstand.agents.keeping import CUT_OFF
+from leitstand.agents.lost import PickedUp, pick_up
 from leitstand.db.engine import transaction
 from leitstand.db.models import Thread
-from leitstand.jobs.recovery import requeue_stalled
+from leitstand.jobs.failures import keep
+from leitstand.jobs.recovery import WORKER_DIED, requeue_stalled
 from leitstand.settings import REPOSITORY
 from tests.integration.agents.at_work import AtWork, bare, work
 from tests.integration.jobs.test_process import Process
@@ -116,6 +119,33 @@ def test_a_cut_off_tool_of_a_cancelled_thread_is_told_as_unknown(work: AtWork) -
         session.execute(text("UPDATE thread_step SET status = 'running' WHERE kind = 'tool'"))
     thread = work.run(thread)
     assert thread.status == "cancelled" and work.told(thread)[-1] == ("tool", "send", "unknown")
+
+
+def test_threads_that_nobody_works_on_are_picked_up(work: AtWork) -> None:
+    lost, broken, working, rests, ended = (work.begin() for _ in range(5))
+
+    def ending(thread: Thread, status: str) -> None:
+        job = {"status": status, "id": str(thread.id)}
+        query = "UPDATE procrastinate_jobs SET status = :status WHERE args ->> 'thread_id' = :id"
+        work.session.execute(text(query.replace(":status", "CAST(:status AS procrastinate_job_status)")), job)
+
+    ending(lost, "succeeded")
+    ending(broken, "failed")
+    ending(rests, "succeeded")
+    ending(ended, "failed")
+    (number,) = work.session.execute(
+        text("SELECT id FROM procrastinate_jobs WHERE args ->> 'thread_id' = :id"), {"id": str(broken.id)}
+    ).one()
+    keep(work.session, job_id=number, attempt=5, reason=WORKER_DIED, request_id="")
+    work.session.execute(update(Thread).where(Thread.id == rests.id).values(status="waiting"))
+    work.session.execute(update(Thread).where(Thread.id == ended.id).values(status="succeeded"))
+    work.session.commit()
+    assert pick_up(work.engine) == PickedUp([lost.id], [broken.id])
+    assert tend.fn() == {"again": 0, "failed": 0, "begun": 0}
+    assert work.jobs(lost) == 1 and work.jobs(broken) == 0 and work.jobs(working) == 1
+    thread = work.see(broken)
+    assert thread.status == "failed" and "again and again: The worker that ran it died." in thread.error
+    assert (work.see(rests).status, work.see(ended).status) == ("waiting", "succeeded")
 
 
 @pytest.mark.slow
