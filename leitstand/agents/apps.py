@@ -153,6 +153,7 @@ def begin(
         NotFound: there is no such app that the principal may see.
         Forbidden: as `starting.begin`.
     """
+    starting.require_person(principal)
     app = read(session, principal=principal, app_id=app_id)
     values = checked(app, inputs)
     assert app.agent_id is not None  # noqa: S101 - an app without one has a problem

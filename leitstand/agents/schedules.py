@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from leitstand.agents import apps, cron, threads
+from leitstand.agents import apps, cron, starting, threads
 from leitstand.catalogue.items import get_item
 from leitstand.db.models import AppSchedule, Person
 from leitstand.errors import Conflict, Forbidden, NotFound
@@ -65,11 +65,8 @@ def add(
         Conflict: the app can't be run, or has as many schedules as there may be.
         InvalidInput: cron, zone or an input does not fit.
     """
-    require(principal, "item:write")
+    starting.require_person(principal)
     require_member(principal)
-    require_oneself(principal)
-    if principal.person_id is None:
-        raise Forbidden("Only a person has agents work for them.")
     app = apps.read(session, principal=principal, app_id=app_id)
     zone = checked_zone(zone or principal.local_zone)
     when = cron.checked(when, zone)
@@ -97,7 +94,7 @@ def switch(
 
     Raises:
         NotFound: there is no such schedule that the principal may see.
-        Forbidden: without `item:write`; it goes on by the hand of whoever it runs for alone.
+        Forbidden: without `item:read` and `item:write`; it goes on by the hand of whoever it runs for alone.
     """
     found = _held(session, principal, app_id, schedule_id)
     if active:
@@ -137,6 +134,7 @@ def plan(session: Session, schedule: AppSchedule, *, after: datetime) -> None:
 
 
 def _held(session: Session, principal: Principal, app_id: UUID, schedule_id: UUID) -> AppSchedule:
+    require(principal, "item:read")
     require(principal, "item:write")
     query = select(AppSchedule).where(
         AppSchedule.workspace_id == principal.workspace_id,

@@ -16,7 +16,7 @@ from leitstand.catalogue.contents import Opened
 from leitstand.catalogue.text import searchable
 from leitstand.db.models import Thread, ThreadStep
 from leitstand.db.models.agents import OPEN_STATUSES
-from leitstand.errors import Conflict, Forbidden, InvalidInput
+from leitstand.errors import Conflict, Forbidden, InvalidInput, NotFound
 from leitstand.identity import audit
 from leitstand.identity.access import Principal, require, require_member, require_oneself
 from leitstand.jobs.queue import enqueue
@@ -49,7 +49,7 @@ def begin(
         inputs: the values of an app's form, which `text` tells in words.
         app_id: the app that asks; it was checked by the caller.
         limits: less than the agent's own, by name.
-        begun_by: person, schedule or program.
+        begun_by: person, schedule or program; whoever comes with an API token is a program.
 
     Raises:
         Forbidden: without `item:write`, to people outside, to programs of nobody, or while acting as somebody else.
@@ -57,7 +57,7 @@ def begin(
         Conflict: the agent is in the archive.
         InvalidInput: the text is empty or too long.
     """
-    _require(principal)
+    require_person(principal)
     require_member(principal)
     found = contents.read(session, principal=principal, item_id=agent_id, kind="agent")
     if found.item.status == "archived":
@@ -66,6 +66,8 @@ def begin(
             hint="Take it out of the archive, or choose another one.",
         )
     asked = checked_text(text)
+    if begun_by == "person" and principal.token_id:
+        begun_by = "program"
     thread = Thread(
         workspace_id=principal.workspace_id, agent_id=agent_id, app_id=app_id, person_id=principal.person_id,
         retry_of=retry_of, title=searchable(asked), begun_by=begun_by, agent=_snapshot(found),
@@ -123,7 +125,7 @@ def retry(session: Session, *, principal: Principal, thread_id: UUID) -> Thread:
         NotFound: there is no such thread, or its agent is gone.
         Conflict: it has not ended, or the agent is in the archive.
     """
-    _require(principal)
+    require_person(principal)
     thread = threads.get(session, principal=principal, thread_id=thread_id)
     require_ended(thread)
     if thread.agent_id is None:
@@ -156,16 +158,19 @@ def decide(
 
     Raises:
         Forbidden: without `item:write`, or while acting as somebody else.
-        NotFound: there is no such thread.
+        NotFound: there is no such thread, or it has no such step.
         Conflict: the step does not wait any more.
     """
-    _require(principal)
+    require_person(principal)
     thread = threads.get(session, principal=principal, thread_id=thread_id, lock=True)
     waits = and_(
         ThreadStep.workspace_id == principal.workspace_id,
         ThreadStep.thread_id == thread_id,
         ThreadStep.status == "waiting",
     )
+    step = select(ThreadStep.id).where(ThreadStep.thread_id == thread_id, ThreadStep.id == step_id)
+    if session.scalar(step.where(ThreadStep.workspace_id == principal.workspace_id)) is None:
+        raise NotFound("There is no such step in this thread.", hint="Load the page again.")
     if thread.status != "waiting" or not _decided(session, principal, waits, step_id, approve):
         raise Conflict(
             "This was decided already, or the thread has ended.",
@@ -196,7 +201,12 @@ def checked_text(text: str) -> str:
     return asked
 
 
-def _require(principal: Principal) -> None:
+def require_person(principal: Principal) -> None:
+    """Refuse whoever may not have agents work: for others than oneself nobody may.
+
+    Raises:
+        Forbidden: without `item:write`, to programs of nobody, or while acting as somebody else.
+    """
     require(principal, "item:write")
     require_oneself(principal)
     if principal.person_id is None:

@@ -102,7 +102,6 @@ GROUPS = (
             Area(
                 "threads", "Agent threads", "/threads", "thread", "item:read",
                 "What agents did: steps, tool calls, tokens, cost and errors, live.",
-                "No agent runs yet. Runs of flows and jobs are on the operations page, for operators.", "operations",
             ),
         ),
     ),
@@ -131,7 +130,7 @@ GROUPS = (
             ),
             Area(
                 "tools", "Tools", "/settings/tools", "tool", "workspace:manage",
-                "Which tools agents may use.", "Agents are written down here, but none runs yet, so that no tool is used by any.",
+                "Which tools agents may use, each tried and with its state.",
             ),
             Area(
                 "billing", "Plans and billing", "/settings/billing", "billing", "billing:manage",

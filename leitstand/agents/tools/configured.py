@@ -224,6 +224,7 @@ def _checked(draft: Draft) -> dict[str, Any]:
             msg("A description is needed, of at most {most:,} characters.", most=LONGEST_DESCRIPTION),
             hint="Models choose a tool by it.",
         )
+    signing_in.checked_secret(draft.secret)
     configuration, parameters = kind.check(draft.configuration, draft.parameters)
     if kind.ask is None and draft.secret.strip():
         raise InvalidInput("A tool of this kind has no secret.")

@@ -16,7 +16,7 @@ from leitstand.agents.tools.schemas import inlined
 from leitstand.errors import InvalidInput, LeitstandError, Unavailable
 from leitstand.outgoing.connections import SLOW
 from leitstand.outgoing.fetching import Answer, Stream, fetch, streamed
-from leitstand.words import msg
+from leitstand.words import N_, msg
 
 VERSION = "2025-06-18"
 KNOWN = frozenset({"2025-03-26", VERSION, "2025-11-25"})
@@ -228,7 +228,7 @@ def _listed(tool: Mapping[str, Any]) -> Listed:
     name = tool.get("name")
     description = told(str(tool.get("description") or tool.get("title") or ""), most=LONGEST_DESCRIPTION)
     if not isinstance(name, str) or not name or len(name) > LONGEST_NAME or not name.isprintable():
-        return Listed(told(str(name), most=LONGEST_NAME), description, {}, "Its name can't be taken.")
+        return Listed(told(str(name), most=LONGEST_NAME), description, {}, N_("Its name can't be taken."))
     try:
         return Listed(name, description, inlined(tool.get("inputSchema")))
     except InvalidInput as error:

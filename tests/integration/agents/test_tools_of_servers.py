@@ -10,12 +10,13 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from leitstand.agents import tools
-from leitstand.agents.tools import configured, discovering, http_requests, testing
+from leitstand.agents.tools import configured, discovering, testing
 from leitstand.agents.tools.answers import ToolFailed
 from leitstand.agents.tools.configured import Draft
 from leitstand.db.models import AuditEntry, Tool
 from leitstand.errors import InvalidInput, LeitstandError, TooLarge, Unavailable
 from leitstand.identity.access import Principal
+from leitstand.outgoing.fetching import streamed
 from leitstand.settings import get_settings
 from tests.integration.agents.conftest import Add, Use
 from tests.mcp_server import ECHO, McpServer, mcp_server
@@ -100,15 +101,14 @@ def test_no_transaction_is_open_while_a_server_is_asked(
     seen: list[int] = []
     query = text("SELECT count(*) FROM pg_stat_activity WHERE xact_start IS NOT NULL AND pid <> pg_backend_pid()"
                  " AND datname = current_database()")  # fmt: skip
-    asked = http_requests.streamed
 
     def watching(*args: Any, **more: Any) -> Any:
         seen.append(int(session.scalar(query) or 0))
         noted = session.scalar(select(AuditEntry.action).order_by(AuditEntry.id.desc()).limit(1))
         assert noted == "tool.use"
-        return asked(*args, **more)
+        return streamed(*args, **more)
 
-    monkeypatch.setattr(http_requests, "streamed", watching)
+    monkeypatch.setattr("leitstand.agents.tools.http_requests.streamed", watching)
     use("find", {"order": "1"})
     assert seen == [0]
 
