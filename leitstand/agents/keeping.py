@@ -218,12 +218,15 @@ class Keeping:
     def end(self, status: str, reason: str = "") -> None:
         """The thread has ended; steps that were still to come do not."""
         with self._changing() as (session, thread):
-            for step in _steps(session, thread):
-                if step.status == "running" and step.kind == "tool":
-                    _settle(step, "unknown", CUT_OFF)
-                elif step.status in ("waiting", "approved", "running"):
-                    _settle(step, "refused" if step.kind == "tool" else "failed", reason or CANCELLED)
+            _stop(session, thread, reason or CANCELLED)
             _end(thread, status, reason)
+
+    def lost(self, reason: str) -> None:
+        """Nobody works on it any more: it has failed, unless it ended or rests after all."""
+        with self._changing() as (session, thread):
+            if thread.status in ("queued", "running"):
+                _stop(session, thread, reason)
+                _end(thread, "failed", reason)
 
     @contextmanager
     def _changing(self, view: View | None = None) -> Iterator[tuple[Session, Thread]]:
@@ -317,6 +320,15 @@ def _want(session: Session, thread: Thread, call: Call, tools: dict[str, Offered
     step = _add(session, thread, "tool", call.name, status=status, call_id=call.id, arguments=arguments)
     if reason:
         _settle(step, "failed", reason)
+
+
+def _stop(session: Session, thread: Thread, reason: str) -> None:
+    """Steps that were still to come do not; of one that was cut off nobody knows."""
+    for step in _steps(session, thread):
+        if step.status == "running" and step.kind == "tool":
+            _settle(step, "unknown", CUT_OFF)
+        elif step.status in ("waiting", "approved", "running"):
+            _settle(step, "refused" if step.kind == "tool" else "failed", reason)
 
 
 def _answer(thread: Thread, step: ThreadStep, reply: Reply) -> None:

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from leitstand.db.engine import transaction
-from leitstand.db.models import ModelCall
+from leitstand.db.models import Item, ModelCall, Person, Thread
 from leitstand.db.models.base import new_id
 from leitstand.errors import LeitstandError
 from leitstand.language_models.chat import complete, spent_on
@@ -103,9 +103,9 @@ def record(
         id=new_id(),
         workspace_id=asker.workspace_id,
         purpose=asker.purpose,
-        item_id=asker.item_id,
-        person_id=asker.person_id,
-        thread_id=asker.thread_id,
+        item_id=_still_there(session, Item, asker.item_id),
+        person_id=_still_there(session, Person, asker.person_id),
+        thread_id=_still_there(session, Thread, asker.thread_id),
         endpoint=target.name,
         model=target.model,
         succeeded=succeeded,
@@ -124,6 +124,14 @@ def record(
         tokens=spent.prompt_tokens + spent.completion_tokens,
     )
     return call
+
+
+def _still_there(
+    session: Session, kind: type[Item] | type[Person] | type[Thread], found: UUID | None
+) -> UUID | None:
+    """What was asked for, where it was not deleted while the model answered."""
+    query = select(kind.id).where(kind.id == found).with_for_update(read=True, key_share=True)
+    return session.scalar(query) if found else None
 
 
 def cost_of(target: Target, spent: Spent | Reply) -> int:
