@@ -119,7 +119,9 @@ class Chosen(Server):
 
 
 def _written(schema: Mapping[str, Any]) -> str:
-    return json.dumps(schema, ensure_ascii=False, indent=2)
+    """The database keeps no order: what is read first stands first."""
+    first = {name: schema[name] for name in ("type", "properties", "required") if name in schema}
+    return json.dumps({**first, **schema}, ensure_ascii=False, indent=2)
 
 
 def _headers(text: str) -> dict[str, str]:

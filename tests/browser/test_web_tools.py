@@ -50,7 +50,7 @@ def test_a_tool_is_added_by_the_keyboard_and_no_page_has_a_barrier(
     new_context: Callable[..., BrowserContext], site: Site, session: Session, mcp_server: McpServer
 ) -> None:
     mcp_server.tools = [ECHO, BAD]
-    context = new_context(locale="de-AT", reduced_motion="reduce")
+    context = new_context(reduced_motion="reduce")
     context.add_init_script(AXE)
     page = sign_in(context.new_page(), site.base_url, site.email, site.password)
     page.goto(f"{site.base_url}/settings/tools")

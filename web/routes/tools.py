@@ -1,5 +1,6 @@
 """Tools: listed, added, changed, tried, switched and removed; and chosen from a server that speaks MCP."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from leitstand.agents.tools.flows import FLOWS
 from leitstand.agents.tools.mcp import Listed
 from leitstand.catalogue.listing import LARGEST_PAGE, Filters, find
 from leitstand.db.engine import get_engine
-from leitstand.db.models import Tool
+from leitstand.db.models import Item, Tool
 from leitstand.errors import Conflict, InvalidInput, LeitstandError, NotFound, TooLarge, Unavailable
 from leitstand.identity.access import Principal, require
 from serving.session import CurrentPrincipal, Db, paused, require_csrf
@@ -188,12 +189,19 @@ def _form(
     error: LeitstandError | None = None,
     **more: Any,
 ) -> Response:
-    filters = Filters(kind="space", sort="title")
     names: dict[str, Any] = {
         "tried": None, "arguments": "", "form": form, "tool": tool, "error": error, "kind": kinds.find(form.kind), "flows": FLOWS, "methods": http_requests.METHODS,
-        "spaces": find(session, principal=principal, filters=filters, limit=LARGEST_PAGE).items if form.kind == "space" else (),
+        "spaces": _spaces(session, principal) if form.kind == kinds.SPACE else (),
     }  # fmt: skip
     return _page(request, principal, "tool.html", **(names | more))
+
+
+def _spaces(session: Session, principal: Principal) -> Sequence[Item]:
+    """Those that can be chosen; whoever sets up tools need not read any."""
+    if not principal.may("item:read"):
+        return ()
+    filters = Filters(kind=kinds.SPACE, sort="title")
+    return find(session, principal=principal, filters=filters, limit=LARGEST_PAGE).items
 
 
 def _server(

@@ -6,6 +6,7 @@ from typing import Any
 
 from leitstand.agents.tools import flows, http_requests, mcp_tools, passages
 from leitstand.agents.tools.asked import Asked
+from leitstand.db.models import Tool
 from leitstand.errors import InvalidInput
 from leitstand.words import N_, msg
 
@@ -36,6 +37,12 @@ KINDS = (
     Kind(FLOW, N_("Flow"), N_("Something that Leitstand does itself, if the person may start it."), flows.checked),
 )  # fmt: skip
 BY_NAME = {kind.name: kind for kind in KINDS}
+
+
+def parameters_of(tool: Tool) -> dict[str, Any]:
+    """The schema of a tool's arguments: what was kept of somebody else's server, of what is ours as it is now."""
+    kind = BY_NAME[tool.kind]
+    return tool.parameters if kind.ask else kind.check(tool.configuration, {})[1]
 
 
 def find(name: str) -> Kind:

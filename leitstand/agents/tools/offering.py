@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from leitstand.agents.tools import arguments, passages
-from leitstand.agents.tools.kinds import SPACE
+from leitstand.agents.tools.kinds import SPACE, parameters_of
 from leitstand.db.models import Tool
 from leitstand.language_models.messages import Definition
 
@@ -57,7 +57,7 @@ def offered(
 
 def of(tool: Tool) -> Offered:
     """A tool of a workspace, as it is offered."""
-    definition = Definition(tool.name, tool.description, tool.parameters)
+    definition = Definition(tool.name, tool.description, parameters_of(tool))
     return Offered(definition, tool.kind, tool.id, tool.needs_approval, tool.repeatable)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from leitstand.agents.tools import arguments as given
 from leitstand.agents.tools import flows, passages
 from leitstand.agents.tools.asked import Asked
-from leitstand.agents.tools.kinds import SPACE, find
+from leitstand.agents.tools.kinds import SPACE, find, parameters_of
 from leitstand.agents.tools.offering import Offered
 from leitstand.db import row_security
 from leitstand.db.engine import transaction
@@ -70,7 +70,7 @@ def asked_of(tool: Tool, arguments: dict[str, Any], *, key: str, seconds: float)
     Raises:
         InvalidInput: the arguments do not fit the tool.
     """
-    given.checked(tool.parameters, arguments)
+    given.checked(parameters_of(tool), arguments)
     return Asked(tool.configuration, arguments, secret_of(tool), key, seconds)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from leitstand.agents import tools
 from leitstand.agents.tools import configured, testing
 from leitstand.agents.tools.configured import Draft
-from leitstand.db.models import AuditEntry, Item, Report, Workspace
+from leitstand.db.models import AuditEntry, Item, Report, Tool, Workspace
 from leitstand.errors import Conflict, Forbidden, InvalidInput, LeitstandError, NotFound
 from leitstand.identity.access import ROLES, Principal
 from tests.integration.agents.conftest import Add, Use
@@ -48,6 +48,9 @@ def test_a_search_finds_what_the_person_may_read(
     space = space_with(session, owner.workspace_id, EVIL)
     add("everywhere", "space")
     add("birds", "space", configuration={"spaces": [str(space.id)]}, parameters={"type": "nonsense"})
+    kept = session.scalars(select(Tool).where(Tool.name == "birds")).one()
+    kept.parameters = {"type": "object"}
+    session.commit()
     asked = {"question": "herons", "passages": 1}
     assert "Herons" in use("everywhere", asked) and "Herons" in use("birds", asked)
     space.visibility = "private"
@@ -55,6 +58,7 @@ def test_a_search_finds_what_the_person_may_read(
     stranger = of_role(owner, "member")
     assert use("everywhere", asked, by=stranger).startswith("Nothing")
     assert use("birds", asked, by=stranger).startswith("Nothing")
+    # What was kept of a search is not asked: its arguments are ours, as they are now.
     with pytest.raises(InvalidInput, match="maximum of 10"):
         use("birds", {"question": "herons", "passages": 11})
     with pytest.raises(NotFound):

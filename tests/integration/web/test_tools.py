@@ -110,6 +110,7 @@ def test_a_search_and_a_flow_are_added(visitor: Visitor, session: Session, space
         in visitor.post(f"{made.headers['location']}/test", arguments='{"question": "x"}').text
     )
     assert "checked" in visitor.get(made.headers["location"]).text
+    assert {"report", "birds"} <= set(re.findall(r">(\w+)</a></h2>", visitor.get(PAGE).text))
 
 
 def test_an_agents_form_offers_what_is_on_and_keeps_what_is_gone(
