@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from leitstand.errors import InvalidInput
-from leitstand.words import msg
+from leitstand.words import N_, msg
 
 LONGEST = 100
 # Each run asks a model and costs money: a schedule that was meant for each day must not be one for each minute.
@@ -22,7 +22,7 @@ def checked(cron: str, zone: str) -> str:
         InvalidInput: it is none of five fields, never comes, or comes more often than every five minutes.
     """
     text = " ".join(cron.split())
-    hint = "Write minute, hour, day, month and weekday: 0 7 * * 1-5 is each working day at seven."
+    hint = N_("Write minute, hour, day, month and weekday: 0 7 * * 1-5 is each working day at seven.")
     try:
         # cron has more than one way to be long and slow; ours are short.
         if len(text) > LONGEST or len(text.split()) != 5:
