@@ -35,7 +35,9 @@ from api import (
     s3_imports,
     search,
     sign_on,
+    threads,
     tokens,
+    tools,
     trash,
     uploads,
     views,
@@ -55,6 +57,7 @@ MODULES: tuple[Any, ...] = (
     documents,
     uploads,
     conversations,
+    threads,
     everything,
     *(SimpleNamespace(router=router) for router in kinds.routers()),
     favorites,
@@ -79,6 +82,7 @@ MODULES: tuple[Any, ...] = (
     integrations,
     sign_on,
     s3_imports,
+    tools,
 )
 # Large files come in pieces of at most so much.
 LARGEST_BODY = 16 * 1024 * 1024

@@ -8,6 +8,7 @@ ADDRESS = "https://hooks.example.org/leitstand"
 BODIES: dict[str, dict[str, Any]] = {
     "AccountEnd": {"password": "the password of now", "to": PERSON},
     "AnnotationIn": {"kind": "release", "text": "Version 4.2 is out", "day": "2026-03-01"},
+    "AppRunIn": {"inputs": {"topic": "Returns"}},
     "BackupIn": {"kind": "postgres"},
     "CheckIn": {"suite": "all"},
     "CompanionChange": {"title": "Help desk", "tags": ["support"]},
@@ -20,6 +21,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "base_url": "https://models.example.org/v1",
         "models": ["small"],
         "active": False,
+        "prompt_price": "0.15",
+        "completion_price": "0.6",
     },
     "FeedbackIn": {"feedback": "helpful"},
     "GrantIn": {"email": "guest@example.org", "level": "read", "expires_at": "2027-01-31T18:00:00Z"},
@@ -55,6 +58,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "RoleChange": {"description": "Reads all, changes nothing.", "permissions": ["item:read"]},
     "RoleIn": {"name": "reader", "description": "Reads all.", "permissions": ["item:read"]},
     "RunbookIn": {"parameters": {}, "typed": ""},
+    "ScheduleChange": {"active": False},
+    "ScheduleIn": {"cron": "0 7 * * 1-5", "zone": "Europe/Vienna", "inputs": {"topic": "Returns"}},
+    "ServerIn": {"url": "https://mcp.example.org/mcp", "secret": "EXAMPLESECRET"},
     "SignIn": {"note": "Seen on 1 March; the copy is whole."},
     "SignOnIn": {
         "name": "Example Ltd",
@@ -65,10 +71,25 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "SubscriptionIn": {"zone": "Europe/Vienna"},
     "TokenIn": {"name": "Nightly import", "permissions": ["events:write"], "days": 90},
+    "ToolIn": {
+        "name": "find_order",
+        "kind": "http",
+        "description": "Finds an order by its number and says where it is.",
+        "configuration": {"method": "GET", "url": "https://api.example.org/orders/{order}"},
+        "parameters": {
+            "type": "object",
+            "properties": {"order": {"type": "string", "description": "The number on the receipt."}},
+            "required": ["order"],
+        },
+        "secret": "EXAMPLESECRET",
+        "repeatable": True,
+    },
+    "TryIn": {"arguments": {"question": "returns"}},
     "ViewChange": {"name": "Last week", "shared": True},
     "ViewIn": {"app": "overview", "name": "Last week", "choices": {"range": "last-7"}},
     "VisibilityIn": {"visibility": "workspace"},
     "WebhookIn": {"url": ADDRESS, "events": ["companion.*"], "description": "Chat room", "active": False},
+    "ThreadIn": {"text": "Which goods were returned most last week?", "limits": {"steps": 10}},
 }
 # Of bodies that have no shape of their own: method, path, media type.
 OTHERS: dict[tuple[str, str, str], Any] = {

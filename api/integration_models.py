@@ -1,16 +1,20 @@
 """The shapes of integrations in the JSON API; no answer but that of a new webhook or a rotation has a secret."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from api.models import Answer, Request
 from leitstand.db.models import S3Import
 from leitstand.imports.configured import Draft as ImportDraft
 from leitstand.imports.runs import Progress
 from leitstand.integrations.model_endpoints import Draft
+from leitstand.integrations.prices import price_text
+
+PRICE = "Of a million tokens, in the currency of the workspace's plan, as a decimal number: `0.15`."
+Price = Annotated[str, BeforeValidator(lambda kept: price_text(kept) if isinstance(kept, int) else kept)]
 
 
 class StateOut(Answer):
@@ -95,6 +99,8 @@ class EndpointOut(Answer):
     models: list[str]
     is_default: bool
     active: bool
+    prompt_price: Price = Field(description=PRICE)
+    completion_price: Price = Field(description=PRICE)
     checked_at: datetime | None
     check_problem: str
     created_at: datetime
@@ -110,6 +116,8 @@ class EndpointIn(Request):
     models: list[str] = Field([], max_length=200)
     is_default: bool = False
     active: bool = True
+    prompt_price: str = Field("0", max_length=20, description=PRICE)
+    completion_price: str = Field("0", max_length=20, description=PRICE)
 
     @property
     def draft(self) -> Draft:

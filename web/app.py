@@ -50,6 +50,8 @@ from web.routes import (
     sign_in,
     sign_in_ways,
     sign_on,
+    threads,
+    tools,
     trash,
     two_step,
     webhook_deliveries,
@@ -67,6 +69,7 @@ MODULES = (
     companions,
     conversations,
     assistant,
+    threads,
     flow_preview,
     flow_steps,
     flows,
@@ -100,6 +103,7 @@ MODULES = (
     webhook_deliveries,
     model_endpoints,
     s3_imports,
+    tools,
     areas,
 )
 

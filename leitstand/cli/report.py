@@ -185,7 +185,7 @@ def _person(session: Session, workspace: str, email: str) -> Principal:
     """The person with what their role permits, so that nobody is subscribed to what they may not read."""
     from leitstand.errors import NotFound
     from leitstand.identity.people import find_person
-    from leitstand.reports.recipients import principal_of
+    from leitstand.identity.standing import principal_of
 
     person = principal_of(
         session, workspace_id=find_workspace(session, workspace).id, person_id=find_person(session, email).id

@@ -15,7 +15,6 @@ from leitstand.catalogue.kinds.faults import of_model
 from leitstand.companions.graph import check_graph, doubled, fault
 from leitstand.companions.steps import (
     CLOSING,
-    CONTROLS,
     KINDS,
     MAX_ANSWER,
     WAITING,
@@ -37,7 +36,7 @@ from leitstand.companions.steps import (
 from leitstand.errors import InvalidInput
 from leitstand.words import N_, msg
 
-__all__ = ["CONTROLS", "MAX_ANSWER", "Ask", "Choice", "Condition", "End", "HandOver", "Input", "Message", "Question", "Set"]  # fmt: skip
+__all__ = ["MAX_ANSWER", "Ask", "Choice", "Condition", "End", "HandOver", "Input", "Message", "Question", "Set"]  # fmt: skip
 MAX_STEPS = 500
 MAX_FLOW_BYTES = 1_000_000
 

@@ -1,11 +1,9 @@
 """What a run remembers: answers and set values by name, shown in texts and tested by conditions. Nothing is evaluated."""
 
-import json
 import re
 import unicodedata
 from collections.abc import Collection, Mapping
 from decimal import Decimal
-from typing import Any
 
 from leitstand.companions.steps import MAX_ANSWER, Branch, Set
 
@@ -55,19 +53,6 @@ def number_of(text: str) -> Decimal | None:
     """The number that a text is, with a point or a comma; None where it is none, or has over 15 digits before it."""
     match = NUMBER.fullmatch(text)
     return Decimal(match[1].replace(",", ".")) if match else None
-
-
-def words_of(value: Any) -> str:
-    """A control's value as people read it."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return ", ".join(words_of(one) for one in value)
-    if isinstance(value, dict):
-        return "; ".join(f"{name}: {words_of(one)}" for name, one in value.items())
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _compared(operator: str, have: Decimal | None, wanted: Decimal | None) -> bool:

@@ -8,9 +8,11 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from leitstand.catalogue.kinds.control_values import CONTROLS, words_of
+from leitstand.catalogue.kinds.control_values import value_of as control_value
 from leitstand.companions import inputs
-from leitstand.companions.flow import CONTROLS, MAX_ANSWER, MAX_STEPS, Flow
-from leitstand.companions.memory import filled_in, holds, value_of, words_of
+from leitstand.companions.flow import MAX_ANSWER, MAX_STEPS, Flow
+from leitstand.companions.memory import filled_in, holds, value_of
 from leitstand.companions.steps import AnyStep, Ask, Choice, Condition, Input, Message, Question, Set
 from leitstand.errors import Conflict, InvalidInput
 from leitstand.words import msg
@@ -218,7 +220,7 @@ class _Walk:
         return answer.answer, step.exits()[0]
 
     def _given(self, step: Input, answer: str) -> str:
-        value = inputs.value_of(answer)
+        value = control_value(answer)
         if isinstance(value, dict):
             self.values |= {f"{step.name}.{member}": words_of(one) for member, one in value.items()}
         self.values[step.name] = words_of(value)

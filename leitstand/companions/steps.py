@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from leitstand.catalogue.kinds.control import Control
+from leitstand.catalogue.kinds.control_values import CONTROLS
 from leitstand.catalogue.kinds.faults import of_model
 from leitstand.companions.graph import CLOSING, PASSING
 from leitstand.words import N_
@@ -16,8 +17,6 @@ MAX_BRANCHES = 20
 MAX_TEXT = 10_000
 MAX_ANSWER = 4_000
 MAX_VALUE = 1_000
-# C0 and C1 controls, without tab and line ends: PostgreSQL refuses NUL, and none of them is meant to be read.
-CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 NAME_HINT = N_("a name has 1 to 80 characters, no line ends and no spaces around it")
 
 

@@ -18,6 +18,7 @@ from leitstand.identity.sealed import place_of_endpoint
 from leitstand.identity.sealing import open_sealed, seal
 from leitstand.integrations import servers
 from leitstand.integrations.addresses import checked_url
+from leitstand.integrations.prices import checked_price, price_text
 from leitstand.outgoing.fetching import Answer, fetch
 from leitstand.words import msg
 
@@ -28,7 +29,10 @@ REFUSED = frozenset({401, 403})
 
 @dataclass(frozen=True)
 class Draft:
-    """What is entered; an empty key leaves the one that is there."""
+    """What is entered; an empty key leaves the one that is there.
+
+    `prompt_price` and `completion_price` are of a million tokens, in the currency of the workspace's plan, such as 0.15.
+    """
 
     name: str
     base_url: str
@@ -36,6 +40,8 @@ class Draft:
     models: Sequence[str] = ()
     is_default: bool = False
     active: bool = True
+    prompt_price: str = "0"
+    completion_price: str = "0"
 
 
 def list_endpoints(session: Session, *, principal: Principal) -> list[ModelEndpoint]:
@@ -202,6 +208,8 @@ def _checked(draft: Draft) -> dict[str, Any]:
     return {
         "name": checked_name(draft.name), "base_url": base_url, "models": models,
         "is_default": draft.is_default, "active": draft.active,
+        "prompt_price": checked_price(draft.prompt_price),
+        "completion_price": checked_price(draft.completion_price),
     }  # fmt: skip
 
 
@@ -234,6 +242,8 @@ def _shown(endpoint: ModelEndpoint) -> dict[str, object]:
     return {
         "name": endpoint.name, "base_url": endpoint.base_url, "models": list(endpoint.models),
         "is_default": endpoint.is_default, "active": endpoint.active,
+        "prompt_price": price_text(endpoint.prompt_price),
+        "completion_price": price_text(endpoint.completion_price),
     }  # fmt: skip
 
 

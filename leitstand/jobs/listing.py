@@ -24,6 +24,10 @@ LIST = text("""
     WHERE CAST(:status AS text) IS NULL OR job.status::text = :status
     ORDER BY job.id DESC LIMIT :limit
 """)
+WITH_ARGUMENT = text("""
+    SELECT id FROM procrastinate_jobs
+    WHERE task_name = :name AND args ->> CAST(:argument AS text) = :value ORDER BY id DESC LIMIT 1
+""")
 FIGURES = text("""
     SELECT count(*) FILTER (WHERE status = 'todo') AS waiting,
            count(*) FILTER (WHERE status = 'doing') AS running,
@@ -106,3 +110,10 @@ def retry_job(session: Session, job_id: int) -> None:
     if status != "failed":
         raise Conflict(msg("Job {job_id} is {status}, not failed.", job_id=job_id, status=status))
     session.execute(text("SELECT procrastinate_retry_job_v2(:id, now(), NULL, NULL, NULL)"), {"id": job_id})
+
+
+def newest_with(session: Session, name: str, **argument: str) -> int | None:
+    """The number of the newest job of a name that was given an argument; None where the queue has forgotten it."""
+    ((key, value),) = argument.items()
+    found: int | None = session.scalar(WITH_ARGUMENT, {"name": name, "argument": key, "value": value})
+    return found

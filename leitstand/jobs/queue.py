@@ -12,7 +12,6 @@ from leitstand.jobs.registry import find
 from leitstand.telemetry.context import current
 from leitstand.words import msg
 
-QUEUE = "default"
 # Travels among a job's arguments, so no argument of a job may be called so.
 IDENTITY = "_identity"
 
@@ -71,9 +70,10 @@ def _defer(
     once: str | None = None,
     at: datetime | None = None,
 ) -> int:
-    lock = find(name).lock.format(**arguments) or None
+    job = find(name)
+    lock = job.lock.format(**arguments) or None
     encoded = _encode(name, {**arguments, IDENTITY: current()})
-    values = {"queue": QUEUE, "name": name, "lock": lock, "once": once, "arguments": encoded, "at": at}
+    values = {"queue": job.queue, "name": name, "lock": lock, "once": once, "arguments": encoded, "at": at}
     return int(session.execute(DEFER, values).scalar_one())
 
 

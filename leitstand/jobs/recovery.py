@@ -1,5 +1,7 @@
 """Take back the jobs of workers that died, and forget jobs that ended long ago."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
@@ -17,7 +19,7 @@ WORKER_DIED = N_("The worker that ran it died.")
 STALLED = text("""
     SELECT job.id, job.task_name, job.attempts, job.args
     FROM procrastinate_jobs AS job LEFT JOIN procrastinate_workers AS worker ON worker.id = job.worker_id
-    WHERE job.status = 'doing' AND (CAST(:own AS bigint) IS NULL OR job.worker_id IS DISTINCT FROM :own)
+    WHERE job.status = 'doing' AND (job.worker_id IS NULL OR NOT job.worker_id = ANY(CAST(:own AS bigint[])))
       AND (worker.id IS NULL OR worker.last_heartbeat < now() - make_interval(secs => :seconds))
       AND (CAST(:only AS bigint[]) IS NULL OR job.id = ANY(:only))
     FOR UPDATE OF job SKIP LOCKED
@@ -43,21 +45,23 @@ OLD = text("""
 def requeue_stalled(
     session: Session,
     *,
-    own_worker: int | None = None,
+    own_workers: Sequence[int] = (),
     after_seconds: float = STALLED_AFTER_SECONDS,
     only: list[int] | None = None,
 ) -> list[int]:
     """Give the jobs of dead workers back to the queue; one that has used up its attempts fails instead.
 
     Args:
-        own_worker: the queue's id of the worker that asks, whose jobs are left alone.
+        own_workers: the queue's ids of the worker that asks, whose jobs are left alone.
         after_seconds: silence after which a worker counts as dead.
         only: numbers of jobs; None: all of them.
 
     Returns:
         The numbers of the jobs that were taken back or failed.
     """
-    stalled = session.execute(STALLED, {"own": own_worker, "seconds": after_seconds, "only": only}).all()
+    stalled = session.execute(
+        STALLED, {"own": list(own_workers), "seconds": after_seconds, "only": only}
+    ).all()
     for job in stalled:
         _take_back(session, job)
     return [job.id for job in stalled]

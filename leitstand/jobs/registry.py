@@ -16,6 +16,8 @@ from leitstand.words import msg
 
 # Names, not imports: the queue stands below the features whose work it runs.
 MODULES = (
+    "leitstand.agents.jobs",
+    "leitstand.agents.schedule_jobs",
     "leitstand.backups.jobs",
     "leitstand.billing.jobs",
     "leitstand.checks.jobs",
@@ -28,6 +30,9 @@ MODULES = (
     "leitstand.runbooks.jobs",
 )
 
+# Each is worked on beside the others, so that what takes minutes does not hold up what takes a moment.
+DEFAULT_QUEUE, AGENTS_QUEUE = "default", "agents"
+QUEUES = (DEFAULT_QUEUE, AGENTS_QUEUE)
 DEFAULT_ATTEMPTS = 5
 FIRST_WAIT_SECONDS = 2.0
 
@@ -44,6 +49,7 @@ class Job:
         attempts: how often it is tried before it counts as failed.
         lock: jobs with the same lock run one at a time; arguments may be named in it, as in "import-{document_id}".
         first_wait: seconds before the second attempt; each further wait is twice as long, with jitter.
+        queue: one of `QUEUES`.
     """
 
     name: str
@@ -51,13 +57,19 @@ class Job:
     attempts: int = DEFAULT_ATTEMPTS
     lock: str = ""
     first_wait: float = FIRST_WAIT_SECONDS
+    queue: str = DEFAULT_QUEUE
 
 
 _jobs: dict[str, Job] = {}
 
 
 def job(
-    name: str, *, attempts: int = DEFAULT_ATTEMPTS, lock: str = "", first_wait: float = FIRST_WAIT_SECONDS
+    name: str,
+    *,
+    attempts: int = DEFAULT_ATTEMPTS,
+    lock: str = "",
+    first_wait: float = FIRST_WAIT_SECONDS,
+    queue: str = DEFAULT_QUEUE,
 ) -> Callable[[Function], Function]:
     """Register the decorated function as the job `name`; see `Job` for the arguments."""
 
@@ -67,7 +79,7 @@ def job(
             raise ValueError(
                 f"the job {name!r} is registered by {known.run.__module__} and by {function.__module__}"
             )
-        _jobs[name] = Job(name, function, attempts, lock, first_wait)
+        _jobs[name] = Job(name, function, attempts, lock, first_wait, queue)
         return function
 
     return register

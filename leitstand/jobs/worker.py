@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -26,12 +27,13 @@ from leitstand.jobs.execution import Executor
 from leitstand.jobs.failures import wait_before_next
 from leitstand.jobs.metrics import TAKEN_BACK
 from leitstand.jobs.recovery import forget_old, requeue, requeue_stalled
-from leitstand.jobs.registry import Job, registered
+from leitstand.jobs.registry import AGENTS_QUEUE, QUEUES, Job, registered
 from leitstand.services import WORKER
 from leitstand.settings import Settings
 from leitstand.telemetry.logs import get_logger
 
-CONCURRENCY = 3
+CONCURRENCY, CONCURRENCY_OF_AGENTS = 3, 4
+SPARE_THREADS = 3
 HEARTBEAT_SECONDS = 10.0
 QUEUE_HEARTBEAT_SECONDS = 5.0
 # New jobs announce themselves; this is for those that wait for their next attempt.
@@ -42,6 +44,7 @@ POOL_SIZE = 3
 CONNECT_SECONDS = 5
 # A queue that nothing is ever put into: the jobs of a restored copy are its original's to do.
 REHEARSED = "rehearsed"
+KNOWN = text("SELECT count(*) FROM procrastinate_workers WHERE id = ANY(CAST(:ids AS bigint[]))")
 log = get_logger("jobs")
 
 
@@ -65,7 +68,7 @@ class QueueWorker:
     Args:
         engine: the database of the jobs' records.
         settings: where the queue is.
-        concurrency: jobs at one time.
+        concurrency: jobs at one time; those of agents are counted for themselves.
     """
 
     def __init__(self, engine: Engine, settings: Settings, *, concurrency: int = CONCURRENCY) -> None:
@@ -76,11 +79,20 @@ class QueueWorker:
         self.working = False
         self.executor = Executor(engine)
         self._stopping = asyncio.Event()
-        self._worker: Worker | None = None
+        # One for each queue, with an id of its own among the queue's workers.
+        self._lanes: list[Worker] = []
         self._forgotten_at = 0.0
+
+    @property
+    def known_as(self) -> list[int]:
+        """The ids that the queue knows this worker by, one for each of its queues that it has begun to work on."""
+        return [lane.worker_id for lane in self._lanes if lane.worker_id is not None]
 
     async def run(self) -> None:
         """Work until `stop`; a database that goes away is waited for."""
+        # Each job has a thread, and the heartbeat finds one however many jobs there are.
+        threads = self.concurrency + CONCURRENCY_OF_AGENTS + SPARE_THREADS
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads, "jobs"))
         failures = 0
         while not self._stopping.is_set():
             began = time.monotonic()
@@ -100,23 +112,36 @@ class QueueWorker:
         async with app.open_async():
             if self._stopping.is_set():
                 return
-            self._worker = Worker(
-                app,
-                queues=[REHEARSED] if self.settings.rehearsal else None,
-                name=WORKER.name,
-                concurrency=self.concurrency,
-                install_signal_handlers=False,
-                fetch_job_polling_interval=POLL_SECONDS,
-                update_heartbeat_interval=QUEUE_HEARTBEAT_SECONDS,
-            )
+            self._lanes = [self._lane(app, queue) for queue in self._queues()]
             maintenance = asyncio.create_task(self._maintain())
             self.working = True
             try:
-                await self._worker.run()  # type: ignore[no-untyped-call]
+                await self._run_lanes()
             finally:
                 self.working = False
                 maintenance.cancel()
                 await asyncio.gather(maintenance, return_exceptions=True)
+
+    def _queues(self) -> tuple[str, ...]:
+        return (REHEARSED,) if self.settings.rehearsal else QUEUES
+
+    def _lane(self, app: procrastinate.App, queue: str) -> Worker:
+        return Worker(
+            app,
+            queues=[queue],
+            name=WORKER.name,
+            concurrency=CONCURRENCY_OF_AGENTS if queue == AGENTS_QUEUE else self.concurrency,
+            install_signal_handlers=False,
+            fetch_job_polling_interval=POLL_SECONDS,
+            update_heartbeat_interval=QUEUE_HEARTBEAT_SECONDS,
+        )
+
+    async def _run_lanes(self) -> None:
+        """Run them until they stop; where one ends, the others do."""
+        running = [asyncio.create_task(lane.run()) for lane in self._lanes]  # type: ignore[no-untyped-call]
+        await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        self._leave_queue()
+        await asyncio.gather(*running)
 
     def stop(self) -> None:
         """Take no further job; `run` ends when those that run have ended."""
@@ -124,8 +149,8 @@ class QueueWorker:
         self._leave_queue()
 
     def _leave_queue(self) -> None:
-        if self._worker is not None:
-            self._worker.stop()  # type: ignore[no-untyped-call]
+        for lane in self._lanes:
+            lane.stop()  # type: ignore[no-untyped-call]
 
     def give_back(self) -> list[int]:
         """Requeue what still runs, for a process that is about to exit, and give the numbers of those jobs."""
@@ -149,14 +174,12 @@ class QueueWorker:
 
     def maintain(self) -> None:
         """Write the heartbeat, take back stalled jobs, forget old ones; register afresh if the queue forgot this worker."""
-        own = self._worker.worker_id if self._worker else None
+        own = self.known_as
         with transaction(self.engine) as session:
             details: dict[str, object] = {"running": len(self.executor.running)}
             heartbeat.beat(session, service=WORKER.name, instance=self.instance, details=details)
-            known = own is None or session.scalar(
-                text("SELECT 1 FROM procrastinate_workers WHERE id = :id"), {"id": own}
-            )
-            taken = requeue_stalled(session, own_worker=own)
+            known = session.scalar(KNOWN, {"ids": own}) == len(own)
+            taken = requeue_stalled(session, own_workers=own)
             if time.monotonic() - self._forgotten_at > FORGET_EVERY_SECONDS:
                 forget_old(session)
                 self._forgotten_at = time.monotonic()

@@ -7,20 +7,32 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
-from leitstand.db.models import ActorBucket, Document, Item, Membership, Upload, Workspace
+from leitstand.db.models import ActorBucket, Document, Item, Membership, ModelCall, Upload, Workspace
 from leitstand.limits.plans import KINDS
 
 
 def used(session: Session, workspace_id: UUID, what: str) -> int:
-    """What the workspace uses of one of `KINDS` now; events: those that occurred in its running month."""
+    """What the workspace uses of one of `KINDS` now; what is counted by the month: that of its running month."""
     if what == "events_a_month":
         return _events(session, workspace_id)
+    if what == "model_tokens_a_month":
+        start = month_start(zone_of(session, workspace_id), datetime.now(UTC))
+        return tokens_since(session, workspace_id, start)
     return int(session.scalar(_statement(workspace_id, what)) or 0)
 
 
 def all_used(session: Session, workspace_id: UUID) -> dict[str, int]:
     """What the workspace uses of every kind."""
     return {what: used(session, workspace_id, what) for what in KINDS}
+
+
+def tokens_since(session: Session, workspace_id: UUID, at: datetime) -> int:
+    """The tokens of models that the workspace used since an instant: those of questions and of answers."""
+    tokens = func.sum(ModelCall.prompt_tokens + ModelCall.completion_tokens)
+    counted = select(func.coalesce(tokens, 0)).where(
+        ModelCall.workspace_id == workspace_id, ModelCall.at >= at
+    )
+    return int(session.scalar(counted) or 0)
 
 
 def month_start(zone: str, now: datetime) -> datetime:

@@ -21,6 +21,7 @@ class Limits(BaseModel):
     spaces: int | None = Field(None, ge=0)
     events_a_month: int | None = Field(None, ge=0)
     storage_bytes: int | None = Field(None, ge=0)
+    model_tokens_a_month: int | None = Field(None, ge=0)
 
     def of(self, what: str) -> int | None:
         """The limit of one of `KINDS`."""

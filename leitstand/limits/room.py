@@ -22,6 +22,7 @@ NOUNS = {
     "spaces": msg("spaces"),
     "events_a_month": msg("events a month"),
     "storage_bytes": msg("bytes of documents"),
+    "model_tokens_a_month": msg("tokens of models a month"),
 }
 _limits: dict[UUID, tuple[float, Limits]] = {}
 

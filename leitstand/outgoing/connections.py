@@ -8,15 +8,26 @@ from typing import Any
 
 import httpcore
 
-from leitstand.errors import InvalidInput, Unavailable
+from leitstand.errors import Conflict, InvalidInput, Unavailable
 from leitstand.outgoing.addresses import Network, is_listed, is_public
+from leitstand.words import N_
 
 SLOW = "The other side did not answer in time."
 Resolve = Callable[..., list[Any]]
+CONNECT_SECONDS = 10.0
+# How often it is asked whether a request was given up while nothing comes.
+PULSE_SECONDS = 0.5
 
 
 class Refused(InvalidInput):
     """The address is not one that our requests may go to."""
+
+
+class Stopped(Conflict):
+    """Whoever asked gave the request up."""
+
+    def __init__(self) -> None:
+        super().__init__(N_("The request was given up."))
 
 
 class Deadline:
@@ -25,18 +36,36 @@ class Deadline:
     Args:
         seconds: from now.
         clock: gives seconds that only go forward.
+        stopped: whether the request was given up; None: nobody can.
     """
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        stopped: Callable[[], bool] | None = None,
+    ) -> None:
+        self._clock, self._stopped = clock, stopped
         self._until = clock() + seconds
+
+    def next_look(self) -> float:
+        """Seconds until it must be asked for again: all that are left where nobody can give the request up.
+
+        Raises:
+            as `left`.
+        """
+        left = self.left()
+        return left if self._stopped is None else min(left, PULSE_SECONDS)
 
     def left(self) -> float:
         """Seconds that are left.
 
         Raises:
             Unavailable: none is.
+            Stopped: the request was given up.
         """
+        if self._stopped is not None and self._stopped():
+            raise Stopped
         left = self._until - self._clock()
         if left <= 0:
             raise Unavailable(SLOW)
@@ -74,7 +103,9 @@ class Guarded(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         address = self._allowed(host, port)
-        stream = self._network.connect_tcp(address, port, self._deadline.left(), None, socket_options)
+        stream = self._network.connect_tcp(
+            address, port, min(self._deadline.left(), CONNECT_SECONDS), None, socket_options
+        )
         return _InTime(stream, self._deadline)
 
     def _allowed(self, host: str, port: int) -> str:
@@ -111,7 +142,12 @@ class _InTime(httpcore.NetworkStream):
         self._stream, self._deadline = stream, deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._deadline.left())
+        while True:
+            try:
+                return self._stream.read(max_bytes, self._deadline.next_look())
+            except httpcore.ReadTimeout:
+                # Time is up, or it is only time to look whether somebody gave the request up.
+                self._deadline.left()
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, self._deadline.left())

@@ -4,7 +4,8 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -55,6 +56,25 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Stream:
+    """An answer that is still coming; `pieces` give its body as it comes, and raise what `streamed` does."""
+
+    status: int
+    headers: Mapping[str, str]
+    pieces: Iterator[bytes]
+    url: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status says success."""
+        return 200 <= self.status < 300
+
+    def read(self) -> Answer:
+        """The whole answer."""
+        return Answer(self.status, self.headers, b"".join(self.pieces), self.url)
+
+
+@dataclass(frozen=True)
 class _Limits:
     most_bytes: int
     listed: tuple[Network, ...]
@@ -86,11 +106,11 @@ def fetch(
         TooLarge: the answer is.
         Unavailable: the other side is away, slow or breaks off.
     """
-    listed = listed_networks(get_settings().outgoing_private_addresses_allowed)
-    limits = _Limits(most_bytes, listed, Deadline(seconds, clock), resolve)
-    sent = {"Accept-Encoding": "identity", "User-Agent": AGENT, **(headers or {})}
+    limits = _Limits(most_bytes, _listed(), Deadline(seconds, clock), resolve)
+    sent = _with_ours(headers)
     for _ in range(redirects + 1):
-        answer = _once(url, method, sent, body, limits)
+        with _opened(url, method, sent, body, limits) as stream:
+            answer = stream.read()
         target = answer.headers.get("location")
         if answer.status not in MOVED or method != "GET" or not target:
             return answer
@@ -101,24 +121,74 @@ def fetch(
     raise Unavailable("The other side redirects too often.")
 
 
-def _once(url: str, method: str, headers: Mapping[str, str], body: bytes, limits: _Limits) -> Answer:
+@contextmanager
+def streamed(
+    url: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    seconds: float = SECONDS,
+    most_bytes: int = MOST_BYTES,
+    stopped: Callable[[], bool] | None = None,
+    resolve: Resolve = socket.getaddrinfo,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Stream]:
+    """Send a request and give its answer while it comes. It follows no redirects.
+
+    Args:
+        seconds: until the end of the answer.
+        most_bytes: of the answer's body.
+        stopped: asked about once a second, however long nothing comes, whether to give the request up.
+
+    Raises:
+        Stopped: `stopped` said so.
+        Refused, TooLarge, Unavailable: as `fetch`; while the pieces are read as well.
+    """
+    limits = _Limits(most_bytes, _listed(), Deadline(seconds, clock, stopped), resolve)
+    with _opened(url, method, _with_ours(headers), body, limits) as stream:
+        yield stream
+
+
+def _listed() -> tuple[Network, ...]:
+    return listed_networks(get_settings().outgoing_private_addresses_allowed)
+
+
+def _with_ours(headers: Mapping[str, str] | None) -> dict[str, str]:
+    return {"Accept-Encoding": "identity", "User-Agent": AGENT, **(headers or {})}
+
+
+@contextmanager
+def _opened(
+    url: str, method: str, headers: Mapping[str, str], body: bytes, limits: _Limits
+) -> Iterator[Stream]:
     scheme, host, _ = _origin(url)
     backend = Guarded(
         encrypted=scheme == "https", listed=limits.listed, deadline=limits.deadline, resolve=limits.resolve
     )
-    try:
-        with (
-            httpcore.ConnectionPool(
-                ssl_context=ssl.create_default_context(), network_backend=backend, max_connections=1
-            ) as pool,
-            pool.stream(
-                method, url.partition("#")[0], headers=list(headers.items()), content=body or None
-            ) as answer,
-        ):
+    with ExitStack() as stack:
+        with _in_words(host):
+            pool = stack.enter_context(
+                httpcore.ConnectionPool(
+                    ssl_context=ssl.create_default_context(), network_backend=backend, max_connections=1
+                )
+            )
+            answer = stack.enter_context(
+                pool.stream(
+                    method, url.partition("#")[0], headers=list(headers.items()), content=body or None
+                )
+            )
             found = {
                 name.decode("latin-1").lower(): value.decode("latin-1") for name, value in answer.headers
             }
-            return Answer(answer.status, found, _read(answer, found, limits), url)
+        yield Stream(answer.status, found, _pieces(answer, found, limits, host), url)
+
+
+@contextmanager
+def _in_words(host: str) -> Iterator[None]:
+    """Say what goes wrong on the way as one of our errors."""
+    try:
+        yield
     except httpcore.TimeoutException as error:
         raise Unavailable(SLOW) from error
     except ssl.SSLError as error:
@@ -131,19 +201,22 @@ def _once(url: str, method: str, headers: Mapping[str, str], body: bytes, limits
         ) from error
 
 
-def _read(answer: httpcore.Response, headers: Mapping[str, str], limits: _Limits) -> bytes:
+def _pieces(
+    answer: httpcore.Response, headers: Mapping[str, str], limits: _Limits, host: str
+) -> Iterator[bytes]:
     """The body, given up as soon as it is too large. It was asked for uncompressed, so nothing unpacks."""
     if headers.get("content-encoding", "identity") != "identity":
         raise Unavailable("The other side compresses its answer although it was asked not to.")
-    body = bytearray()
-    for piece in answer.iter_stream():
-        body += piece
-        if len(body) > limits.most_bytes:
-            raise TooLarge(
-                msg("The answer has more than {most_bytes:,} bytes.", most_bytes=limits.most_bytes)
-            )
-        limits.deadline.left()
-    return bytes(body)
+    read = 0
+    with _in_words(host):
+        for piece in answer.iter_stream():
+            read += len(piece)
+            if read > limits.most_bytes:
+                raise TooLarge(
+                    msg("The answer has more than {most_bytes:,} bytes.", most_bytes=limits.most_bytes)
+                )
+            limits.deadline.left()
+            yield piece
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:

@@ -11,13 +11,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from leitstand.db.models import Report, ReportMail, Workspace
+from leitstand.identity.standing import everyone
 from leitstand.jobs.queue import enqueue
 from leitstand.mail.settings import mail_off
 from leitstand.reports.editions import COMPLETE, FAILED, covers_whole_period, ensure, under_way
 from leitstand.reports.kinds import Kind, find
 from leitstand.reports.mail.message import message_id
 from leitstand.reports.periods import last_due
-from leitstand.reports.recipients import everyone
 from leitstand.reports.subscriptions import subscribed
 from leitstand.settings import Settings
 

@@ -15,10 +15,10 @@ from leitstand.errors import InvalidInput
 from leitstand.identity import audit
 from leitstand.identity.access import Principal, require, system_principal
 from leitstand.identity.membership import OWN_PERMISSIONS, holds, permissions_of, with_role
+from leitstand.identity.standing import principal_of
 from leitstand.identity.workspaces import checked_zone
 from leitstand.reports.kinds import Kind, find, readable
 from leitstand.reports.periods import next_due
-from leitstand.reports.recipients import principal_of
 from leitstand.reports.unsubscribe_links import Link, read_token
 
 

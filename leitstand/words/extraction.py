@@ -63,6 +63,7 @@ ERRORS = "leitstand.errors"
 # Where errors are made that pages show in the language of the reader.
 SPOKEN = (
     "api/runtime",
+    "leitstand/agents/",
     "leitstand/backups/",
     "leitstand/billing/",
     "leitstand/catalogue/",
@@ -78,6 +79,7 @@ SPOKEN = (
     "leitstand/integrations/",
     "leitstand/jobs/",
     "leitstand/knowledge/",
+    "leitstand/language_models/",
     "leitstand/limits/",
     "leitstand/mail/",
     "leitstand/outgoing/",

@@ -19,7 +19,7 @@ from leitstand.catalogue.areas import BY_SLUG, address_of, visible_groups
 from leitstand.identity.access import Principal
 from leitstand.identity.sessions import csrf_token
 from leitstand.words import DEFAULT, from_stored, translate, translations
-from serving.shell import formats, names
+from serving.shell import formats, markdown, names
 from serving.shell.assets import static_url
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -62,6 +62,7 @@ def environment(*folders: Path, language: str = DEFAULT) -> jinja2.Environment:
         browser=partial(formats.browser, language=language),
         day=partial(formats.day, language=language),
         duration=partial(formats.duration, language=language),
+        cost=partial(formats.cost, language=language),
         money=partial(formats.money, language=language),
         moment=partial(formats.moment, language=language),
         moments=partial(formats.moments, language=language),
@@ -73,6 +74,7 @@ def environment(*folders: Path, language: str = DEFAULT) -> jinja2.Environment:
         visibility_name=partial(names.visibility_name, language=language),
         initials=formats.initials,
         marked=formats.marked,
+        markdown=markdown.safe_html,
         sentence=formats.sentence,
     )
     env.globals.update(static=static_url, icon=formats.icon, version=__version__, address_of=address_of)

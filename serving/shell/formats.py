@@ -54,6 +54,11 @@ def money(cents: int, currency: str, *, language: str = DEFAULT) -> str:
     return f"{format_decimal(cents / 100, '#,##0.00', locale=LOCALES[language])} {currency}"
 
 
+def cost(millionths: int, currency: str, *, language: str = DEFAULT) -> str:
+    """An amount in millionths of its currency, as exactly as it is small: 0.0042 EUR, 12.50 EUR."""
+    return f"{format_decimal(millionths / 1_000_000, '#,##0.00####', locale=LOCALES[language])} {currency}"
+
+
 def percent(value: float | None, digits: int = 1, *, language: str = DEFAULT) -> str:
     """A share (0 to 1) as a percentage; a dash for none."""
     if value is None:

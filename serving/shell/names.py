@@ -5,6 +5,7 @@ from leitstand.words import DEFAULT, N_, translate
 STATUS_NAMES = {
     "aborted": N_("Aborted"),
     "accepted": N_("Accepted"),
+    "approved": N_("Approved"),
     "archived": N_("Archived"),
     "cancelled": N_("Cancelled"),
     "complete": N_("Complete"),
@@ -23,6 +24,7 @@ STATUS_NAMES = {
     "ok": N_("OK"),
     "passed": N_("Passed"),
     "published": N_("Published"),
+    "queued": N_("Queued"),
     "refused": N_("Refused"),
     "ready": N_("Ready"),
     "removed": N_("Removed"),
@@ -34,6 +36,7 @@ STATUS_NAMES = {
     "succeeded": N_("Succeeded"),
     "todo": N_("Waiting"),
     "truncated": N_("Truncated"),
+    "unknown": N_("Unknown"),
     "up": N_("Up"),
     "waiting": N_("Waiting"),
     "warning": N_("Warning"),

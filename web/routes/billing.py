@@ -27,6 +27,7 @@ WHAT = {
     "spaces": N_("Spaces"),
     "events_a_month": N_("Events this month"),
     "storage_bytes": N_("Size of documents"),
+    "model_tokens_a_month": N_("Tokens of models this month"),
     "runs_a_month": N_("Runs this month"),
     "active_users": N_("Active people this month"),
 }

@@ -6,11 +6,12 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
+from leitstand.agents import threads
 from leitstand.backups.catalogue import last_proven
 from leitstand.catalogue.at_hand import at_hand, shared_with
 from leitstand.catalogue.kinds import KINDS
 from leitstand.catalogue.usage import recent_imports, usage
-from leitstand.identity.access import Principal
+from leitstand.identity.access import Principal, require_member
 from leitstand.insights import traffic
 from leitstand.insights.opening import open_facts
 from leitstand.insights.scope import Scope
@@ -76,6 +77,14 @@ def used(request: Request, session: Db, principal: CurrentPrincipal) -> Response
         with open_facts(session, scope) as facts:
             runs = traffic.totals(facts, scope)
     return _piece(request, principal, "usage", "Usage", usage=usage(session, principal=principal), runs=runs)
+
+
+@router.get("/home/threads")
+def thread_states(request: Request, session: Db, principal: CurrentPrincipal) -> Response:
+    """How one's threads stand."""
+    require_member(principal)
+    stands = threads.standing(session, principal=principal)
+    return _piece(request, principal, "thread_summary", "Agent threads", stands=stands)
 
 
 @router.get("/home/services")

@@ -5,12 +5,15 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 from pydantic import BaseModel
+from sqlalchemy.orm import Session
 
 from leitstand.db.models import ModelEndpoint
 from leitstand.errors import Conflict, InvalidInput, LeitstandError
 from leitstand.identity.access import Principal
 from leitstand.integrations import model_endpoints
 from leitstand.integrations.model_endpoints import Draft
+from leitstand.integrations.prices import price_text
+from leitstand.limits.room import plan_of
 from serving.session import CurrentPrincipal, Db, require_csrf
 from web import integration_pages
 from web.integration_pages import page
@@ -30,13 +33,13 @@ class Entered(BaseModel):
     models: str = ""
     is_default: bool = False
     active: bool = False
+    prompt_price: str = ""
+    completion_price: str = ""
 
     @property
     def draft(self) -> Draft:
         """What is entered, as the core takes it."""
-        return Draft(
-            self.name, self.base_url, self.key, self.models.splitlines(), self.is_default, self.active
-        )
+        return Draft(**(self.model_dump() | {"models": self.models.splitlines()}))
 
 
 @router.get("")
@@ -50,7 +53,7 @@ def list_page(request: Request, session: Db, principal: CurrentPrincipal) -> Res
 def new_page(request: Request, session: Db, principal: CurrentPrincipal) -> Response:
     """The form of a new one."""
     found = model_endpoints.list_endpoints(session, principal=principal)
-    return _form(request, principal, Draft("", "", is_default=not found))
+    return _form(request, session, principal, Draft("", "", is_default=not found))
 
 
 @router.post("/new", dependencies=CSRF)
@@ -61,7 +64,7 @@ def create(
     try:
         model_endpoints.create(session, principal=principal, draft=entered.draft)
     except (InvalidInput, Conflict) as error:
-        return _form(request, principal, entered.draft, error=error)
+        return _form(request, session, principal, entered.draft, error=error)
     return go(ADDRESS, "created")
 
 
@@ -69,8 +72,11 @@ def create(
 def edit_page(request: Request, session: Db, principal: CurrentPrincipal, endpoint_id: UUID) -> Response:
     """The form of one that is there; its key is never shown."""
     found = model_endpoints.get(session, principal=principal, endpoint_id=endpoint_id)
-    draft = Draft(found.name, found.base_url, "", found.models, found.is_default, found.active)
-    return _form(request, principal, draft, endpoint=found)
+    draft = Draft(
+        found.name, found.base_url, "", found.models, found.is_default, found.active,
+        price_text(found.prompt_price), price_text(found.completion_price),
+    )  # fmt: skip
+    return _form(request, session, principal, draft, endpoint=found)
 
 
 @router.post("/{endpoint_id}", dependencies=CSRF)
@@ -87,7 +93,7 @@ def save(
     try:
         model_endpoints.update_endpoint(session, principal=principal, endpoint_id=endpoint_id, draft=draft)
     except (InvalidInput, Conflict) as error:
-        return _form(request, principal, draft, endpoint=found, error=error)
+        return _form(request, session, principal, draft, endpoint=found, error=error)
     return go(ADDRESS, "saved")
 
 
@@ -107,6 +113,7 @@ def remove(session: Db, principal: CurrentPrincipal, endpoint_id: UUID) -> Respo
 
 def _form(
     request: Request,
+    session: Session,
     principal: Principal,
     draft: Draft,
     *,
@@ -118,6 +125,7 @@ def _form(
         principal,
         "model_endpoint.html",
         draft=draft,
+        currency=plan_of(session, principal.workspace_id).currency,
         endpoint=endpoint,
         error=error,
     )

@@ -1,4 +1,4 @@
-"""Agents: instructions, tools, spaces and a model."""
+"""Agents: instructions, tools, spaces, a model, and how much one thread may use."""
 
 from collections.abc import Iterator
 from typing import Annotated, Self
@@ -26,6 +26,19 @@ class Provenance(Part):
         return url
 
 
+class Limits(Part):
+    """What one thread of an agent may use before it is ended: steps, seconds of work, tokens and cost.
+
+    Cost is in millionths of the currency; 0: as much as it takes. The seconds in which it waits for a person, or for its
+    turn, do not count.
+    """
+
+    steps: Annotated[int, Field(ge=1, le=200)] = 20
+    seconds: Annotated[int, Field(ge=10, le=3_600)] = 300
+    tokens: Annotated[int, Field(ge=1_000, le=10_000_000)] = 100_000
+    cost: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
+
+
 class Agent(Content):
     """What an agent is told, may use and may read."""
 
@@ -33,6 +46,7 @@ class Agent(Content):
     tools: Annotated[tuple[ToolName, ...], Field(max_length=50)] = ()
     spaces: Annotated[tuple[UUID, ...], Field(max_length=50)] = ()
     model: Annotated[Text, Field(max_length=100)] = ""
+    limits: Limits = Limits()
     provenance: Provenance = Provenance()
     questions: Annotated[
         tuple[Annotated[Text, Field(min_length=1, max_length=200)], ...], Field(max_length=10)

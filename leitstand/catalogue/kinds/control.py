@@ -92,18 +92,28 @@ def check_schema(schema: dict[str, Any]) -> None:
         ) from None
 
 
-def fault_of(schema: dict[str, Any], value: Any) -> Message | None:
-    """Why a value does not fit; None where it does."""
+def fault_of(
+    schema: dict[str, Any], value: Any, *, most_bytes: int = VALUE_BYTES, placed: bool = False
+) -> Message | None:
+    """Why a value does not fit; None where it does.
+
+    Args:
+        most_bytes: of the value, written as JSON.
+        placed: whether to say where in the value it is.
+    """
     if _deeper(value, VALUE_DEPTH):
         return msg("it is nested more than {depth} deep", depth=VALUE_DEPTH)
-    if len(json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass")) > VALUE_BYTES:
-        return msg("it is longer than {value_bytes:,} bytes", value_bytes=VALUE_BYTES)
+    if len(json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass")) > most_bytes:
+        return msg("it is longer than {value_bytes:,} bytes", value_bytes=most_bytes)
     try:
         error = next(iter(Draft202012Validator(schema).iter_errors(value)), None)
     except OverflowError:
         # Whether a whole number of some hundred digits is a multiple of a fraction.
         return msg("it holds a number that is too long")
-    return of_schema(error) if error else None
+    if error is None or not placed or not error.absolute_path:
+        return of_schema(error) if error else None
+    place = "/".join(str(part) for part in error.absolute_path)
+    return msg("at /{place}: {fault}", place=place, fault=of_schema(error))
 
 
 def _deeper(value: Any, depth: int) -> bool:
@@ -124,15 +134,19 @@ def _check_parts(part: Any, depth: int) -> None:
         if name in REFUSED:
             raise ValueError(msg("{name} is not taken in a schema", name=name))
         if name == "pattern" and isinstance(value, str):
-            _check_pattern(value)
+            check_pattern(value)
         if name == "patternProperties" and isinstance(value, dict):
             for pattern in value:
-                _check_pattern(pattern)
+                check_pattern(pattern)
         _check_parts(value, depth + 1)
 
 
-def _check_pattern(pattern: str) -> None:
-    """Only patterns that take bounded time: no repeated group, and few that go on without end."""
+def check_pattern(pattern: str) -> None:
+    """Only patterns that take bounded time: no repeated group, and few that go on without end.
+
+    Raises:
+        ValueError: another one.
+    """
     if len(pattern) > PATTERN_LENGTH or REPEATED_GROUP.search(pattern) or _open_ended(pattern) > OPEN_ENDED:
         raise ValueError(N_("a pattern has at most 200 characters, two * or +, and repeats no group"))
     try:

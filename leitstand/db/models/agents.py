@@ -28,8 +28,9 @@ PURPOSES = ("agent", "assistant", "companion", "ask")
 class Tool(Base):
     """What agents of a workspace may do beside answering; `secret` is sealed (NULL: it needs none).
 
-    `configuration` is of the kind (http: {"method", "url", "headers"}; mcp: {"url", "tool"}; flow: {"flow"}; space: {}), and
-    `parameters` the JSON Schema of its arguments. `repeatable`: a call that was cut off may be made once more.
+    `configuration` is of the kind (http: {"method", "url"}; mcp: {"url", "tool"}; both with {"headers", "secret_header",
+    "secret_scheme"}; flow: {"flow"}; space: {"spaces"}), and `parameters` the JSON Schema of its arguments. `repeatable`: a
+    call that was cut off may be made once more.
     """
 
     __tablename__ = "tool"

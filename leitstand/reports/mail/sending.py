@@ -14,12 +14,12 @@ from leitstand.db.engine import transaction
 from leitstand.db.models import Report, ReportMail, ReportSubscription
 from leitstand.errors import InvalidInput, NotFound, Unavailable
 from leitstand.identity.access import Principal
+from leitstand.identity.standing import principal_of
 from leitstand.jobs.failures import PERMANENT, reason_of
 from leitstand.mail.settings import mail_off
 from leitstand.mail.smtp import deliver
 from leitstand.reports.editions import HTML, PDF, content, kind_of
 from leitstand.reports.mail.message import Attachment, build
-from leitstand.reports.recipients import principal_of
 from leitstand.settings import Settings
 from leitstand.telemetry.logs import get_logger
 

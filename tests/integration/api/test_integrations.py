@@ -51,8 +51,17 @@ def test_a_model_endpoint_through_the_api(call: Caller, receiver: Receiver) -> N
     here = f"{MODELS}/{made.json()['id']}"
     tested = call("POST", f"{here}/test").json()
     assert (tested["models"], tested["check_problem"]) == (["tiny"], "") and tested["checked_at"]
-    changed = call("PUT", here, {"name": "Ours", "base_url": f"{receiver.url}/v1"})
+    change = {
+        "name": "Ours",
+        "base_url": f"{receiver.url}/v1",
+        "prompt_price": "0.15",
+        "completion_price": "12",
+    }
+    changed = call("PUT", here, change)
     assert changed.json()["name"] == "Ours"
+    assert (changed.json()["prompt_price"], changed.json()["completion_price"]) == ("0.15", "12")
+    assert (made.json()["prompt_price"], made.json()["completion_price"]) == ("0", "0")
+    assert call("PUT", here, change | {"prompt_price": "0.0000001"}).status_code == 422
     states = {one["slug"]: one["state"] for one in call("GET", "/integrations").json()}
     assert states == {
         "sign-on": "off",

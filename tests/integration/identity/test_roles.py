@@ -10,8 +10,8 @@ from leitstand.db.models import Membership, Workspace
 from leitstand.errors import Conflict, Forbidden, InvalidInput, NotFound
 from leitstand.identity import members, roles, sessions, tokens
 from leitstand.identity.access import Principal
+from leitstand.identity.standing import everyone, principal_of
 from leitstand.identity.tokens import InvalidToken
-from leitstand.reports.recipients import everyone, principal_of
 from tests.people import PASSWORD, acting, join
 
 READER = {"item:read", "insights:read"}

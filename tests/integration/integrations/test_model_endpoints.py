@@ -93,6 +93,19 @@ def test_a_key_stays_sealed_and_with_its_server(
     assert [one.id for one in model_endpoints.list_endpoints(session, principal=owner)] == [second.id]
 
 
+def test_prices_are_kept_in_whole_millionths_and_audited(
+    session: Session, owner: Principal, receiver: Receiver
+) -> None:
+    endpoint = made(session, owner, receiver, prompt_price="0.15", completion_price="0,000001")
+    assert (endpoint.prompt_price, endpoint.completion_price) == (150_000, 1)
+    dearer = Draft("Models", f"{receiver.url}/v1", prompt_price="2.5", completion_price="0,000001")
+    model_endpoints.update_endpoint(session, principal=owner, endpoint_id=endpoint.id, draft=dearer)
+    entry = session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
+    assert entry is not None and entry.before is not None and entry.after is not None
+    assert (entry.before["prompt_price"], entry.after["prompt_price"]) == ("0.15", "2.5")
+    assert "completion_price" not in entry.after
+
+
 def test_another_workspace_has_its_own(session: Session, owner: Principal, receiver: Receiver) -> None:
     endpoint = made(session, owner, receiver, is_default=True)
     workspace = Workspace(slug="other", name="Other")

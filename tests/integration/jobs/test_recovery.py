@@ -45,7 +45,7 @@ def test_a_living_workers_job_is_left_alone_and_so_is_ones_own(session: Session)
     taken_by_worker(session, 5)
     assert requeue_stalled(session) == []
     _, own = taken_by_worker(session, 60)
-    assert requeue_stalled(session, own_worker=own) == []
+    assert requeue_stalled(session, own_workers=[own]) == []
 
 
 def test_a_job_that_kills_its_worker_each_time_fails_in_the_end(session: Session) -> None:

@@ -13,10 +13,11 @@ from leitstand.jobs.heartbeat import last_beat
 from leitstand.jobs.listing import JobRow, list_jobs
 from leitstand.jobs.metrics import QueueCollector
 from leitstand.jobs.queue import enqueue
-from leitstand.jobs.worker import POLL_SECONDS, QueueWorker
+from leitstand.jobs.registry import AGENTS_QUEUE, QUEUES, job
+from leitstand.jobs.worker import CONCURRENCY_OF_AGENTS, POLL_SECONDS, QueueWorker
 from leitstand.settings import Settings
 from leitstand.telemetry.context import bound
-from tests.integration.jobs import work  # noqa: F401 - registers the jobs
+from tests.integration.jobs import work
 
 ENDED = {"succeeded", "failed"}
 
@@ -145,7 +146,7 @@ def test_a_worker_that_the_queue_forgot_registers_again(
     async def whole() -> None:
         task = asyncio.create_task(worker.run())
         async with asyncio.timeout(20):
-            while not worker.working or worker._worker is None or worker._worker.worker_id is None:
+            while len(worker.known_as) < len(QUEUES):
                 await asyncio.sleep(0.02)
             with engine.begin() as connection:
                 connection.execute(text("DELETE FROM procrastinate_workers"))
@@ -157,6 +158,30 @@ def test_a_worker_that_the_queue_forgot_registers_again(
         await task
 
     asyncio.run(whole())
+
+
+@job("test.minutes", queue=AGENTS_QUEUE)
+def minutes(*, path: str) -> None:
+    """Take long, as agents do, and as much as there is room for."""
+    work.slow(path=path, seconds=3.0)
+
+
+def test_what_takes_minutes_does_not_hold_up_the_rest(
+    engine: Engine, settings: Settings, tmp_path: Path
+) -> None:
+    long = [
+        put(engine, "test.minutes", path=str(tmp_path / "long")) for _ in range(CONCURRENCY_OF_AGENTS + 3)
+    ]
+    short = put(engine, "test.note", path=str(tmp_path / "out"))
+
+    def done() -> bool:
+        return jobs(engine)[short].status == "succeeded" and "doing" in {
+            jobs(engine)[one].status for one in long
+        }
+
+    work_until(engine, settings, done)
+    states = [jobs(engine)[one].status for one in long]
+    assert states.count("succeeded") <= CONCURRENCY_OF_AGENTS and states.count("todo") == 3
 
 
 def test_the_queues_figures_are_metrics(engine: Engine) -> None:

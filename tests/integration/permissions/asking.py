@@ -77,8 +77,15 @@ class Answer:
 
 
 def undone() -> Iterator[Session]:
-    """The transaction of a request that is taken back at its end, so that every request finds the same."""
-    with Session(get_engine(), expire_on_commit=False) as session, session.begin() as whole:
+    """The transaction of a request that is taken back at its end, so that every request finds the same.
+
+    What a request commits on its way, before it waits for somebody else, is only a savepoint.
+    """
+    with (
+        get_engine().connect() as connection,
+        connection.begin() as whole,
+        Session(connection, expire_on_commit=False, join_transaction_mode="create_savepoint") as session,
+    ):
         yield session
         session.flush()
         whole.rollback()

@@ -35,6 +35,7 @@ FORMS: dict[str, dict[str, str]] = {
     "POST /external-users/invite": {"emails": "somebody@example.test"},
     "POST /conversations/with": {"companion": "item_id"},
     "POST /assistant": {"question": "What?"},
+    "POST /agents/{item_id}/threads": {"question": "What?"},
     "POST /trash/bulk": {"action": "restore", "id": "/trash item_id"},
 }
 # Of every kind of items alike.

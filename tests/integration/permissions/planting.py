@@ -107,6 +107,7 @@ def own(session: Session, who: Principal) -> Ids:
         _conversation(session, who)
         | _space(session, who)
         | _handed_over(session, who, item)
+        | _thread(session, who)
         | {
             "own item": str(item.id),
             "/share item_id": str(item.id),
@@ -138,6 +139,36 @@ def _conversation(session: Session, who: Principal) -> Ids:
     session.flush()
     ids = {f"{start} item_id": str(item.id) for start in ("/conversations", "/api/v1/conversations")}
     return ids | {"message_id": str(said.id)}
+
+
+def _thread(session: Session, who: Principal) -> Ids:
+    """A thread that waits for approval of its one step, and an app that runs by the clock."""
+    here = {"workspace_id": who.workspace_id, "person_id": who.person_id}
+    agent, app = (_item(session, who, kind) for kind in ("agent", "app"))
+    told = {"title": "An agent", "instructions": "", "model": "", "tools": [], "spaces": []}
+    thread = models.Thread(
+        **here, agent_id=agent.id, title="x", status="waiting", agent=told, input={"text": "x", "inputs": {}},
+        limits={"steps": 20, "seconds": 300, "tokens": 100_000, "cost": 0},
+    )  # fmt: skip
+    session.add(thread)
+    session.flush()
+    step = models.ThreadStep(
+        workspace_id=who.workspace_id,
+        thread_id=thread.id,
+        position=1,
+        kind="tool",
+        status="waiting",
+        name="t",
+    )
+    schedule = models.AppSchedule(
+        **here, app_id=app.id, cron="0 7 * * *", zone="UTC", inputs={}, next_at=LATER
+    )
+    session.add_all([step, schedule])
+    session.flush()
+    starts = ("/apps/{item_id}/schedules", "/api/v1/apps/{item_id}/schedules")
+    return {f"{start} item_id": str(app.id) for start in starts} | {
+        "thread_id": str(thread.id), "step_id": str(step.id), "schedule_id": str(schedule.id),
+    }  # fmt: skip
 
 
 def _space(session: Session, who: Principal) -> Ids:
@@ -213,7 +244,7 @@ def _items(session: Session, place: Place) -> None:
             )
             place.ids["item_id"] = str(item.id)
         else:
-            content = told.content().model_dump(mode="json")
+            content = told.content().model_dump(mode="json") | _told(kind, place.ids)
             item.version = 1
             session.add(
                 models.ItemVersion(
@@ -230,6 +261,13 @@ def _items(session: Session, place: Place) -> None:
             place.ids["document_id"] = str(_document(session, item).id)
     gone = _item(session, place.owner, "board", deleted_at=NOW)
     place.ids["/trash item_id"] = place.ids["/api/v1/trash item_id"] = str(gone.id)
+
+
+def _told(kind: str, ids: Ids) -> dict[str, object]:
+    """What an item of a kind holds beside what is usual: an app can be run."""
+    if kind != "app":
+        return {}
+    return {"agent_id": ids["/agents item_id"], "inputs": [{"name": "topic", "field": "text"}]}
 
 
 def _people(session: Session, place: Place) -> None:
@@ -293,7 +331,11 @@ def _administration(session: Session, place: Place) -> None:
         access_key="a", secret=seal("s", place=place_of_import(import_id)), created_by="x",
         space_id=UUID(place.ids["/spaces item_id"]),
     )  # fmt: skip
-    session.add_all([hook, endpoint, invoice, report, provider, imported])
+    tool = models.Tool(
+        **here, name="everywhere", kind="space", description="x", configuration={"spaces": []}, parameters={"type": "object"},
+        check_problem="", created_by="x",
+    )  # fmt: skip
+    session.add_all([hook, endpoint, invoice, report, provider, imported, tool])
     session.flush()
     taken = models.S3ImportObject(
         **here, import_id=import_id, key="k", etag="e", bytes=1, status="failed", reason="x"
@@ -306,7 +348,7 @@ def _administration(session: Session, place: Place) -> None:
     session.flush()
     place.ids |= {
         "webhook_id": str(hook.id), "delivery_id": str(delivery.id), "endpoint_id": str(endpoint.id),
-        "import_id": str(import_id), "object_id": str(taken.id),
+        "import_id": str(import_id), "tool_id": str(tool.id), "object_id": str(taken.id),
         "invoice_id": str(invoice.id), "report_id": str(report.id), "provider_id": str(provider.id),
     }  # fmt: skip
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.db.models import Membership, Person, Workspace
 from leitstand.identity.access import Principal
-from leitstand.reports.recipients import principal_of
+from leitstand.identity.standing import principal_of
 from tests.reports import long_ago
 
 

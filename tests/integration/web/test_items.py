@@ -19,7 +19,7 @@ from tests.people import HTML, Visitor
 
 ROUTES = {name: kind.route for name, kind in KINDS.items()}
 MORE = {
-    "agent": {"instructions": "Be brief.", "tools": "search\nmail", "questions": "What is new?"},
+    "agent": {"instructions": "Be brief.", "tools": ["search", "mail"], "questions": "What is new?"},
     "app": {"output": "list", "input_label": "Topic", "input_name": "", "input_field": "choice", "input_options": "a\nb",
             "input_control_id": "", "input_required": "yes"},
     "control": {"direction": "input", "schema": '{"enum": ["red", "green"]}', "default": '"red"', "label": "Colour"},

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from leitstand.errors import LeitstandError, TooLarge, Unavailable
-from leitstand.outgoing.connections import Refused
-from leitstand.outgoing.fetching import Answer, fetch
+from leitstand.outgoing import connections
+from leitstand.outgoing.connections import Refused, Stopped
+from leitstand.outgoing.fetching import Answer, fetch, streamed
 from leitstand.settings import get_settings
 
 ALLOWED = "LEITSTAND_OUTGOING_PRIVATE_ADDRESSES_ALLOWED"
@@ -177,3 +178,44 @@ def test_who_is_silent_or_away_is_told_apart_from_us(allowed: None) -> None:
 def test_what_is_no_json_object_is_none(body: bytes) -> None:
     with pytest.raises(LeitstandError):
         Answer(200, {}, body, "").document()
+
+
+def chunked(*pieces: bytes, whole: bool = True) -> bytes:
+    sent = b"".join(f"{len(piece):x}\r\n".encode() + piece + b"\r\n" for piece in pieces)
+    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + sent + (b"0\r\n\r\n" if whole else b"")
+
+
+def test_a_stream_is_given_as_it_comes(allowed: None, peer: Peer) -> None:
+    peer.answers.append(chunked(b"one", b"two"))
+    with streamed(peer.url, method="POST", body=b"x") as answer:
+        assert (answer.ok, answer.url) == (True, peer.url) and b"".join(answer.pieces) == b"onetwo"
+    peer.answers.append(chunked(b"one", whole=False))
+    with streamed(peer.url) as answer, pytest.raises(Unavailable, match="can't be reached"):
+        list(answer.pieces)
+    peer.answers.append(chunked(b"x" * 600, b"y" * 600))
+    with streamed(peer.url, most_bytes=1000) as answer, pytest.raises(TooLarge, match="1,000 bytes"):
+        list(answer.pieces)
+    peer.answers.append(redirect("http://127.0.0.2/"))
+    with streamed(peer.url) as answer:
+        assert answer.status == 302 and not answer.ok
+    with pytest.raises(Refused, match="private network"), streamed("https://10.0.0.1/"):
+        pass
+
+
+def test_what_is_wrong_with_whoever_reads_a_stream_stays_as_it_is(allowed: None, peer: Peer) -> None:
+    peer.answers.append(chunked(b"one", b"two"))
+    with pytest.raises(ValueError, match="of the reader"), streamed(peer.url) as answer:
+        raise ValueError(f"of the reader: {next(answer.pieces)!r}")
+
+
+def test_a_stream_is_given_up_while_nothing_comes(allowed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "PULSE_SECONDS", 0.01)
+    looks = iter([False] * 4)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        pytest.raises(Stopped),
+        streamed(
+            f"http://127.0.0.1:{listener.getsockname()[1]}", seconds=60, stopped=lambda: next(looks, True)
+        ),
+    ):
+        pass

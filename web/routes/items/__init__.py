@@ -6,6 +6,8 @@ from fastapi.routing import APIRoute
 from leitstand.catalogue.kinds import KINDS
 from web.routes.items import (
     acting,
+    agents,
+    apps,
     boards,
     collections,
     controls,
@@ -32,7 +34,7 @@ def _take(part: APIRouter, prefix: str = "") -> None:
 
 
 # What is one kind's alone comes first: its addresses are more exact.
-for _part in (collections, boards, controls, spaces):
+for _part in (collections, boards, controls, spaces, agents, apps):
     _take(_part.router)
 _take(spaces.trash_router)
 for _kind in KINDS.values():

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.datastructures import FormData
 
+from leitstand.agents.tools.configured import names as tool_names
 from leitstand.catalogue import contents, items
 from leitstand.catalogue.editing import require_edit
 from leitstand.catalogue.icons import ICONS
@@ -128,6 +129,7 @@ def form_page(
     names: dict[str, Any] = {
         "kind": kind, "item": item, "form": values, "error": error, "icons": ICONS,
         "visibilities": _visibilities(principal, item), "choices": _choices(session, principal, kind),
+        "tools": tool_names(session, principal=principal) if kind.name == "agent" else (),
         "preview": preview_of(values) if kind.name == "control" else None,
     }  # fmt: skip
     code = error.status if error else 200

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from starlette.datastructures import FormData
@@ -12,6 +13,8 @@ from web.routes.items.kind import text_of, texts_of
 
 BLANK_INPUT = {"name": "", "label": "", "field": "text", "options": "", "control_id": "", "required": ""}
 Fields = dict[str, Any]
+LIMITS = ("steps", "seconds", "tokens")
+MILLION = 1_000_000
 
 
 def fields_of(kind: str, document: dict[str, Any]) -> Fields:
@@ -40,26 +43,56 @@ def _lines(text: str) -> list[str]:
 def _agent_shown(document: dict[str, Any]) -> Fields:
     return {
         "instructions": document["instructions"],
-        "tools": "\n".join(document["tools"]),
+        "tools": document["tools"],
         "spaces": document["spaces"],
         "model": document["model"],
         "provenance_text": document["provenance"]["text"],
         "provenance_url": document["provenance"]["url"],
         "questions": "\n".join(document["questions"]),
+        **_limits_shown(document["limits"]),
     }
 
 
+def _limits_shown(limits: dict[str, int]) -> Fields:
+    """Limits as fields; the cost, which is kept in millionths, in whole units."""
+    cost = limits["cost"]
+    shown = {f"limit_{name}": str(limits[name]) for name in LIMITS}
+    return shown | {"limit_cost": f"{Decimal(cost) / MILLION:f}" if cost else ""}
+
+
+def _limits_meant(fields: Fields) -> dict[str, Any]:
+    """What was typed; the kind says what is wrong with it. A field that is not there keeps what is usual."""
+    given = {name: text for name in LIMITS if (text := fields[f"limit_{name}"].strip())}
+    cost = fields["limit_cost"].strip().replace(",", ".")
+    if cost:
+        given["cost"] = _millionths(cost)
+    return given
+
+
+def _millionths(text: str) -> int:
+    try:
+        amount = Decimal(text)
+        if amount.is_finite() and 0 <= amount < MILLION:
+            return int(amount * MILLION)
+    except InvalidOperation:
+        pass
+    raise InvalidInput("The cost is no amount.", hint="Write it as 0.50, or leave it empty.")
+
+
 def _agent_typed(form: FormData) -> Fields:
-    names = ("instructions", "tools", "model", "provenance_text", "provenance_url", "questions")
-    return {name: text_of(form, name) for name in names} | {"spaces": texts_of(form, "spaces")}
+    names = ["instructions", "model", "provenance_text", "provenance_url", "questions", "limit_cost"]
+    names += [f"limit_{name}" for name in LIMITS]
+    chosen = {name: texts_of(form, name) for name in ("tools", "spaces")}
+    return {name: text_of(form, name) for name in names} | chosen
 
 
 def _agent_meant(fields: Fields) -> dict[str, Any]:
     return {
         "instructions": fields["instructions"],
-        "tools": _lines(fields["tools"].replace(",", "\n")),
+        "tools": fields["tools"],
         "spaces": fields["spaces"],
         "model": fields["model"].strip(),
+        "limits": _limits_meant(fields),
         "provenance": {"text": fields["provenance_text"].strip(), "url": fields["provenance_url"].strip()},
         "questions": _lines(fields["questions"]),
     }

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
+from leitstand.agents import apps, schedules, threads
 from leitstand.catalogue import companions, contents
 from leitstand.catalogue.editing import may_edit
 from leitstand.catalogue.favorites import favorite_ids
@@ -19,10 +20,12 @@ from leitstand.companions import versions
 from leitstand.db.models import Item, Person
 from leitstand.errors import LeitstandError
 from leitstand.identity.access import Principal
+from leitstand.identity.workspaces import zone_names
 from leitstand.knowledge.answers import ask as ask_space
 from leitstand.knowledge.document_trash import list_deleted
 from leitstand.knowledge.documents import list_documents
 from leitstand.knowledge.uploads import MEGABYTE
+from leitstand.limits.room import plan_of
 from leitstand.settings import get_settings
 from serving.session import visit
 from web.pages import render
@@ -93,7 +96,30 @@ def _own(
             "documents": documents, "deleted": deleted, "answer": _answer(session, principal, item, ask),
             "scanner": bool(settings.clamd_address), "upload_most": settings.upload_most_mb * MEGABYTE,
         }  # fmt: skip
-    return {}
+    return _of_agents(session, principal, item)
+
+
+def _of_agents(session: Session, principal: Principal, item: Item) -> dict[str, Any]:
+    """What the pages of agents and apps show of their threads."""
+    if item.kind == "agent":
+        return {"asked": "", **_threads(session, principal, threads.Filters(agent_id=item.id))}
+    return _app(session, principal, item) if item.kind == "app" else {}
+
+
+def _threads(session: Session, principal: Principal, filters: threads.Filters) -> dict[str, Any]:
+    """The newest threads of an agent or an app, as far as the reader sees them."""
+    page = threads.find(session, principal=principal, filters=filters, limit=FOUND)
+    return {"threads": page, "currency": plan_of(session, principal.workspace_id).currency}
+
+
+def _app(session: Session, principal: Principal, item: Item) -> dict[str, Any]:
+    """The form of an app, its newest output, its threads and schedules."""
+    app = apps.read(session, principal=principal, app_id=item.id)
+    return {
+        "app": app, "given": {}, "zones": zone_names(), "when": "", "in_zone": principal.local_zone, "at": "",
+        "schedules": schedules.list_schedules(session, principal=principal, app_id=item.id),
+        **_threads(session, principal, threads.Filters(app_id=item.id)),
+    }  # fmt: skip
 
 
 def _companion(session: Session, principal: Principal, item: Item) -> dict[str, Any]:

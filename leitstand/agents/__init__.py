@@ -1,0 +1,1 @@
+"""What agents do: threads and their steps, tools, apps and their schedules."""
