@@ -99,8 +99,6 @@ class AreaOut(Answer):
     title: str
     route: str
     purpose: str
-    built: bool
-    today: str
 
 
 class GroupOut(Answer):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from leitstand.catalogue import contents
 from leitstand.catalogue.companions import ensure_companion
 from leitstand.db.engine import transaction
 from leitstand.events.importer import import_file
@@ -33,6 +34,10 @@ def live_in(source: Source, folder: Path, workspace: str = "first") -> None:
         ensure_companion(session, workspace_id=found.id, key="billing", title="Billing")
         principal = system_principal(found.id)
         space = create_space(session, principal=principal, title="Manuals")
+        reads = {"instructions": "Answer from the manuals.", "spaces": [str(space.id)]}
+        agent = contents.create(session, principal=principal, kind="agent", title="Reader", content=reads)
+        asks = {"agent_id": str(agent.id), "inputs": [{"name": "topic", "required": True}]}
+        contents.create(session, principal=principal, kind="app", title="Summary", content=asks)
     import_file(source.engine, folder / "events.csv", workspace_id=found.id, complete=["Paid"])
     with transaction(source.engine) as session:
         added = add_document(

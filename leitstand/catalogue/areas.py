@@ -1,4 +1,4 @@
-"""The navigation as data: every area, its group, its route, who may see it, and what is there today."""
+"""The navigation as data: every area, its group, its route, and who may see it."""
 
 import re
 from dataclasses import dataclass
@@ -20,8 +20,6 @@ class Area:
         icon: name in the icon sprite.
         permission: what a role needs to see it; empty: everybody who is signed in.
         purpose: what the area is for, in one sentence.
-        today: what is there today, where the area is not built yet; empty where it is.
-        offers: slug of the area that does part of it today, empty where none does.
     """
 
     slug: str
@@ -30,13 +28,6 @@ class Area:
     icon: str
     permission: str
     purpose: str
-    today: str = ""
-    offers: str = ""
-
-    @property
-    def built(self) -> bool:
-        """Whether the area does its work today."""
-        return not self.today
 
 
 # Each is itself alone: what is kept under it is looked up by it and not by its texts.
@@ -189,9 +180,8 @@ LEGACY_ROUTES = {
 
 
 def address_of(kind: str, item_id: UUID) -> str:
-    """The page of an item, or of its area where items of that kind have no page yet."""
-    area = BY_SLUG[f"{kind}s"]
-    return f"{area.route}/{item_id}" if area.built else area.route
+    """The page of an item."""
+    return f"{BY_SLUG[f'{kind}s'].route}/{item_id}"
 
 
 def may_see(principal: Principal, area: Area) -> bool:
@@ -220,12 +210,12 @@ def _shown(area: Area, permissions: frozenset[str], external: bool) -> bool:
 
 
 def find_areas(principal: Principal, q: str, *, limit: int = 8, language: str = DEFAULT) -> list[Area]:
-    """The areas in whose title or purpose every word of `q` begins a word: those named so first, then those built."""
+    """The areas in whose title or purpose every word of `q` begins a word: those named so first."""
     asked = q.lower().split()
     seen = [area for area in AREAS if may_see(principal, area)]
     matching = [area for area in seen if _begin(asked, _read(language, area.title, area.purpose))]
     named = {area.slug for area in matching if _begin(asked, _read(language, area.title))}
-    return sorted(matching, key=lambda area: (area.slug not in named, not area.built))[:limit]
+    return sorted(matching, key=lambda area: area.slug not in named)[:limit]
 
 
 def _read(language: str, *texts: str) -> str:

@@ -3,6 +3,7 @@
 `addresses(grounds, role)` is every page of the web application; `PAGES` names one address for each template of a page.
 """
 
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,17 @@ from leitstand.catalogue import contents, favorites
 from leitstand.catalogue.areas import LEGACY_ROUTES
 from leitstand.companions import versions
 from leitstand.companions.flow import parse_flow
-from leitstand.db.models import Backup, CheckRun, Drill, EvidenceLink, PeopleGroup
+from leitstand.db.models import (
+    AppSchedule,
+    Backup,
+    CheckRun,
+    Drill,
+    EvidenceLink,
+    PeopleGroup,
+    Thread,
+    ThreadStep,
+)
+from leitstand.db.models.agents import OPEN_STATUSES, STEP_STATUSES, THREAD_STATUSES
 from leitstand.events import intake
 from leitstand.identity import invitations, password_resets, sessions, tokens
 from leitstand.identity.access import PERMISSIONS, Principal
@@ -37,6 +48,7 @@ FAILING = {
     "examples": [{"id": "x" * 80}], "error": "", "skipped": "",
 }  # fmt: skip
 NOBODY = "nobody"
+NOW = datetime.now(UTC)
 # Not pages: what is downloaded or only drawn, the proxy's question, the way back from a provider, and old addresses.
 NO_PAGE = (
     "/static/", "/favicon.ico", "/auth/operator", "/sign-in/with/", "/sign-in/callback", "/sign-in/code",
@@ -46,7 +58,7 @@ FILES = ("/export", "/file", ".csv", ".pdf", ".ipynb", ".html", ".svg", "usage.{
 
 # One address for every template of a page, and for what an item of a kind holds and asks.
 PAGES = {
-    "area.html": "/threads", "assistant.html": "/assistant", "audit.html": "/settings/audit",
+    "assistant.html": "/assistant", "audit.html": "/settings/audit",
     "backup.html": "/operations/backups/{backup_id}", "backups.html": "/operations/backups", "billing.html": "/settings/billing",
     "check_suite.html": "/operations/checks/{name}", "checks.html": "/operations/checks",
     "conversation.html": "/conversations/{item_id}", "conversations.html": "/conversations",
@@ -77,7 +89,7 @@ PAGES = {
     "s3_import_form.html": "/settings/integrations/s3-imports/new",
     "s3_imports.html": "/settings/integrations/s3-imports", "search.html": "/search",
     "share.html": "/share/{item_id}", "sign_on.html": "/settings/integrations/sign-on", "tool.html": "/settings/tools/{tool_id}",
-    "tool_server.html": "/settings/tools/server", "tools.html": "/settings/tools", "trash.html": "/trash",
+    "tool_server.html": "/settings/tools/server", "tools.html": "/settings/tools", "thread.html": "/threads/{thread_id}", "threads.html": "/threads", "trash.html": "/trash",
     "webhook.html": "/settings/integrations/webhooks/{webhook_id}",
     "webhook_delivery.html": "/settings/integrations/webhooks/{webhook_id}/deliveries/{delivery_id}",
     "webhook_form.html": "/settings/integrations/webhooks/new", "webhooks.html": "/settings/integrations/webhooks",
@@ -166,7 +178,8 @@ def _catalogue(session: Session, owner: Principal, ids: Ids) -> None:
     space = make("space", "/spaces", {"sources": LONG})
     make("control", "/controls", {"schema": schema})
     agent = make("agent", "/agents", {"instructions": LONG, "tools": ["a" * 60], "spaces": [space]})
-    make("app", "/apps", {"agent_id": agent, "inputs": given})
+    app = make("app", "/apps", {"agent_id": agent, "inputs": given, "output": "table"})
+    _threads(session, owner, UUID(agent), UUID(app))
     make("collection", "/collections", {"entries": [{"item_id": agent, "note": LONG}]})
     make("board", "/boards", {"notes": notes, "links": [{"from": "a", "to": "b", "label": LONG[:80]}]})
     companion = UUID(ids["/companions item_id"])
@@ -175,6 +188,44 @@ def _catalogue(session: Session, owner: Principal, ids: Ids) -> None:
     versions.publish(session, principal=owner, companion_id=companion)
     for one in (companion, UUID(agent)):
         favorites.add_favorite(session, principal=owner, item_id=one)
+
+
+def _threads(session: Session, owner: Principal, agent_id: UUID, app_id: UUID) -> None:
+    """Threads in every state, one with a table for an answer, and a schedule with a problem."""
+    here = {
+        "workspace_id": owner.workspace_id,
+        "person_id": owner.person_id,
+        "agent_id": agent_id,
+        "app_id": app_id,
+    }
+    told = {"title": LONG, "instructions": "", "model": "m" * 60, "tools": ["a" * 60], "spaces": []}
+    limits = {"steps": 20, "seconds": 300, "tokens": 100_000, "cost": 500_000}
+    asked = {"text": LONG * 3, "inputs": {"a": LONG}}
+    table = json.dumps([{LONG: LONG, "b": "y" * 80}])
+    for status in THREAD_STATUSES:
+        ended = NOW if status not in OPEN_STATUSES else None
+        thread = Thread(
+            **here, title=LONG, status=status, agent=told, limits=limits, input=asked, finished_at=ended, cost=12_345,
+            output=table if status == "succeeded" else "", error=LONG if status == "failed" else "", trace="x" * 32,
+        )  # fmt: skip
+        session.add(thread)
+        session.flush()
+        for at, step in enumerate(STEP_STATUSES, 1):
+            kind = "tool" if step in ("waiting", "approved", "refused", "unknown") else "model"
+            call = {"id": "c", "name": "a" * 60, "arguments": "{" + "z" * 900}
+            result = {"text": f"# {LONG}\n\n{'w' * 90}\n\n| {LONG} |\n| - |\n| x |", "calls": [call]}
+            session.add(
+                ThreadStep(
+                    workspace_id=owner.workspace_id, thread_id=thread.id, position=at, kind=kind, status=step,
+                    name="a" * 60, arguments={"to": "q" * 90}, result=result if step == "succeeded" else {},
+                    error=LONG if step == "failed" else "", prompt_tokens=900, cost=77, started_at=NOW, finished_at=NOW,
+                )
+            )  # fmt: skip
+    del here["agent_id"]
+    session.add(
+        AppSchedule(**here, cron="0 7 * * 1-5", zone="Europe/Vienna", inputs={}, next_at=NOW, problem=LONG)
+    )
+    session.flush()
 
 
 def _operations(session: Session, ids: Ids) -> None:

@@ -11,8 +11,10 @@ from leitstand.agents import apps, schedules
 from leitstand.agents.due import GONE, begin_due
 from leitstand.catalogue import contents
 from leitstand.db.models import AppSchedule, AuditEntry, Item, Membership, Thread, Workspace
+from leitstand.embedded import demo
 from leitstand.errors import Conflict, Forbidden, InvalidInput, NotFound
-from leitstand.identity.access import Principal
+from leitstand.identity.access import Principal, system_principal
+from leitstand.knowledge.spaces import create_space
 from tests.people import acting, join
 
 GIVEN = {"topic": "Trains", "length": 3, "tone": "dry"}
@@ -172,3 +174,16 @@ def test_a_schedule_that_is_none_is_refused(
 ) -> None:
     with pytest.raises(InvalidInput):
         schedules.add(session, principal=anna, app_id=app.id, when=when, zone=zone, inputs=GIVEN)
+
+
+def test_the_demo_has_an_agent_and_an_app_once(
+    engine: Engine, session: Session, workspace: Workspace, anna: Principal
+) -> None:
+    program = system_principal(workspace.id)
+    create_space(session, principal=program, title=demo.SPACE)
+    session.commit()
+    for _ in range(2):
+        demo._make_agent(engine, program, str)
+    made = session.scalars(select(Item).where(Item.kind.in_(("agent", "app"))).order_by(Item.kind)).all()
+    assert [(one.kind, one.status) for one in made] == [("agent", "published"), ("app", "published")]
+    apps.begin(session, principal=anna, app_id=made[1].id, inputs={"task": "Restore", "points": 5})

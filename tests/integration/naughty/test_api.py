@@ -42,6 +42,7 @@ NOT_DONE = {
     "GET /reports/{report_id}/content/{form}": "the report was not made",
     "POST /backups/prune": "the plan is another one",
     "POST /runbook-runs/{run_id}/signatures": "the run has no evidence",
+    "POST /threads/{thread_id}/retry": "the thread still goes on",
     "PUT /billing/plan": "there is one plan, and it is chosen",
     "POST /invitations/{invitation_id}/resend": "it was sent a moment ago",
     "DELETE /roles/{name}": "somebody has the role",

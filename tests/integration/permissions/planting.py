@@ -244,7 +244,7 @@ def _items(session: Session, place: Place) -> None:
             )
             place.ids["item_id"] = str(item.id)
         else:
-            content = told.content().model_dump(mode="json")
+            content = told.content().model_dump(mode="json") | _told(kind, place.ids)
             item.version = 1
             session.add(
                 models.ItemVersion(
@@ -261,6 +261,13 @@ def _items(session: Session, place: Place) -> None:
             place.ids["document_id"] = str(_document(session, item).id)
     gone = _item(session, place.owner, "board", deleted_at=NOW)
     place.ids["/trash item_id"] = place.ids["/api/v1/trash item_id"] = str(gone.id)
+
+
+def _told(kind: str, ids: Ids) -> dict[str, object]:
+    """What an item of a kind holds beside what is usual: an app can be run."""
+    if kind != "app":
+        return {}
+    return {"agent_id": ids["/agents item_id"], "inputs": [{"name": "topic", "field": "text"}]}
 
 
 def _people(session: Session, place: Place) -> None:
