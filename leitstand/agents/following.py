@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leitstand.db.models import Thread, ThreadStep
-from leitstand.words import Message, joined, msg
+from leitstand.words import N_, Message, joined, msg
 
 BEGUN = ("running", "succeeded", "failed", "unknown")
+WAY_OUT = N_("Give the agent a smaller task, or higher limits.")
 A_SECOND, A_MILLION = 1_000, 1_000_000
 
 
@@ -87,4 +88,4 @@ def tokens_left(thread: Thread) -> int:
 
 
 def _with_way_out(reason: Message) -> Message:
-    return joined(reason, "Give the agent a smaller task, or higher limits.")
+    return joined(reason, WAY_OUT)

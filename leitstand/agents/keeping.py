@@ -29,6 +29,7 @@ from leitstand.words import N_, joined, msg
 MAY_NOT = N_("Whoever this was for may not have agents work for them any more.")
 AGENT_GONE = N_("The agent is gone, or whoever this was for may not see it any more.")
 CUT_OFF = N_("The worker was ended while this tool was used. Whether it took effect is not known.")
+LOOK_THERE = N_("Look at the tool's server, and run the thread again where it did not.")
 TOOL_GONE = N_("This tool is not there any more, or is off.")
 CANCELLED = N_("The thread was cancelled.")
 
@@ -200,12 +201,13 @@ class Keeping:
         with self._changing() as (session, thread):
             step = self._step(session, step_id)
             _settle(step, "unknown", CUT_OFF)
-            hint = "Look at the tool's server, and run the thread again where it did not."
-            _end(
-                thread,
-                "failed",
-                joined(msg("The worker was ended while the tool {name} was used, and nobody knows whether it took effect.", name=step.name), hint),
-            )  # fmt: skip
+            # What else was to come does not, as nobody knows what it would build on.
+            _stop(session, thread, CUT_OFF)
+            said = msg(
+                "The worker was ended while the tool {name} was used, and nobody knows whether it took effect.",
+                name=step.name,
+            )
+            _end(thread, "failed", joined(said, LOOK_THERE))
 
     def wait(self) -> None:
         """A person decides: the thread rests until then."""

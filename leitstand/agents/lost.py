@@ -10,7 +10,7 @@ from leitstand.agents.starting import JOB
 from leitstand.db.engine import transaction
 from leitstand.jobs.queue import enqueue
 from leitstand.telemetry.logs import get_logger
-from leitstand.words import joined, msg
+from leitstand.words import N_, joined, msg
 
 # A thread whose job was just taken, or is being written, is no lost one.
 LOST = text("""
@@ -31,6 +31,7 @@ LOST = text("""
     ORDER BY thread.id
     LIMIT 1000
 """)
+AGAIN = N_("Run it again.")
 log = get_logger("agents")
 
 
@@ -60,4 +61,4 @@ def pick_up(engine: Engine) -> PickedUp:
 
 def _fail(engine: Engine, thread_id: UUID, reason: str) -> None:
     said = msg("The work on it failed again and again: {reason}", reason=reason.partition("\x1e")[0])
-    Keeping(engine, thread_id).lost(joined(said, "Run it again."))
+    Keeping(engine, thread_id).lost(joined(said, AGAIN))

@@ -20,13 +20,18 @@ from leitstand.language_models.calls import ask
 from leitstand.language_models.chat import spent_on
 from leitstand.outgoing.connections import Stopped
 from leitstand.telemetry.logs import get_logger
-from leitstand.words import Message, joined, msg
+from leitstand.words import N_, Message, joined, msg
 
 JOB = "agents.run"
 QUESTION_SECONDS, TOOL_SECONDS = 180.0, 60.0
 # Letters of one answer, and how many one token has at most.
 LONGEST, LETTERS_A_TOKEN = 100_000, 8
 LOOK_SECONDS = 1.0
+NO_MODEL = N_("No model is connected.")
+CONNECT = N_("An admin connects one under Settings, Integrations, Model endpoints.")
+CHOOSE_OR_CONNECT = N_(
+    "Choose another model for the agent, or have an admin connect one under Settings, Integrations, Model endpoints."
+)
 TAKEN_SECONDS = 5.0
 log = get_logger("agents")
 
@@ -153,14 +158,9 @@ def _nobody(thread: Thread) -> Message:
     """Why no model can be asked, and where one is connected."""
     model = str(thread.agent.get("model", ""))
     if not model:
-        return joined(
-            "No model is connected.",
-            "An admin connects one under Settings, Integrations, Model endpoints.",
-        )
-    return joined(
-        msg("No model endpoint that is on offers the model {model}.", model=model),
-        "Choose another model for the agent, or have an admin connect one under Settings, Integrations, Model endpoints.",
-    )
+        return joined(NO_MODEL, CONNECT)
+    offers = msg("No model endpoint that is on offers the model {model}.", model=model)
+    return joined(offers, CHOOSE_OR_CONNECT)
 
 
 class _Now:

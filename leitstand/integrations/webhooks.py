@@ -29,7 +29,7 @@ EVENT = re.compile(r"\*|[a-z][a-z0-9-]{0,40}\.(?:\*|[a-z][a-z0-9-]{0,40})")
 # Offered on the form; any other name of the audit log can be typed in.
 OFFERED = (
     "*", "companion.*", "item.*", "report.*", "runbook.*", "backup.*", "token.*", "person.*", "session.*",
-    "sign-on.*", "webhook.*", "model-endpoint.*", "workspace.*",
+    "sign-on.*", "webhook.*", "model-endpoint.*", "tool.*", "workspace.*",
 )  # fmt: skip
 
 

@@ -163,7 +163,7 @@ def _refusal(target: Target, stream: Stream) -> LeitstandError:
     if status in REFUSED:
         return InvalidInput(
             msg("The endpoint {name} refuses the key ({status}).", name=name, status=status),
-            hint="Enter another one under Settings, Integrations, Models.",
+            hint="Enter another one under Settings, Integrations, Model endpoints.",
         )
     if status == 404:
         return InvalidInput(

@@ -10,6 +10,7 @@ import httpcore
 
 from leitstand.errors import Conflict, InvalidInput, Unavailable
 from leitstand.outgoing.addresses import Network, is_listed, is_public
+from leitstand.words import N_
 
 SLOW = "The other side did not answer in time."
 Resolve = Callable[..., list[Any]]
@@ -26,7 +27,7 @@ class Stopped(Conflict):
     """Whoever asked gave the request up."""
 
     def __init__(self) -> None:
-        super().__init__("The request was given up.")
+        super().__init__(N_("The request was given up."))
 
 
 class Deadline:

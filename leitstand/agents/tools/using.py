@@ -16,11 +16,12 @@ from leitstand.agents.tools.offering import Offered
 from leitstand.db import row_security
 from leitstand.db.engine import transaction
 from leitstand.db.models import Tool
-from leitstand.errors import NotFound
+from leitstand.errors import NotFound, Unavailable
 from leitstand.identity import audit
 from leitstand.identity.access import Principal, require
 from leitstand.identity.sealed import place_of_tool
 from leitstand.identity.sealing import open_sealed
+from leitstand.settings import get_settings
 
 ACTION = "tool.use"
 
@@ -52,11 +53,15 @@ def use(
         LeitstandError: the tool failed; its words can be told to the model.
     """
     require(principal, "item:read")
+    ask = find(offered.kind).ask
+    if ask is not None and get_settings().rehearsal:
+        raise Unavailable(
+            "Nothing is sent: this is a restored copy that is only tried out (LEITSTAND_REHEARSAL)."
+        )
     with as_member(engine, principal) as session:
         tool = None if offered.tool_id is None else _found(session, principal, offered.tool_id, tried=tried)
         asked = asked_of(tool, arguments, key=key, seconds=seconds) if tool else None
         _note(session, principal, offered, arguments, key)
-    ask = find(offered.kind).ask
     if ask is not None and asked is not None:
         return ask(asked)
     configuration = asked.configuration if asked else {"spaces": list(spaces)}

@@ -86,7 +86,7 @@ def test_a_tool_that_was_cut_off_is_not_used_twice(work: AtWork, start: Start) -
     work.receiver.held.set()
     thread = work.run(thread)
     assert thread.status == "failed" and "nobody knows whether it took effect" in thread.error
-    assert [status for _, _, status in work.told(thread)] == ["succeeded", "unknown", "approved"]
+    assert [status for _, _, status in work.told(thread)] == ["succeeded", "unknown", "refused"]
     assert str(work.steps(thread)[1].error) == CUT_OFF
     work.run(thread)
     assert len(work.receiver.asked) == 1 and len(work.models.asked) == 1

@@ -16,8 +16,9 @@ from leitstand.agents.tools.configured import Draft
 from leitstand.db.models import AuditEntry, Tool
 from leitstand.errors import InvalidInput, LeitstandError, TooLarge, Unavailable
 from leitstand.identity.access import Principal
+from leitstand.identity.sealed import seal_again
 from leitstand.outgoing.fetching import streamed
-from leitstand.settings import get_settings
+from leitstand.settings import Settings, get_settings
 from tests.integration.agents.conftest import Add, Use
 from tests.mcp_server import ECHO, McpServer, mcp_server
 from tests.receiver import Receiver, receiver
@@ -90,6 +91,10 @@ def test_a_private_address_is_asked_nothing_at_the_time_of_use(
     monkeypatch.setenv("LEITSTAND_OUTGOING_PRIVATE_ADDRESSES_ALLOWED", "")
     get_settings.cache_clear()
     with pytest.raises(InvalidInput, match="private network"):
+        use("find", {"order": "1"})
+    monkeypatch.setenv("LEITSTAND_REHEARSAL", "true")
+    get_settings.cache_clear()
+    with pytest.raises(Unavailable, match="restored copy"):
         use("find", {"order": "1"})
     assert receiver.asked == []
 
@@ -273,3 +278,24 @@ def test_a_secret_stays_with_its_server(
     assert configured.update(**given, draft=renamed).secret == kept
     forgotten = Draft("look", description="x", configuration=elsewhere, parameters=ORDER, forget_secret=True)
     assert configured.update(**given, draft=forgotten).secret is None
+
+
+def test_a_secret_is_sealed_again_with_another_key(
+    add: Add,
+    use: Use,
+    receiver: Receiver,
+    session: Session,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    add("find", "http", configuration=request(receiver), parameters=ORDER, secret=SECRET)
+    earlier = settings.secrets_key.get_secret_value()
+    monkeypatch.setenv("LEITSTAND_SECRETS_KEY", "another key of the installation")
+    monkeypatch.setenv("LEITSTAND_SECRETS_KEY_PREVIOUS", earlier)
+    get_settings.cache_clear()
+    assert seal_again(session, get_settings()) == 1
+    session.commit()
+    monkeypatch.setenv("LEITSTAND_SECRETS_KEY_PREVIOUS", "")
+    get_settings.cache_clear()
+    use("find", {"order": "1"})
+    assert receiver.asked[0][1]["authorization"] == f"Bearer {SECRET}"
