@@ -8,6 +8,7 @@ from pydantic import Field
 
 from api.models import Answer, Request
 from leitstand.agents.starting import LONGEST_TEXT
+from leitstand.catalogue.kinds.base import Whole
 
 COST = "In millionths of the currency in which the workspace pays."
 
@@ -94,10 +95,10 @@ class ThreadFull(ThreadOut):
 class LimitsIn(Request):
     """Less than the agent's own limits; what is left out, or more, stays as the agent has it."""
 
-    steps: Annotated[int | None, Field(ge=1, le=200)] = None
-    seconds: Annotated[int | None, Field(ge=10, le=3_600)] = None
-    tokens: Annotated[int | None, Field(ge=1_000, le=10_000_000)] = None
-    cost: Annotated[int | None, Field(ge=1, le=1_000_000_000, description=COST)] = None
+    steps: Annotated[Whole, Field(ge=1, le=200)] | None = None
+    seconds: Annotated[Whole, Field(ge=10, le=3_600)] | None = None
+    tokens: Annotated[Whole, Field(ge=1_000, le=10_000_000)] | None = None
+    cost: Annotated[Whole, Field(ge=1, le=1_000_000_000, description=COST)] | None = None
 
 
 class ThreadIn(Request):

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.catalogue.ownership import abandon, give_all
 from leitstand.catalogue.trash import purge_conversations
-from leitstand.db.models import Favorite, Invitation, Item, ItemGrant, Membership, Person, Recent
+from leitstand.db.models import Favorite, Invitation, Item, ItemGrant, Membership, Person, Recent, Thread
 from leitstand.db.row_security import beyond
 from leitstand.errors import Forbidden, InvalidInput
 from leitstand.identity import audit
@@ -145,8 +145,12 @@ def _go(
 
 
 def _forget(session: Session, person: Person) -> None:
-    """Delete the row, with what hangs on it, and put a pseudonym wherever the audit log names the person."""
+    """Delete the row, with what hangs on it, and put a pseudonym wherever the audit log names the person.
+
+    Their threads hold what they asked, word for word; what these cost is kept with the questions to models.
+    """
     session.flush()
+    session.execute(delete(Thread).where(Thread.person_id == person.id))
     pseudonym = PSEUDONYM.format(person.id.hex[-8:])
     email = person.email
     session.execute(delete(Invitation).where(func.lower(Invitation.email) == email.lower()))

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from leitstand.db.models import (
     Annotation,
     ApiToken,
+    AppSchedule,
     AuditEntry,
     CompanionVersion,
     ConversationMessage,
@@ -29,6 +30,8 @@ from leitstand.db.models import (
     ReportMail,
     ReportSubscription,
     SavedView,
+    Thread,
+    ThreadStep,
     UserSession,
     Workspace,
 )
@@ -80,6 +83,7 @@ Rows = Callable[[], Iterator[dict[str, Any]]]
 def _json(session: Session, person: Person) -> Mapping[str, Rows]:
     """What people made: text of theirs, as it is."""
     owned = select(Item.id).where(Item.owner_id == person.id)
+    asked = select(Thread.id).where(Thread.person_id == person.id)
     return {
         "profile": lambda: _of(session, Person, Person.id == person.id),
         "items": lambda: _of(session, Item, Item.owner_id == person.id, Item.purged_at.is_(None)),
@@ -94,6 +98,9 @@ def _json(session: Session, person: Person) -> Mapping[str, Rows]:
         "conversations": lambda: _of(
             session, ConversationMessage, ConversationMessage.conversation_id.in_(owned)
         ),
+        "threads": lambda: _of(session, Thread, Thread.person_id == person.id),
+        "thread-steps": lambda: _of(session, ThreadStep, ThreadStep.thread_id.in_(asked)),
+        "app-schedules": lambda: _of(session, AppSchedule, AppSchedule.person_id == person.id),
         "saved-views": lambda: _of(session, SavedView, SavedView.owner_id == person.id),
         "annotations": lambda: _of(session, Annotation, Annotation.author_id == person.id),
     }

@@ -42,6 +42,14 @@ def written(value: Any) -> Any:
     return value
 
 
+def _counted(value: Any) -> Any:
+    """A number that is not a truth: pydantic would take these for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError(N_("must be a whole number"))  # noqa: TRY004 - pydantic reads this one alone
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_counted)]
 Text = Annotated[str, AfterValidator(_storable)]
 # With its offset, as ISO 8601 and nothing else.
 Instant = Annotated[AwareDatetime, BeforeValidator(written)]

@@ -1,6 +1,8 @@
 """Threads: begun, seen by whom they concern, cancelled, repeated, approved; of two at once one is told that it is late."""
 
+import json
 import threading
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -9,14 +11,15 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from leitstand.agents import apps, starting, threads
-from leitstand.catalogue import contents, lifecycle, trash
+from leitstand.catalogue import contents, leaving, lifecycle, personal_export, trash
+from leitstand.catalogue.kinds import parse
 from leitstand.db import row_security
 from leitstand.db.engine import transaction
 from leitstand.db.models import AuditEntry, Item, Thread, ThreadStep, Workspace
 from leitstand.errors import Conflict, Forbidden, InvalidInput, LeitstandError, NotFound
 from leitstand.identity.access import Principal
 from tests.integration.agents.conftest import waiting
-from tests.people import acting, join
+from tests.people import PASSWORD, acting, join
 
 QUEUED = text(
     "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'agents.run' AND args ->> 'thread_id' = :id"
@@ -241,3 +244,25 @@ def test_home_counts_ones_own_by_an_index(
     sql = query.compile(session.get_bind(), compile_kwargs={"literal_binds": True})
     plan = "\n".join(session.scalars(text(f"EXPLAIN {sql}")))
     assert "Seq Scan" not in plan and "ix_thread_of_person" in plan, plan
+
+
+def test_a_copy_of_ones_data_has_ones_threads_and_they_go_with_the_account(
+    session: Session, anna: Principal, boss: Principal, agent: Item
+) -> None:
+    waiting(session, begun(session, anna, agent, "My question"))
+    begun(session, boss, agent, "Not mine")
+    with zipfile.ZipFile(personal_export.export(session, principal=anna)) as archive:
+        threads_, steps = (json.loads(archive.read(f"{name}.json")) for name in ("threads", "thread-steps"))
+    leaving.delete_account(session, principal=anna, password=PASSWORD)
+    assert session.scalars(select(Thread.title)).all() == ["Not mine"]
+    assert [one["title"] for one in threads_] == ["My question"] and [one["name"] for one in steps] == [
+        "mail"
+    ]
+
+
+@pytest.mark.parametrize(
+    "limits", [{"cost": False}, {"steps": 0}, {"tokens": 1.5}, {"seconds": "long"}, {"hours": 1}]
+)
+def test_limits_are_whole_numbers(limits: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput):
+        parse("agent", {"limits": limits})
