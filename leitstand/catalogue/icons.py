@@ -24,7 +24,7 @@ ICONS = {
     "search": N_("Magnifier"),
     "space": N_("Space"),
     "star": N_("Star"),
-    "tool": N_("Tool"),
+    "tool": N_("Wrench"),
     "warning": N_("Warning"),
 }
 
