@@ -10,6 +10,7 @@ from uuid import UUID
 import click
 from sqlalchemy.orm import Session
 
+from leitstand.cli._identity import member
 from leitstand.cli._options import Day, database
 from leitstand.db.engine import transaction
 from leitstand.identity.access import Principal, system_principal
@@ -126,7 +127,7 @@ def subscribe_command(name: str, workspace: str, email: str, zone: str, as_json:
     from leitstand.settings import get_settings
 
     with database() as engine, transaction(engine) as session:
-        made = subscribe(session, principal=_person(session, workspace, email), name=name, zone=zone)
+        made = subscribe(session, principal=member(session, workspace, email), name=name, zone=zone)
         document = {"name": made.name, "email": email, "zone": made.zone}
     off = mail_off(get_settings())
     click.echo(
@@ -147,7 +148,7 @@ def unsubscribe_command(name: str, workspace: str, email: str, as_json: bool) ->
     from leitstand.reports.subscriptions import unsubscribe
 
     with database() as engine, transaction(engine) as session:
-        was = unsubscribe(session, principal=_person(session, workspace, email), name=name)
+        was = unsubscribe(session, principal=member(session, workspace, email), name=name)
     said = f"{email} gets {name} no more." if was else f"{email} had no subscription to {name}."
     click.echo(json.dumps({"name": name, "email": email, "was_subscribed": was}) if as_json else said)
 
@@ -179,23 +180,6 @@ def subscriptions(workspace: str, as_json: bool) -> None:
 def _operator(session: Session, workspace: str) -> Principal:
     found = find_workspace(session, workspace)
     return replace(system_principal(found.id, "command line"), zone=found.reporting_zone)
-
-
-def _person(session: Session, workspace: str, email: str) -> Principal:
-    """The person with what their role permits, so that nobody is subscribed to what they may not read."""
-    from leitstand.errors import NotFound
-    from leitstand.identity.people import find_person
-    from leitstand.identity.standing import principal_of
-
-    person = principal_of(
-        session, workspace_id=find_workspace(session, workspace).id, person_id=find_person(session, email).id
-    )
-    if person is None:
-        raise NotFound(
-            f"{email} is disabled, or does not belong to {workspace}.",
-            hint=f"`leitstand person list --workspace {workspace}` shows everybody.",
-        )
-    return person
 
 
 def _show(document: dict[str, Any]) -> None:
