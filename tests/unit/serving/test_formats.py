@@ -112,3 +112,11 @@ def test_figures_and_times_in_german() -> None:
     recent = formats.moment(datetime.now(UTC) - timedelta(hours=2), "Europe/Berlin", language="de")
     assert ">vor 2 Stunden</time>" in recent
     assert formats.browser("", language="de") == "Unbekannt"
+
+
+@pytest.mark.parametrize(
+    ("millionths", "shown"),
+    [(0, "0.00 EUR"), (4_200, "0.0042 EUR"), (12_500_000, "12.50 EUR"), (1, "0.000001 EUR")],
+)
+def test_costs_are_as_exact_as_they_are_small(millionths: int, shown: str) -> None:
+    assert formats.cost(millionths, "EUR") == shown
