@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from leitstand.agents.tools.schemas import can_be_kept
 from leitstand.catalogue.kinds.control import fault_of
 from leitstand.errors import InvalidInput
 from leitstand.words import msg
@@ -36,7 +37,7 @@ def checked(parameters: Mapping[str, Any], arguments: dict[str, Any]) -> dict[st
     Raises:
         InvalidInput: they do not; the model can read why.
     """
-    if not _can_be_kept(arguments):
+    if not can_be_kept(arguments):
         raise InvalidInput("The arguments hold characters that no text has.")
     if fault := fault_of(dict(parameters), arguments, most_bytes=MOST_BYTES, placed=True):
         raise InvalidInput(msg("The arguments do not fit: {fault}.", fault=fault))
@@ -56,12 +57,3 @@ def shortened(value: Any) -> Any:
 
 def _no_number(name: str) -> float:
     raise ValueError(name)
-
-
-def _can_be_kept(value: Any) -> bool:
-    """Whether every text can be written and kept: no half of a character, and no NUL."""
-    if isinstance(value, str):
-        return "\0" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
-    if isinstance(value, dict):
-        return all(map(_can_be_kept, value)) and all(map(_can_be_kept, value.values()))
-    return all(map(_can_be_kept, value)) if isinstance(value, list) else True

@@ -31,11 +31,23 @@ def checked_parameters(parameters: object) -> dict[str, Any]:
         raise InvalidInput("The arguments have no properties that can be read.")
     try:
         check_schema(parameters)
+        kept = can_be_kept(parameters)
     except ValueError as error:
         raise InvalidInput(
             msg("The schema of the arguments is not taken: {fault}.", fault=said(words_of(error)))
         ) from None
+    if not kept:
+        raise InvalidInput("The schema of the arguments holds characters that no text has.")
     return parameters
+
+
+def can_be_kept(value: Any) -> bool:
+    """Whether every text can be written and kept: no half of a character, and no NUL."""
+    if isinstance(value, str):
+        return "\0" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
+    if isinstance(value, dict):
+        return all(map(can_be_kept, value)) and all(map(can_be_kept, value.values()))
+    return all(map(can_be_kept, value)) if isinstance(value, list) else True
 
 
 def inlined(schema: object) -> dict[str, Any]:

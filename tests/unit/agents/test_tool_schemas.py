@@ -33,6 +33,7 @@ def deep(levels: int) -> dict[str, Any]:
         {"type": "object", "properties": {"a": {"$ref": "https://evil.example/schema"}}},
         {"type": "object", "properties": {"a": {"type": "string", "pattern": "(a+)+"}}},
         {"type": "object", "properties": {"a": {"enum": ["x" * 40_000]}}}, deep(20),
+        {"type": "object", "description": "\0"}, {"type": "object", "properties": {"\ud800": {}}},
     ],
 )  # fmt: skip
 def test_schemas_that_are_none_or_unbounded_are_not_taken(schema: Any) -> None:
