@@ -39,6 +39,7 @@ class Answer:
         usage: tokens of the question and of the answer; None: counted in words.
         reports: whether the usage is told.
         whole: it comes in one piece, although a stream was asked for.
+        finish: why it ended; empty: because the model was done, or wants tools.
     """
 
     text: str = ""
@@ -54,6 +55,7 @@ class Answer:
     usage: tuple[int, int] | None = None
     reports: bool = True
     whole: bool = False
+    finish: str = ""
 
 
 def says(text: str, **more: Any) -> Answer:
@@ -216,7 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
                     return
             time.sleep(answer.pause)
             self._event(_chunk(asked, delta))
-        self._event(_chunk(asked, {}, finish="tool_calls" if answer.calls else "stop"))
+        self._event(_chunk(asked, {}, finish=_finish(answer)))
         if (asked.get("stream_options") or {}).get("include_usage") and answer.reports:
             self._event({**_chunk(asked, {}), "choices": [], "usage": _usage(answer, asked)})
         self._write(b"data: [DONE]\n\n")
@@ -270,12 +272,15 @@ def _whole(answer: Answer, asked: Document) -> Document:
             {"id": _call_id(index), "type": "function", "function": {"name": name, "arguments": arguments}}
             for index, (name, arguments) in enumerate(answer.calls)
         ]
-    finish = "tool_calls" if answer.calls else "stop"
     found: Document = {"id": "chatcmpl-1", "object": "chat.completion", "model": asked["model"]}
-    found["choices"] = [{"index": 0, "message": message, "finish_reason": finish}]
+    found["choices"] = [{"index": 0, "message": message, "finish_reason": _finish(answer)}]
     if answer.reports:
         found["usage"] = _usage(answer, asked)
     return found
+
+
+def _finish(answer: Answer) -> str:
+    return answer.finish or ("tool_calls" if answer.calls else "stop")
 
 
 def _usage(answer: Answer, asked: Document) -> Document:

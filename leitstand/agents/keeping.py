@@ -131,12 +131,7 @@ class Keeping:
         """The model answered: the tools that it wants become steps; without any the thread has ended, and that is given."""
         with self._changing() as (session, thread):
             step = self._mine(session, step_id)
-            step.result = {
-                "text": reply.text,
-                "calls": [
-                    {"id": one.id, "name": one.name, "arguments": one.arguments} for one in reply.calls
-                ],
-            }
+            step.result = _result(reply)
             _pay(thread, step, target, Spent(reply.prompt_tokens, reply.completion_tokens))
             _settle(step, "succeeded")
             if not reply.calls:
@@ -331,6 +326,13 @@ def _stop(session: Session, thread: Thread, reason: str) -> None:
             _settle(step, "unknown", CUT_OFF)
         elif step.status in ("waiting", "approved", "running"):
             _settle(step, "refused" if step.kind == "tool" else "failed", reason)
+
+
+def _result(reply: Reply) -> dict[str, Any]:
+    """An answer as it is kept; `finish` stands there where it ended before the model was done."""
+    calls = [{"id": one.id, "name": one.name, "arguments": one.arguments} for one in reply.calls]
+    cut = {} if reply.finish in ("stop", "tool_calls") else {"finish": reply.finish}
+    return {"text": reply.text, "calls": calls, **cut}
 
 
 def _answer(thread: Thread, step: ThreadStep, reply: Reply) -> None:

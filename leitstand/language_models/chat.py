@@ -72,7 +72,7 @@ def complete(
             breaker.answered(target.endpoint_id)
             return _reply(answer, messages, lost)
         except LeitstandError as error:
-            if answer.text or answer.calls:
+            if answer.taken:
                 lost += _spent(answer, messages)
             _note(target, error)
             wait = _wait(target, error, attempt)
@@ -109,6 +109,7 @@ def _ask(
     ) as stream:
         if not stream.ok:
             raise _refusal(target, stream)
+        answer.taken = True
         if stream.headers.get("content-type", "").startswith("application/json"):
             answer.read_whole(stream.read().body)
         else:

@@ -55,6 +55,8 @@ class Answer:
     Args:
         longest: letters of text and arguments that are taken.
         tell: told the text so far, about once a second.
+
+    `taken`: the endpoint took the question, so that it is paid for however the answer ends.
     """
 
     def __init__(self, longest: int, tell: Callable[[str], None] | None = None) -> None:
@@ -62,7 +64,7 @@ class Answer:
         self._parts: list[str] = []
         self._begun: dict[int, _Begun] = {}
         self._letters, self._told_at = 0, 0.0
-        self.finish = ""
+        self.finish, self.taken = "", False
         self.usage: tuple[int, int] | None = None
 
     @property

@@ -106,8 +106,8 @@ class Thread(Base):
 class ThreadStep(Base):
     """One step of a thread: a model was asked (`kind` model), or a tool was used. Written before it happens, and after.
 
-    `call_id` is the model's own name of the call. `result` of a model is {"text", "calls": [{"id", "name", "arguments"}]},
-    of a tool {"text"}. "unknown": the worker was ended while it happened, and nobody knows whether it took effect.
+    `call_id` is the model's own name of the call. `result` of a model is {"text", "calls": [{"id", "name", "arguments"}]}
+    (and "finish" where the endpoint ended it, such as `length`), of a tool {"text"}. "unknown": the worker was ended while it happened, and nobody knows whether it took effect.
     """
 
     __tablename__ = "thread_step"

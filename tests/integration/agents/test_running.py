@@ -13,6 +13,7 @@ from leitstand.db.engine import transaction
 from leitstand.db.models import Membership, Thread, ThreadStep, Workspace, WorkspacePlan
 from leitstand.identity.access import Principal
 from leitstand.language_models import reading
+from leitstand.language_models.reading import MOST_CALLS
 from leitstand.limits import room
 from leitstand.limits.plans import Limits, Plan
 from leitstand.words import translate
@@ -161,9 +162,9 @@ def test_a_thread_ends_at_its_limits(work: AtWork, limits: dict[str, int], said:
 def test_a_thread_works_only_so_long(work: AtWork) -> None:
     work.tool("send")
     thread = work.begin("send", limits={"seconds": 10})
-    work.session.execute(update(Thread).values(worked_ms=9_200))
+    work.session.execute(update(Thread).values(worked_ms=8_000))
     work.session.commit()
-    work.models.answer(says("drip drip drip drip", piece=1, pause=0.3))
+    work.models.answer(says("drip " * 8, piece=1, pause=0.2))
     thread = work.run(thread)
     assert thread.status == "failed" and "worked for its 10 seconds" in thread.error
     (step,) = work.steps(thread)
@@ -248,6 +249,28 @@ def test_an_answer_without_end_or_with_nothing_fails_in_words(work: AtWork) -> N
     thread = work.run(work.begin())
     assert thread.status == "failed" and "The model small answered with nothing (stop)" in thread.error
     assert work.steps(thread)[0].prompt_tokens == thread.prompt_tokens > 0
+
+
+def test_nothing_that_a_model_says_breaks_the_work(work: AtWork) -> None:
+    """Names with control characters, arguments without end, more calls than anybody has, halves of characters."""
+    work.tool("send")
+    wanted = [
+        ("\x00\x1b[2J" * 200, "\x00"), ("send", '{"text": "' + "x" * 70_000 + '"}'), ("send", '{"text": 1e999}'),
+        ("send", "[" * 20_000), ("send", '{"text": "\\ud800"}'), ("", ""), *(("send", "[]") for _ in range(200)),
+    ]  # fmt: skip
+    work.models.answer(calls(*wanted, text="\x00\ud83d", piece=5_000), says("Done."))
+    thread = work.run(work.begin("send", limits={"steps": 100}))
+    assert (thread.status, thread.output, thread.steps) == ("succeeded", "Done.", MOST_CALLS + 2)
+    assert {status for kind, _, status in work.told(thread) if kind == "tool"} == {"failed"}
+    assert all(one.startswith("This failed: ") for one in work.results())
+    assert work.receiver.asked == []
+
+
+def test_an_answer_that_the_endpoint_cut_says_so(work: AtWork) -> None:
+    work.models.answer(says("As far as it we", finish="length"))
+    thread = work.run(work.begin())
+    assert (thread.status, thread.output) == ("succeeded", "As far as it we")
+    assert work.steps(thread)[0].result == {"text": "As far as it we", "calls": [], "finish": "length"}
 
 
 def test_a_workspace_without_a_model_says_where_to_connect_one(bare: AtWork) -> None:

@@ -128,9 +128,9 @@ def test_an_endpoint_in_a_private_network_is_not_asked(
 
 
 def test_no_answer_takes_longer_or_more_than_it_may(models: ModelServer, target: Target) -> None:
-    models.answer(says("drip", piece=1, pause=0.3))
+    models.answer(says("drip " * 10, piece=1, pause=0.1))
     with pytest.raises(Unavailable, match="in time") as slow:
-        asked(target, seconds=0.7)
+        asked(target, seconds=1.5)
     assert spent_on(slow.value).prompt_tokens > 0
     models.answer(says("again and again ", endless=True))
     with pytest.raises(TooLarge, match="5,000 letters") as long:
@@ -139,6 +139,12 @@ def test_no_answer_takes_longer_or_more_than_it_may(models: ModelServer, target:
     models.answer(malformed(b": nothing\n" * 400_000))
     with pytest.raises(TooLarge, match="bytes"):
         asked(target)
+
+
+def test_a_question_that_was_taken_and_not_answered_counts(models: ModelServer, target: Target) -> None:
+    models.answer(malformed(), refuses(500), says("Here.", usage=(10, 1)))
+    reply = asked(target)
+    assert (reply.prompt_tokens, reply.completion_tokens) == (6 + 10, 1)
 
 
 def test_somebody_can_stop_it_while_it_answers_and_while_it_waits(
