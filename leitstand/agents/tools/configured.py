@@ -225,6 +225,11 @@ def _checked(draft: Draft) -> dict[str, Any]:
             hint="Models choose a tool by it.",
         )
     signing_in.checked_secret(draft.secret)
+    if unknown := sorted(set(draft.configuration) - kind.members):
+        raise InvalidInput(
+            msg("A tool of this kind has no {name!r} in its configuration.", name=unknown[0][:100]),
+            hint=msg("It may have {names}.", names=", ".join(sorted(kind.members))),
+        )
     configuration, parameters = kind.check(draft.configuration, draft.parameters)
     if kind.ask is None and draft.secret.strip():
         raise InvalidInput("A tool of this kind has no secret.")

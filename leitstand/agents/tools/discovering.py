@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from leitstand.agents.tools import mcp, mcp_tools, signing_in
-from leitstand.errors import IntegrityFailed, InvalidInput
+from leitstand.errors import IntegrityFailed, InvalidInput, Unavailable
 from leitstand.identity.access import Principal, require
 from leitstand.identity.sealing import open_sealed, seal
 
@@ -25,13 +25,17 @@ def discover(
         configuration: `url`, and how it is signed in to, as a tool's.
 
     Raises:
-        InvalidInput: the address, a header or the secret is not fit.
+        InvalidInput: the address, a header or the secret is not fit, or no such server answers there.
         Forbidden: without `workspace:manage`.
-        LeitstandError: as `mcp.list_tools`.
+        TooLarge: the answer is.
     """
     require(principal, "workspace:manage")
     server = mcp_tools.checked_server(configuration)
-    return mcp.list_tools(mcp_tools.server_of(server, signing_in.checked_secret(secret)), seconds=seconds)
+    asked = mcp_tools.server_of(server, signing_in.checked_secret(secret))
+    try:
+        return mcp.list_tools(asked, seconds=seconds)
+    except Unavailable as error:
+        raise InvalidInput(error.message, hint=error.hint) from error
 
 
 def suggested_name(name: str) -> str:

@@ -12,6 +12,7 @@ from leitstand.words import N_, msg
 
 Checked = tuple[dict[str, Any], dict[str, Any]]
 SPACE, FLOW = "space", "flow"
+SERVER = frozenset({"url", "headers", "secret_header", "secret_scheme"})
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Kind:
 
     Args:
         check: judges configuration and schema, and gives both as they are kept.
+        members: what its configuration may have.
         ask: asks somebody else's server; None where the tool works within Leitstand.
     """
 
@@ -27,14 +29,15 @@ class Kind:
     title: str
     purpose: str
     check: Callable[[Mapping[str, Any], Mapping[str, Any]], Checked]
+    members: frozenset[str]
     ask: Callable[[Asked], str] | None = None
 
 
 KINDS = (
-    Kind("http", N_("HTTP request"), N_("One request to a server: its address is fixed, the model fills in arguments."), http_requests.checked, http_requests.use),
-    Kind("mcp", N_("MCP server"), N_("A tool of a server that speaks the Model Context Protocol."), mcp_tools.checked, mcp_tools.use),
-    Kind(SPACE, N_("Search in spaces"), N_("Passages of the documents that the person may read."), passages.checked),
-    Kind(FLOW, N_("Flow"), N_("Something that Leitstand does itself, if the person may start it."), flows.checked),
+    Kind("http", N_("HTTP request"), N_("One request to a server: its address is fixed, the model fills in arguments."), http_requests.checked, SERVER | {"method"}, http_requests.use),
+    Kind("mcp", N_("MCP server"), N_("A tool of a server that speaks the Model Context Protocol."), mcp_tools.checked, SERVER | {"tool"}, mcp_tools.use),
+    Kind(SPACE, N_("Search in spaces"), N_("Passages of the documents that the person may read."), passages.checked, frozenset({"spaces"})),
+    Kind(FLOW, N_("Flow"), N_("Something that Leitstand does itself, if the person may start it."), flows.checked, frozenset({"flow"})),
 )  # fmt: skip
 BY_NAME = {kind.name: kind for kind in KINDS}
 

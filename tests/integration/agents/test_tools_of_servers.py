@@ -173,7 +173,7 @@ def test_tools_of_an_mcp_server_are_found_chosen_and_used(
     )  # fmt: skip
     assert "another document" in other.problem and echo.name == "echo.text"
     assert echo.parameters["properties"] == {"text": {"type": "string", "maxLength": 100}}
-    with pytest.raises(ToolFailed, match="401"):
+    with pytest.raises(InvalidInput, match="401"):
         discovering.discover(principal=owner, configuration=server, secret="wrong")
     add("echo", "mcp", configuration=server | {"tool": echo.name}, parameters=echo.parameters, secret=SECRET)
     mcp_server.asked.clear()

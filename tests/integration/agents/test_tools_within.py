@@ -95,10 +95,11 @@ def test_a_flow_is_started_with_the_permission_of_the_moment(
     ("change", "says"),
     [
         ({"name": "find order"}, "letters without accents"), ({"name": "search_spaces"}, "built-in search"), ({"kind": "shell"}, "no kind"),
-        ({"description": " "}, "description"), ({"description": "x" * 4_001}, "description"), ({"kind": "flow"}, "no flow"),
+        ({"description": " "}, "description"), ({"description": "x" * 4_001}, "description"),
         ({"configuration": {"url": "https://10.0.0.1/"}}, "private network"), ({"parameters": {"type": "array"}}, "JSON Schema of an object"),
         ({"secret": "a\nb"}, "secret"), ({"kind": "space", "configuration": {"spaces": ["x"]}}, "by its id"),
-        ({"kind": "space", "secret": "x"}, "no secret"), ({"kind": "mcp"}, "at its server is missing"),
+        ({"kind": "space", "configuration": {}, "secret": "x"}, "no secret"), ({"kind": "mcp"}, "at its server is missing"), ({"configuration": {"url": URL, "proxy": "x"}}, "no 'proxy'"),
+        ({"kind": "flow", "configuration": {"flow": "drop"}}, "no flow"),
     ],
 )  # fmt: skip
 def test_what_is_not_fit_is_not_kept(

@@ -36,7 +36,7 @@ def test_tools_of_a_server_through_the_api(call: Caller, mcp_server: McpServer) 
     server = {"url": mcp_server.url, "secret": SECRET}
     found = call("POST", "/tools/discover", server).json()
     assert [(one["name"], one["problem"]) for one in found] == [("echo.text", "")]
-    assert call("POST", "/tools/discover", server | {"secret": "x"}).status_code == 503
+    assert call("POST", "/tools/discover", server | {"secret": "x"}).status_code == 422
     new = {
         "name": "echo", "kind": "mcp", "description": "Echo", "configuration": {"url": mcp_server.url, "tool": "echo.text"},
         "parameters": found[0]["parameters"], "secret": SECRET, "needs_approval": True,

@@ -331,9 +331,10 @@ def _administration(session: Session, place: Place) -> None:
         access_key="a", secret=seal("s", place=place_of_import(import_id)), created_by="x",
         space_id=UUID(place.ids["/spaces item_id"]),
     )  # fmt: skip
+    order = {"type": "object", "properties": {"order": {"type": "string"}}, "required": ["order"]}
     tool = models.Tool(
-        **here, name="everywhere", kind="space", description="x", configuration={"spaces": []}, parameters={"type": "object"},
-        check_problem="", created_by="x",
+        **here, name="order", kind="http", description="x", parameters=order, check_problem="", created_by="x",
+        configuration={"method": "GET", "url": "https://api.example.test/{order}", "headers": {}, "secret_header": "X-Key", "secret_scheme": ""},
     )  # fmt: skip
     session.add_all([hook, endpoint, invoice, report, provider, imported, tool])
     session.flush()

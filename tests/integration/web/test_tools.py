@@ -76,7 +76,7 @@ def test_tools_of_a_server_are_listed_and_chosen(
     }
     assert "List its tools" in visitor.get(f"{PAGE}/server").text
     refused = visitor.post(f"{PAGE}/server", **asked)
-    assert refused.status_code == 503 and "401" in refused.text and "wrong" not in refused.text
+    assert refused.status_code == 422 and "401" in refused.text and "wrong" not in refused.text
     listed = visitor.post(f"{PAGE}/server", **(asked | {"secret": SECRET})).text
     carried = CARRIED.search(listed)
     assert carried and "echo.text" in listed and "disabled" in listed and SECRET not in listed
