@@ -45,6 +45,7 @@ def test_a_thread_is_followed_and_decided(
     thread.status = "running"
     answer = {"text": "I **write** to him.", "calls": [{"id": "c", "name": "mail", "arguments": "{}"}]}
     step(session, thread, 1, kind="model", status="succeeded", name="small", result=answer)
+    expect(page.locator("#thread-state .tags")).to_contain_text("Running")
     summary = page.locator("summary").filter(has_text="Step 1")
     summary.focus()
     page.keyboard.press("Enter")
@@ -61,6 +62,13 @@ def test_a_thread_is_followed_and_decided(
     session.commit()
     expect(page.get_by_role("button", name="Try again")).to_be_visible()
     expect(page.get_by_text("Sent.")).to_be_visible()
+    page.goto(f"{site.base_url}/apps/{app.id}")
+    page.get_by_label("Topic").fill("Herons")
+    page.get_by_text("Run it by the clock").click()
+    page.get_by_label("When").fill("0 7 * * 1-5")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Runs by the clock")).to_be_visible()
+    assert len(session.scalars(select(Thread.id)).all()) == 1, "planned, not run"
     here = (
         f"/threads/{thread.id}",
         "/threads",

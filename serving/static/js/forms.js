@@ -1,4 +1,4 @@
-// A form is sent once; filters send themselves; what can't be undone asks first; text can be copied.
+// A form is sent once; Enter presses the button that belongs to a field; filters send themselves; what can't be undone asks first; text can be copied.
 document.addEventListener("submit", (event) => {
   const question = event.submitter?.dataset.confirm;
   if (question && !window.confirm(question)) {
@@ -13,6 +13,12 @@ document.addEventListener("submit", (event) => {
 window.addEventListener("pageshow", () =>
   document.querySelectorAll("form[method=post] button[type=submit]:disabled").forEach((button) => (button.disabled = false)),
 );
+document.addEventListener("keydown", (event) => {
+  const button = event.key === "Enter" && document.getElementById(event.target.dataset?.enter);
+  if (!button) return;
+  event.preventDefault();
+  button.click();
+});
 document.querySelectorAll("[data-copy]").forEach((button) => {
   button.hidden = !navigator.clipboard;
   button.addEventListener("click", async () => {
