@@ -6,6 +6,7 @@ passage is looked at, which says about how many hold each word; weighed are the 
 or more of the common ones together; where those are too few, a passage with common words alone is found besides. The sample is of what the person may read, and the same for the same passages.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -18,10 +19,11 @@ from sqlalchemy.orm import Session
 WEIGHED_WHOLE = 3_000
 SAMPLED = 1_000
 # About so many passages are weighed in a larger scope; and so many besides, where those are fewer than asked for.
-CANDIDATES = 800
+CANDIDATES = 1_200
 FURTHER_CANDIDATES = 400
-# Words are put together by two and by three only of the rarest, since a search for each has its price.
-PUT_TOGETHER = 6
+# Only the rarest words are put together, and no more than so many: a search for each has its price.
+PUT_TOGETHER = 4
+OF_THE_RAREST = 8
 MOST_CLAUSES = 6
 
 SAMPLE = text("""
@@ -80,29 +82,33 @@ def chosen(sample: Sequence[Clause], lexemes: Sequence[str], passages: int) -> C
         passages: how many there are.
     """
     each = passages / max(len(sample), 1)
-    hits = {lexeme: sum(lexeme in held for held in sample) for lexeme in lexemes}
+    left = Counter(sample)
+    hits = {lexeme: sum(count for held, count in left.items() if lexeme in held) for lexeme in lexemes}
     rarest = sorted(lexemes, key=lambda lexeme: (hits[lexeme], lexeme))
     clauses: list[Clause] = []
-    left = list(sample)
+    room = CANDIDATES / each
     for clause in _clauses(rarest):
         if len(clauses) >= MOST_CLAUSES and len(clause) > 1:
             break
         if any(part <= clause for part in clauses):
             continue
-        after = [held for held in left if not clause <= held]
-        if (len(sample) - len(after)) * each <= CANDIDATES:
+        taken = [held for held in left if clause <= held]
+        further = sum(left[held] for held in taken)
+        if further <= room:
             clauses.append(clause)
-            left = after
+            room -= further
+            for held in taken:
+                del left[held]
     counted = {lexeme for clause in clauses if len(clause) == 1 for lexeme in clause}
     common = {lexeme: hits[lexeme] * each for lexeme in lexemes if lexeme not in counted}
     return Candidates(clauses, common)
 
 
 def _clauses(rarest: Sequence[str]) -> Iterator[Clause]:
-    """Every lexeme, then the rarest by two, by three and so on."""
+    """Every lexeme, then the rarest by two, by three and by four."""
     yield from (frozenset([lexeme]) for lexeme in rarest)
     for size in range(2, PUT_TOGETHER + 1):
-        yield from (frozenset(some) for some in combinations(rarest[: 2 * PUT_TOGETHER], size))
+        yield from (frozenset(some) for some in combinations(rarest[:OF_THE_RAREST], size))
 
 
 def _sample(

@@ -52,6 +52,16 @@ ASKED = text("""
     FROM unnest(CAST(:languages AS text[])) AS language
 """)
 
+# How often a word stands in a passage, told by ts_rank, which is eight times as fast as unnesting all of its words: for
+# one lexeme, all weights 1, that is the sum of 1 / n² for each time, divided by this limit of the sum. A tsvector keeps
+# 256 positions of a lexeme at most. Between each value and the one before lies the bound that tells them apart.
+MOST_OFTEN = 256
+RANK_LIMIT = 1.64493406685
+RANKS = [
+    (sum(1 / n**2 for n in range(1, often)) + 1 / often**2 / 2) / RANK_LIMIT
+    for often in range(1, MOST_OFTEN + 1)
+]
+
 # No joins: a freshly filled table has no statistics yet, and a join order guessed without them takes seconds.
 RANKING = text("""
     WITH weighed AS (
@@ -61,9 +71,10 @@ RANKING = text("""
         ORDER BY CASE WHEN :most > 0 THEN ts_rank(words, CAST(:query AS tsquery), 1) END DESC
         LIMIT nullif(CAST(:most AS bigint), 0)
     ), posting AS MATERIALIZED (
-        SELECT document_id, ordinal, length, word.lexeme, cardinality(word.positions)::float8 AS tf
-        FROM weighed, LATERAL unnest(words) AS word
-        WHERE word.lexeme = ANY(:lexemes)
+        SELECT document_id, ordinal, length, lexeme,
+               width_bucket(CAST(ts_rank('{1,1,1,1}', words, lexeme_query) AS float8), CAST(:ranks AS float8[])) AS tf
+        FROM weighed, unnest(CAST(:lexemes AS text[]), CAST(:queries AS tsquery[])) AS asked(lexeme, lexeme_query)
+        WHERE words @@ lexeme_query
     ), frequency AS (
         SELECT lexeme, coalesce(CAST(CAST(:known AS jsonb) ->> lexeme AS float8), count(*)) AS df
         FROM posting GROUP BY lexeme
@@ -208,6 +219,8 @@ class _Asked:
         return {
             "language": self.language,
             "lexemes": self.lexemes,
+            "queries": [quoted(lexeme) for lexeme in self.lexemes],
+            "ranks": RANKS,
             "passages": self.passages + UNWRITTEN_PASSAGES,
             "mean_length": self.mean_length,
             "k1": SATURATION,

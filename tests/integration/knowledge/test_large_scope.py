@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from leitstand.db.models import Item
 from leitstand.identity.access import Principal
 from leitstand.knowledge.candidates import Candidates, candidates
-from leitstand.knowledge.search import Found, search
+from leitstand.knowledge.search import RANKS, Found, search
 from tests.integration.knowledge.conftest import AddReady
 
 COMMON = "The flow of water along the river is wide and slow, as the rain of the season makes it."
@@ -70,3 +70,14 @@ def test_the_sample_is_of_what_may_be_read(
     assert of(space.id).clauses == [{"heron"}]
     assert of(space.id).passages["flow"] == pytest.approx(PASSAGES, rel=0.1)
     assert not any(of(large).passages.values())
+
+
+def test_how_often_a_word_stands_in_a_passage_is_told_by_its_rank(session: Session) -> None:
+    counted = text("""
+        SELECT often, cardinality((SELECT positions FROM unnest(words))) AS positions,
+               width_bucket(CAST(ts_rank('{1,1,1,1}', words, 'heron') AS float8), CAST(:ranks AS float8[])) AS told
+        FROM generate_series(1, 300) AS often, LATERAL (SELECT to_tsvector('english', repeat('heron ', often)) AS words)
+    """)
+    rows = session.execute(counted, {"ranks": RANKS}).all()
+    assert [row.told for row in rows] == [row.positions for row in rows]
+    assert rows[-1].told < 300
