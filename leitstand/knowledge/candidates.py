@@ -36,12 +36,13 @@ SAMPLE = text("""
         FROM held, CAST(:step AS bigint) AS step,
              generate_series((before + step - 1) / step, (before + passages + step - 1) / step - 1) AS number
     )
-    SELECT array(SELECT number FROM unnest(CAST(:queries AS tsquery[])) WITH ORDINALITY AS asked(query, number)
-                 WHERE words @@ query) AS held
+    SELECT array_agg(asked.number) AS held
     FROM picked, LATERAL (
         SELECT words FROM chunk WHERE chunk.document_id = picked.id AND chunk.ordinal = picked.ordinal
         LIMIT 1  -- Keeps the planner, which takes the sample for large, from reading all passages for it.
-    ) AS passage
+    ) AS passage, unnest(CAST(:queries AS tsquery[])) WITH ORDINALITY AS asked(query, number)
+    WHERE words @@ query
+    GROUP BY picked.id, picked.ordinal
 """)
 
 Clause = frozenset[str]
@@ -114,13 +115,12 @@ def _clauses(rarest: Sequence[str]) -> Iterator[Clause]:
 def _sample(
     session: Session, *, scope: dict[str, Any], language: str, lexemes: Sequence[str], passages: int
 ) -> list[Clause]:
-    values = {
-        "language": language,
-        "step": max(passages // SAMPLED, 1),
-        "queries": [quoted(lexeme) for lexeme in lexemes],
-    }
+    step = max(passages // SAMPLED, 1)
+    values = {"language": language, "step": step, "queries": [quoted(lexeme) for lexeme in lexemes]}
     rows = session.execute(SAMPLE, scope | values)
-    return [frozenset(lexemes[number - 1] for number in row.held) for row in rows]
+    holding = [frozenset(lexemes[number - 1] for number in row.held) for row in rows]
+    silent = -(-passages // step) - len(holding)
+    return holding + [frozenset[str]()] * silent
 
 
 def query_of(clauses: Sequence[Clause]) -> str:
