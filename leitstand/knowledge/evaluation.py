@@ -58,7 +58,7 @@ def evaluate(engine: Engine, folder: Path) -> Figures:
     Raises:
         InvalidInput: a file is missing or has a line of another form.
     """
-    queries, judgements = _queries(folder), _judgements(folder)
+    queries, judgements = questions(folder), _judgements(folder)
     judged = [(identity, text) for identity, text in queries if judgements.get(identity)]
     if not judged:
         raise InvalidInput(
@@ -122,7 +122,7 @@ def _load(
     session: Session, principal: Principal, space_id: UUID, folder: Path
 ) -> tuple[dict[UUID, str], int]:
     names, passages = {}, 0
-    for entry in _lines(_documents_file(folder)):
+    for entry in documents(folder):
         content = str(entry["text"])
         document = Document(
             id=new_id(), workspace_id=principal.workspace_id, space_id=space_id, title=str(entry.get("title") or ""),
@@ -137,12 +137,22 @@ def _load(
     return names, passages
 
 
-def _documents_file(folder: Path) -> Path:
+def documents(folder: Path) -> Iterator[dict[str, Any]]:
+    """The documents of a set, each with at least id and text.
+
+    Raises:
+        InvalidInput: the file is missing or has a line of another form.
+    """
     packed = folder / "docs.jsonl.gz"
-    return packed if packed.exists() else folder / "docs.jsonl"
+    return _lines(packed if packed.exists() else folder / "docs.jsonl")
 
 
-def _queries(folder: Path) -> list[tuple[str, str]]:
+def questions(folder: Path) -> list[tuple[str, str]]:
+    """The questions of a set, as (id, text).
+
+    Raises:
+        InvalidInput: the file is missing or has a line of another form.
+    """
     return [(str(entry["id"]), str(entry["text"])) for entry in _lines(folder / "queries.jsonl")]
 
 

@@ -1,8 +1,9 @@
 """Retrieval: BM25 over PostgreSQL's lexemes, permissions applied before ranking.
 
 A question's words are joined by OR (joined by AND, a question finds next to nothing). Term frequencies come from
-the passages' `tsvector`, document frequencies from the passages that match, so that no statistics table can be
-stale and no figure is learnt from what the person may not read. Passages of several languages are weighed within
+the passages' `tsvector`, document frequencies from the passages that match (of common words in a large scope, from a
+sample, see `candidates`), so that no statistics table can be stale and no figure is learnt from what the person may
+not read. Passages of several languages are weighed within
 their own language and compared by the share of the question that they cover; a word that stands nowhere weighs most,
 because a passage can't answer what it is silent on. Robertson and Zaragoza, The Probabilistic
 Relevance Framework: BM25 and Beyond (2009), with the idf that is never negative.
@@ -23,6 +24,7 @@ from leitstand.catalogue.visibility import visible
 from leitstand.db.models import Item
 from leitstand.errors import InvalidInput
 from leitstand.identity.access import Principal, require
+from leitstand.knowledge.candidates import FURTHER_CANDIDATES, Candidates, candidates, query_of, quoted
 from leitstand.knowledge.spaces import KIND
 from leitstand.words import msg
 
@@ -50,24 +52,43 @@ ASKED = text("""
     FROM unnest(CAST(:languages AS text[])) AS language
 """)
 
+# How often a word stands in a passage, told by ts_rank, which is eight times as fast as unnesting all of its words: for
+# one lexeme, all weights 1, that is the sum of 1 / n² for each time, divided by this limit of the sum. A tsvector keeps
+# 256 positions of a lexeme at most. Between each value and the one before lies the bound that tells them apart.
+MOST_OFTEN = 256
+RANK_LIMIT = 1.64493406685
+RANKS = [
+    (sum(1 / n**2 for n in range(1, often)) + 1 / often**2 / 2) / RANK_LIMIT
+    for often in range(1, MOST_OFTEN + 1)
+]
+
 # No joins: a freshly filled table has no statistics yet, and a join order guessed without them takes seconds.
 RANKING = text("""
-    WITH posting AS MATERIALIZED (
-        SELECT chunk.document_id, chunk.ordinal, chunk.length, word.lexeme,
-               cardinality(word.positions)::float8 AS tf
-        FROM chunk, LATERAL unnest(chunk.words) AS word
-        WHERE chunk.workspace_id = :workspace AND chunk.space_id = ANY(:spaces) AND chunk.language = :language
-          AND chunk.words @@ CAST(:query AS tsquery) AND word.lexeme = ANY(:lexemes)
+    WITH weighed AS (
+        SELECT document_id, ordinal, length, words FROM chunk
+        WHERE workspace_id = :workspace AND space_id = ANY(:spaces) AND language = :language
+          AND words @@ CAST(:query AS tsquery)
+        ORDER BY CASE WHEN :most > 0 THEN ts_rank(words, CAST(:query AS tsquery), 1) END DESC
+        LIMIT nullif(CAST(:most AS bigint), 0)
+    ), posting AS MATERIALIZED (
+        SELECT document_id, ordinal, length, lexeme,
+               width_bucket(CAST(ts_rank('{1,1,1,1}', words, lexeme_query) AS float8), CAST(:ranks AS float8[])) AS tf
+        FROM weighed, unnest(CAST(:lexemes AS text[]), CAST(:queries AS tsquery[])) AS asked(lexeme, lexeme_query)
+        WHERE words @@ lexeme_query
+    ), frequency AS (
+        SELECT lexeme, coalesce(CAST(CAST(:known AS jsonb) ->> lexeme AS float8), count(*)) AS df
+        FROM posting GROUP BY lexeme
     ), weight AS MATERIALIZED (
-        SELECT array_agg(lexeme) AS lexemes, array_agg(ln(1 + (:passages - df + 0.5) / (df + 0.5))) AS weights
-        FROM (SELECT lexeme, count(*)::float8 AS df FROM posting GROUP BY lexeme)
-    ), weighed AS (
+        SELECT array_agg(lexeme) AS lexemes, array_agg(df) AS frequencies,
+               array_agg(ln(1 + (:passages - df + 0.5) / (df + 0.5))) AS weights
+        FROM frequency
+    ), part AS (
         SELECT posting.*, weights[array_position(lexemes, lexeme)] AS weight FROM posting CROSS JOIN weight
     )
     SELECT document_id, ordinal, sum(weight) AS covered,
            sum(weight * tf * (:k1 + 1) / (tf + :k1 * (1 - :b + :b * length / :mean_length))) AS score,
-           (SELECT jsonb_object(lexemes, weights::text[]) FROM weight) AS weights
-    FROM weighed
+           (SELECT jsonb_object(lexemes, frequencies::text[]) FROM weight) AS frequencies
+    FROM part
     GROUP BY document_id, ordinal
     ORDER BY score DESC, document_id, ordinal
     LIMIT :limit
@@ -82,6 +103,7 @@ PASSAGES = text("""
 """)
 
 Weights = dict[str, dict[str, float]]
+Frequencies = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -150,12 +172,9 @@ def search(
     weights: Weights = {}
     ranked: list[_Ranked] = []
     for one in asked:
-        rows = session.execute(RANKING, scope | one.values() | {"limit": limit}).all()
-        weights[one.language] = one.weights(rows[0].weights if rows else {})
+        rows, weights[one.language] = _weighed(session, one, scope, limit)
         total = sum(weights[one.language].values())
-        ranked += [
-            _Ranked(row.document_id, row.ordinal, row.score / total, row.covered / total) for row in rows
-        ]
+        ranked += [_Ranked(*place, row.score / total, row.covered / total) for place, row in rows.items()]
     best = sorted(ranked, key=lambda entry: (-entry.score, entry.document_id, entry.ordinal))[:limit]
     return Found(_hits(session, best, asked, highlight=highlight), weights)
 
@@ -202,22 +221,25 @@ class _Asked:
     lexemes: list[str]
     passages: int
     mean_length: float
+    weighed: Candidates
 
     def values(self) -> dict[str, Any]:
         return {
             "language": self.language,
             "lexemes": self.lexemes,
-            "query": any_of(self.lexemes),
+            "queries": [quoted(lexeme) for lexeme in self.lexemes],
+            "ranks": RANKS,
             "passages": self.passages + UNWRITTEN_PASSAGES,
             "mean_length": self.mean_length,
             "k1": SATURATION,
             "b": LENGTH_WEIGHT,
         }
 
-    def weights(self, known: dict[str, str]) -> dict[str, float]:
+    def weights(self, frequencies: Frequencies) -> dict[str, float]:
         """The idf of every lexeme; one that stands nowhere weighs most."""
-        unseen = math.log(1 + (self.passages + UNWRITTEN_PASSAGES + 0.5) / 0.5)
-        return {lexeme: float(known.get(lexeme, unseen)) for lexeme in self.lexemes}
+        there = {lexeme: float(frequencies.get(lexeme, 0)) for lexeme in self.lexemes}
+        passages = self.passages + UNWRITTEN_PASSAGES
+        return {lexeme: math.log(1 + (passages - df + 0.5) / (df + 0.5)) for lexeme, df in there.items()}
 
 
 class _Ranked(NamedTuple):
@@ -227,6 +249,27 @@ class _Ranked(NamedTuple):
     coverage: float
 
 
+def _weighed(
+    session: Session, asked: _Asked, scope: dict[str, Any], limit: int
+) -> tuple[dict[tuple[UUID, int], Any], dict[str, float]]:
+    """The best passages of a language by place, each with score and covered weight; and the idf of the lexemes.
+
+    Where the passages that hold the rare words are fewer than asked for, those come besides that PostgreSQL's own
+    ranking, which knows no idf but is quick, takes for the best.
+    """
+    weighed = asked.weighed
+    values = scope | asked.values() | {"limit": limit}
+    first = {"query": query_of(weighed.clauses), "known": json.dumps(weighed.passages), "most": 0}
+    rows: Sequence[Any] = session.execute(RANKING, values | first).all() if weighed.clauses else []
+    frequencies: Frequencies = weighed.passages | (rows[0].frequencies if rows else {})
+    if len(rows) < limit and weighed.passages:
+        silent: Frequencies = dict.fromkeys(asked.lexemes, 0.0)
+        known = json.dumps(silent | frequencies)
+        further = {"query": any_of(asked.lexemes), "known": known, "most": FURTHER_CANDIDATES}
+        rows = [*session.execute(RANKING, values | further).all(), *rows]
+    return {(row.document_id, row.ordinal): row for row in rows}, asked.weights(frequencies)
+
+
 def _asked(session: Session, question: str, scope: dict[str, Any]) -> list[_Asked]:
     languages = {row.language: row for row in session.execute(SCOPE, scope)}
     rows = session.execute(ASKED, {"question": question, "languages": list(languages), "most": MAX_TERMS})
@@ -234,14 +277,17 @@ def _asked(session: Session, question: str, scope: dict[str, Any]) -> list[_Aske
     for row in rows:
         of_language = languages[row.language]
         passages, characters = int(of_language.passages), int(of_language.characters)
-        if row.lexemes:
-            asked.append(_Asked(row.language, list(row.lexemes), passages, max(characters / passages, 1.0)))
+        if not row.lexemes:
+            continue
+        lexemes, length = list(row.lexemes), max(characters / passages, 1.0)
+        weighed = candidates(session, scope=scope, language=row.language, lexemes=lexemes, passages=passages)
+        asked.append(_Asked(row.language, lexemes, passages, length, weighed))
     return asked
 
 
 def any_of(lexemes: Sequence[str]) -> str:
     """The full-text query that any one of these lexemes satisfies, as text."""
-    return " | ".join("'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'" for lexeme in lexemes)
+    return " | ".join(map(quoted, lexemes))
 
 
 def _hits(

@@ -1,0 +1,72 @@
+"""A large space made of the sentences of retrieval sets, the same for the same sets."""
+
+import random
+import re
+from collections.abc import Sequence
+from itertools import batched
+from pathlib import Path
+from uuid import UUID
+
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from leitstand.db.engine import transaction
+from leitstand.db.models import Document, Item, Workspace
+from leitstand.db.models.base import new_id
+from leitstand.knowledge.evaluation import documents, questions
+
+SENTENCES = 4
+OF_A_DOCUMENT = 100
+SHORTEST = 30
+END = re.compile(r"(?<=[.?!])\s+")
+INSERT = text("""
+    INSERT INTO chunk (document_id, ordinal, workspace_id, space_id, language, heading, content, words)
+    SELECT :document, number, :workspace, :space, 'english', '', content, to_tsvector('english', content)
+    FROM unnest(CAST(:passages AS text[])) WITH ORDINALITY AS passage(content, number)
+""")
+
+
+def questions_of(sets: Sequence[Path], count: int) -> list[str]:
+    """So many of the sets' questions, in an order of chance."""
+    asked = [question for folder in sets for _, question in questions(folder)]
+    random.Random(1).shuffle(asked)
+    return asked[:count]
+
+
+def space_of(engine: Engine, sets: Sequence[Path], *, passages: int) -> UUID:
+    """A workspace with one space of English passages; its id."""
+    chance = random.Random(1)
+    sentences = [
+        sentence
+        for folder in sets
+        for entry in documents(folder)
+        for sentence in END.split(str(entry["text"]))
+        if len(sentence) >= SHORTEST
+    ]
+    made = (" ".join(chance.sample(sentences, SENTENCES)) for _ in range(passages))
+    with transaction(engine) as session:
+        workspace = Workspace(slug=f"benchmark-{new_id()}", name="Benchmark")
+        session.add(workspace)
+        session.flush()
+        space = Item(workspace_id=workspace.id, kind="space", title="Benchmark")
+        session.add(space)
+        session.flush()
+        for some in batched(made, OF_A_DOCUMENT):
+            _document(session, workspace.id, space.id, list(some))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        # As autovacuum does soon after: merges what the index on words has pending.
+        connection.execute(text("VACUUM ANALYZE chunk"))
+    return workspace.id
+
+
+def _document(session: Session, workspace_id: UUID, space_id: UUID, passages: list[str]) -> None:
+    document = Document(
+        id=new_id(), workspace_id=workspace_id, space_id=space_id, title="", object_key="", media_type="text/plain",
+        bytes=0, sha256="", status="ready", language="english", passages=len(passages),
+        characters=sum(map(len, passages)),
+    )  # fmt: skip
+    document.sha256 = str(document.id)
+    session.add(document)
+    session.flush()
+    values = {"document": document.id, "workspace": workspace_id, "space": space_id, "passages": passages}
+    session.execute(INSERT, values)
