@@ -8,7 +8,7 @@ from pydantic import Field
 
 from api.models import Answer, Request
 from leitstand.agents.starting import LONGEST_TEXT
-from leitstand.catalogue.kinds.base import Whole
+from leitstand.catalogue.kinds.base import WHOLE
 
 COST = "In millionths of the currency in which the workspace pays."
 
@@ -95,10 +95,10 @@ class ThreadFull(ThreadOut):
 class LimitsIn(Request):
     """Less than the agent's own limits; what is left out, or more, stays as the agent has it."""
 
-    steps: Annotated[Whole, Field(ge=1, le=200)] | None = None
-    seconds: Annotated[Whole, Field(ge=10, le=3_600)] | None = None
-    tokens: Annotated[Whole, Field(ge=1_000, le=10_000_000)] | None = None
-    cost: Annotated[Whole, Field(ge=1, le=1_000_000_000, description=COST)] | None = None
+    steps: Annotated[int, Field(ge=1, le=200), WHOLE] | None = None
+    seconds: Annotated[int, Field(ge=10, le=3_600), WHOLE] | None = None
+    tokens: Annotated[int, Field(ge=1_000, le=10_000_000), WHOLE] | None = None
+    cost: Annotated[int, Field(ge=1, le=1_000_000_000, description=COST), WHOLE] | None = None
 
 
 class ThreadIn(Request):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, field_validator
 
-from leitstand.catalogue.kinds.base import Content, Part, Reference, Text, Whole
+from leitstand.catalogue.kinds.base import WHOLE, Content, Part, Reference, Text
 from leitstand.words import N_
 
 ToolName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$")]
@@ -33,10 +33,10 @@ class Limits(Part):
     turn, do not count.
     """
 
-    steps: Annotated[Whole, Field(ge=1, le=200)] = 20
-    seconds: Annotated[Whole, Field(ge=10, le=3_600)] = 300
-    tokens: Annotated[Whole, Field(ge=1_000, le=10_000_000)] = 100_000
-    cost: Annotated[Whole, Field(ge=0, le=1_000_000_000)] = 0
+    steps: Annotated[int, Field(ge=1, le=200), WHOLE] = 20
+    seconds: Annotated[int, Field(ge=10, le=3_600), WHOLE] = 300
+    tokens: Annotated[int, Field(ge=1_000, le=10_000_000), WHOLE] = 100_000
+    cost: Annotated[int, Field(ge=0, le=1_000_000_000), WHOLE] = 0
 
 
 class Agent(Content):

@@ -49,7 +49,8 @@ def _counted(value: Any) -> Any:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_counted)]
+# Stands behind the bounds of a number, which the schema would not name as its own else.
+WHOLE = BeforeValidator(_counted)
 Text = Annotated[str, AfterValidator(_storable)]
 # With its offset, as ISO 8601 and nothing else.
 Instant = Annotated[AwareDatetime, BeforeValidator(written)]
