@@ -26,7 +26,7 @@ class Provenance(Part):
         return url
 
 
-class Limits(Part):
+class ThreadLimits(Part):
     """What one thread of an agent may use before it is ended: steps, seconds of work, tokens and cost.
 
     Cost is in millionths of the currency; 0: as much as it takes. The seconds in which it waits for a person, or for its
@@ -46,7 +46,7 @@ class Agent(Content):
     tools: Annotated[tuple[ToolName, ...], Field(max_length=50)] = ()
     spaces: Annotated[tuple[UUID, ...], Field(max_length=50)] = ()
     model: Annotated[Text, Field(max_length=100)] = ""
-    limits: Limits = Limits()
+    limits: ThreadLimits = ThreadLimits()
     provenance: Provenance = Provenance()
     questions: Annotated[
         tuple[Annotated[Text, Field(min_length=1, max_length=200)], ...], Field(max_length=10)
