@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.agents.following import BEGUN, reached, seconds_left
 from leitstand.agents.remembering import messages
+from leitstand.agents.starting import CANCELLED
 from leitstand.agents.tools import Offered, checked_arguments, offered
 from leitstand.catalogue.visibility import visible
 from leitstand.db.engine import transaction
@@ -31,7 +32,6 @@ AGENT_GONE = N_("The agent is gone, or whoever this was for may not see it any m
 CUT_OFF = N_("The worker was ended while this tool was used. Whether it took effect is not known.")
 LOOK_THERE = N_("Look at the tool's server, and run the thread again where it did not.")
 TOOL_GONE = N_("This tool is not there any more, or is off.")
-CANCELLED = N_("The thread was cancelled.")
 
 
 class Gone(NotFound):

@@ -11,6 +11,7 @@ from leitstand.agents import tools
 from leitstand.agents.following import Ask, Use, Wait, following, reached, seconds_left, tokens_left
 from leitstand.agents.keeping import AGENT_GONE, MAY_NOT, Gone, Keeping, Taken, View, asker_of
 from leitstand.agents.remembering import messages
+from leitstand.agents.starting import JOB
 from leitstand.db.engine import transaction
 from leitstand.db.exclusive import check_held, exclusive
 from leitstand.db.models import Thread
@@ -22,7 +23,6 @@ from leitstand.outgoing.connections import Stopped
 from leitstand.telemetry.logs import get_logger
 from leitstand.words import N_, Message, joined, msg
 
-JOB = "agents.run"
 QUESTION_SECONDS, TOOL_SECONDS = 180.0, 60.0
 # Letters of one answer, and how many one token has at most.
 LONGEST, LETTERS_A_TOKEN = 100_000, 8
