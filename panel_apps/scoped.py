@@ -52,6 +52,7 @@ class Snapshot[A]:
         empty: whether nothing happened in the range.
         choices: every choice as the address has it.
         notes: what happened in the range, oldest first.
+        beginning: what to do where nothing ever happened, as HTML.
     """
 
     scope: Scope
@@ -64,6 +65,7 @@ class Snapshot[A]:
     empty: bool
     choices: dict[str, str] = field(default_factory=dict)
     notes: tuple[Happened, ...] = ()
+    beginning: str = ""
 
 
 class ScopedStore(param.Parameterized):
@@ -104,6 +106,13 @@ class ScopedStore(param.Parameterized):
     def suggest(self, session: Session, scope: Scope, today: date) -> Suggestion:
         """The range to begin with."""
         return framing.suggestion(session, scope, today)
+
+    def beginning(self) -> str:
+        """What to do where nothing ever happened, as HTML."""
+        words = say(
+            "No event has been recorded yet. Publish a companion and share its link, or import an event log:"
+        )
+        return f"{words} <code>leitstand events import FILE --workspace NAME</code>"
 
     def correct(self, answers: Any) -> None:
         """Take over what was really shown of the dashboard's own choices, and tell where that differs."""
@@ -183,6 +192,7 @@ class ScopedStore(param.Parameterized):
             self.nothing_in(answers),
             choices,
             notes,
+            self.beginning(),
         )
 
     def _chosen(self, scope: Scope, chosen: Range, compare: str) -> dict[str, str]:

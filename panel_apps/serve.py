@@ -16,6 +16,7 @@ from leitstand.identity.secret import signing_key
 from leitstand.identity.sessions import COOKIE
 from panel_apps import assets, exports
 from panel_apps.access import PREFIX, SessionCookiePolicy
+from panel_apps.agents import app as agents
 from panel_apps.audience import app as audience
 from panel_apps.companion import app as companion
 from panel_apps.flow import app as flow
@@ -34,6 +35,7 @@ APPLICATIONS: dict[str, ModuleType] = {
     "/companion": companion,
     "/flow": flow,
     "/audience": audience,
+    "/agents": agents,
     "/ingestion": ingestion,
     "/usage": usage,
     "/operations": operations,

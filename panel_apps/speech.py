@@ -76,6 +76,16 @@ def quick_percent(value: float) -> str:
     return f"{value * 100:.1f}".replace(".", point) + sign
 
 
+def cost(millionths: int, currency: str) -> str:
+    """An amount in millionths of its currency."""
+    return formats.cost(millionths, currency, language=language())
+
+
+def amount(millionths: int) -> str:
+    """The same where the currency stands elsewhere."""
+    return cost(millionths, "").strip()
+
+
 def size(value: int | None) -> str:
     """Bytes."""
     return formats.size(value, language=language())
@@ -104,6 +114,11 @@ def clock(value: datetime, *, seconds: bool = False) -> str:
 def day_and_time(value: datetime) -> str:
     """A local time with its day."""
     return f"{day(value.date())}, {clock(value)}"
+
+
+def moment_in_utc(value: datetime) -> str:
+    """An instant in UTC, as it is kept, for tables."""
+    return f"{day_and_time(value)} UTC"
 
 
 def month(value: date) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from panel_apps import parts, words
 from panel_apps.charts import Earlier, Series, TimeChart, link
@@ -10,10 +10,14 @@ from panel_apps.happened import Happened, list_html, said_with
 from panel_apps.page import chart_pane, html_pane, styles
 from panel_apps.parts import Key
 from panel_apps.scoped import Snapshot
-from panel_apps.series import Unit, labels_before
+from panel_apps.series import Unit, every_day, labels_before, summed, unit_of
+from panel_apps.series import before as columns_before
 from panel_apps.series import labels as labels_of
 from panel_apps.speech import say, told
 from panel_apps.tables import Table, to_html
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STATUS, NOTES = "status", "notes"
 
@@ -148,6 +152,34 @@ class ScopedView(View):
             described = f"{said} {say('The thin line: {title}.', title=title)}"
         chart.show(rows, labels, described, start=scope.start, end=scope.end, before=earlier)
         self.put(f"{name}_words", parts.legend(lines, said))
+
+    def draw_days(
+        self,
+        name: str,
+        days: "pd.DataFrame",
+        before: "pd.DataFrame | None",
+        keys: Sequence[Series],
+        said: str,
+        snapshot: Snapshot[Any],
+    ) -> None:
+        """Counts by day in a chart, with zeros where a day has none, added up where the range is long.
+
+        Args:
+            days: `day` and the columns of the chart's series.
+            before: as `panel_apps.series.moved` gives it; None without a comparison.
+        """
+        scope, unit = snapshot.scope, unit_of(snapshot.scope.days)
+        columns = [key.column for key in keys]
+        rows = summed(every_day(days, scope.start, scope.end), columns, unit)
+        earlier = None if before is None else summed(before, columns_before(columns), unit)
+        self.draw(name, rows, unit, said, snapshot, keys=keys, before=earlier)
+
+    def tabulate_or_say(self, name: str, rows: "pd.DataFrame", snapshot: Snapshot[Any], none: str) -> None:
+        """The table of that name in the pane of that name, or why there are no rows."""
+        if rows.empty:
+            self.put(name, parts.nothing(none))
+        else:
+            self.tabulate(name, name, snapshot)
 
     def tabulate(self, name: str, table: str, snapshot: Snapshot[Any], *, newest_last: bool = False) -> None:
         """A table as a whole, with the link to its file."""

@@ -65,11 +65,10 @@ def empty_range(snapshot: Snapshot[Any]) -> str:
     if not snapshot.empty:
         return ""
     if snapshot.newest is None:
-        words = say(
-            "No event has been recorded yet. Publish a companion and share its link, or import an event log:"
-        )
-        return f'<div class="callout"><p>{words} <code>leitstand events import FILE --workspace NAME</code></p></div>'
-    newest = say("Nothing happened in this range. The newest event is of {day}.", day=day(snapshot.newest))
+        return f'<div class="callout"><p>{snapshot.beginning}</p></div>'
+    newest = say(
+        "Nothing happened in this range. The newest day with data is {day}.", day=day(snapshot.newest)
+    )
     link = f'<a href="?range=recent">{say("Show the latest 30 days with data")}</a>'
     return f'<div class="callout"><p>{newest} {link}</p></div>'
 

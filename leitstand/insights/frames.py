@@ -3,7 +3,7 @@
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, String, cast, collate, func
+from sqlalchemy import BigInteger, ColumnElement, String, cast, collate, func
 from sqlalchemy.orm import InstrumentedAttribute
 
 from leitstand.db.models import Item
@@ -22,6 +22,11 @@ def day_span(start: date, end: date) -> "pd.Index[Any]":
 def companion_name() -> ColumnElement[str]:
     """What a companion is called in figures: its name in the imported log, else its title."""
     return func.coalesce(Item.external_key, Item.title)
+
+
+def whole(total: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A sum of whole numbers as one, 0 for none: PostgreSQL's are numeric."""
+    return cast(func.coalesce(total, 0), BigInteger)
 
 
 def by_code_point(column: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[str]:

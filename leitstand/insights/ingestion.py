@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, ColumnElement, Float, Select, cast, func, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import Float, Select, cast, func, select
+from sqlalchemy.orm import Session
 
 from leitstand.catalogue.visibility import visible
 from leitstand.db.models import Document, EventImport, EventRefusal, Item
 from leitstand.identity.access import Principal, require
-from leitstand.insights.frames import by_code_point
+from leitstand.insights.frames import by_code_point, whole
 from leitstand.insights.scope import Scope
 from leitstand.insights.sources import frame
 
@@ -51,11 +51,11 @@ def files_by_day(session: Session, scope: Scope, *, principal: Principal) -> "pd
     twice = func.sum(EventImport.duplicates + EventImport.identical)
     columns = (
         func.count().label("files"),
-        _whole(func.sum(EventImport.accepted)).label("accepted"),
-        _whole(twice).label("duplicates"),
-        _whole(func.sum(EventImport.refused)).label("refused"),
+        whole(func.sum(EventImport.accepted)).label("accepted"),
+        whole(twice).label("duplicates"),
+        whole(func.sum(EventImport.refused)).label("refused"),
     )
-    within = _within(scope, EventImport.workspace_id, EventImport.started_at)
+    within = scope.within(EventImport.workspace_id, EventImport.started_at)
     return frame(session, select(day, *columns).where(*within).group_by(day).order_by(day))
 
 
@@ -80,7 +80,7 @@ def files(session: Session, scope: Scope, *, principal: Principal) -> "pd.DataFr
             (EventImport.duplicates + EventImport.identical).label("duplicates"),
             EventImport.refused,
         )
-        .where(*_within(scope, EventImport.workspace_id, EventImport.started_at))
+        .where(*scope.within(EventImport.workspace_id, EventImport.started_at))
         .order_by(EventImport.started_at.desc(), EventImport.id)
         .limit(MOST_ROWS)
     )
@@ -104,7 +104,7 @@ def refusals(session: Session, scope: Scope, *, principal: Principal) -> "pd.Dat
             func.count(EventRefusal.replayed_at).label("replayed"),
             func.max(EventRefusal.at).label("last"),
         )
-        .where(*_within(scope, EventRefusal.workspace_id, EventRefusal.at))
+        .where(*scope.within(EventRefusal.workspace_id, EventRefusal.at))
         .group_by(EventRefusal.reason)
         .order_by(func.count().desc(), by_code_point(EventRefusal.reason))
         .limit(MOST_ROWS)
@@ -126,7 +126,7 @@ def documents_by_day(session: Session, scope: Scope, *, principal: Principal) ->
         func.count().filter(Document.status == "ready").label("ready"),
         func.count().filter(Document.status.in_(FAILED)).label("failed"),
         func.count().filter(Document.status.not_in(FINISHED)).label("waiting"),
-        _whole(func.sum(Document.bytes)).label("bytes"),
+        whole(func.sum(Document.bytes)).label("bytes"),
     )
     return frame(session, _documents(principal, scope, day, *columns).group_by(day).order_by(day))
 
@@ -199,16 +199,5 @@ def _documents(principal: Principal, scope: Scope, *columns: Any) -> Select[Any]
         .select_from(Document)
         .join(Item, Item.id == Document.space_id)
         .where(visible(principal), Document.deleted_at.is_(None))
-        .where(*_within(scope, Document.workspace_id, Document.created_at))
+        .where(*scope.within(Document.workspace_id, Document.created_at))
     )
-
-
-def _within(
-    scope: Scope, workspace: InstrumentedAttribute[Any], at: InstrumentedAttribute[Any]
-) -> list[ColumnElement[bool]]:
-    return [workspace == scope.workspace_id, at >= scope.start_at, at < scope.end_at]
-
-
-def _whole(total: ColumnElement[Any]) -> ColumnElement[Any]:
-    """A sum of whole numbers as one: PostgreSQL's are numeric."""
-    return cast(func.coalesce(total, 0), BigInteger)

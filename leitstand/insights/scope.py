@@ -97,6 +97,12 @@ class Scope:
         begin = self.start_at if since is None else since
         return [*self.of(ActorBucket), ActorBucket.bucket >= begin, ActorBucket.bucket < self.end_at]
 
+    def within(
+        self, workspace: InstrumentedAttribute[UUID], at: InstrumentedAttribute[datetime]
+    ) -> list[ColumnElement[bool]]:
+        """The conditions on rows that are no facts: those of the workspace whose instant lies in the range."""
+        return [workspace == self.workspace_id, at >= self.start_at, at < self.end_at]
+
     def named(self) -> list[ColumnElement[bool]]:
         """The conditions on `Item`: companions that a list may name."""
         return [Item.id.not_in(self.unnamed)] if self.unnamed else []

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, ColumnElement, cast, distinct, func, select
 from sqlalchemy.orm import Session
 
-from leitstand.db.models import ActorBucket, Document, RunFact
+from leitstand.db.models import ActorBucket, Document, ModelCall, RunFact
 from leitstand.db.models.events import NO_ACTOR
-from leitstand.insights.frames import day_span
+from leitstand.insights.frames import day_span, whole
 from leitstand.insights.local_time import local_start
 from leitstand.insights.scope import DAY, Scope
 from leitstand.insights.sources import Source, frame, rows
@@ -71,6 +71,22 @@ def by_month(source: Source, scope: Scope) -> "pd.DataFrame":
 def months(start: date, end: date) -> list[date]:
     """The first days of the months that [start, end) touches."""
     return sorted({day.replace(day=1) for day in day_span(start, end)})
+
+
+def tokens_by_month(session: Session, scope: Scope) -> "pd.DataFrame":
+    """Tokens of models and what they cost, of the whole workspace whatever the companion, by local month of the range.
+
+    Returns:
+        Columns `month` (its first day, which may lie before the range), `tokens`, `cost_millionths` (of the currency of
+        the workspace's plan); a row for every month.
+    """
+    at = _month(scope, ModelCall.at).label("month")
+    tokens = whole(func.sum(ModelCall.prompt_tokens + ModelCall.completion_tokens)).label("tokens")
+    cost = whole(func.sum(ModelCall.cost)).label("cost_millionths")
+    asked = scope.within(ModelCall.workspace_id, ModelCall.at)
+    found = frame(session, select(at, tokens, cost).where(*asked).group_by(at)).set_index("month")
+    filled = found.reindex(months(scope.start, scope.end)).fillna(0).astype("int64")
+    return filled.rename_axis("month").reset_index()
 
 
 def stored(session: Session, scope: Scope) -> Stored:

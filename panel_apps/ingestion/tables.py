@@ -1,34 +1,26 @@
 """The tables of the ingestion dashboard: what the page shows and the files hold."""
 
-from datetime import datetime
-
 from panel_apps.definitions import DEFINITIONS
 from panel_apps.ingestion.answers import Answers
-from panel_apps.speech import day_and_time, duration, size, status, told
+from panel_apps.speech import duration, moment_in_utc, size, status, told
 from panel_apps.tables import Column, Table, count, day, text
-
-
-def moment(at: datetime) -> str:
-    """An instant in UTC, as it is kept."""
-    return f"{day_and_time(at)} UTC"
-
 
 REFUSALS = (
     Column("reason", "Reason", told, False),
     count("events", "Events"),
     count("replayed", "Taken since"),
-    Column("last", "Newest", moment, False),
+    Column("last", "Newest", moment_in_utc, False),
 )
 FAILURES = (
     Column("reason", "Reason", told, False),
     count("documents", "Documents"),
     Column("example", "For example", None, False),
-    Column("last", "Tried last", moment, False),
+    Column("last", "Tried last", moment_in_utc, False),
 )
 FILES = (
     text("file", "File"),
     Column("status", "State", status, False),
-    Column("began", "Began", moment, False),
+    Column("began", "Began", moment_in_utc, False),
     Column("seconds", "Took", duration),
     count("accepted", "Accepted"),
     count("duplicates", "There already", "Events that were there already, or stand twice in the file"),

@@ -1,21 +1,14 @@
 """How the ingestion dashboard looks: its components by name, and what a load puts into them."""
 
-from typing import TYPE_CHECKING
-
 from panel_apps.charts import ORANGE, RED, TEAL, Series, TimeChart
 from panel_apps.ingestion.answers import Answers
 from panel_apps.ingestion.tables import FLOWS, JOBS, TABLES
 from panel_apps.ingestion.words import documents_words, events_words, tiles
 from panel_apps.parts import nothing, tiles_html
 from panel_apps.scoped import Snapshot
-from panel_apps.series import before as columns_before
-from panel_apps.series import every_day, summed, unit_of
 from panel_apps.speech import say
 from panel_apps.tables import to_html
 from panel_apps.view import ScopedView
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 EVENTS = (Series("accepted", "Accepted", TEAL, filled=True), Series("refused", "Refused", RED, dash="dashed"))
 DOCUMENTS = (
@@ -44,34 +37,26 @@ class IngestionView(ScopedView):
         self.say_what_is_shown(snapshot)
         answers = snapshot.answers
         self.put("figures", tiles_html(tiles(answers)))
-        said = {"events": events_words(answers.events), "documents": documents_words(answers.documents)}
-        for name, keys in (("events", EVENTS), ("documents", DOCUMENTS)):
-            self._chart(name, keys, said[name], snapshot)
-        self._rows("files", answers.files, snapshot, say("No event file was imported in this range."))
-        self._rows("refusals", answers.refusals, snapshot, say("No event was refused in this range."))
-        self._rows(
+        before = answers.before
+        for name, days, earlier, keys, said in (
+            ("events", answers.events, before.events if before else None, EVENTS, events_words(answers.events)),
+            ("documents", answers.documents, before.documents if before else None, DOCUMENTS, documents_words(answers.documents)),
+        ):  # fmt: skip
+            self.draw_days(name, days, earlier, keys, said, snapshot)
+            self.tabulate(f"{name}_table", name, snapshot, newest_last=True)
+        self.tabulate_or_say(
+            "files", answers.files, snapshot, say("No event file was imported in this range.")
+        )
+        self.tabulate_or_say(
+            "refusals", answers.refusals, snapshot, say("No event was refused in this range.")
+        )
+        self.tabulate_or_say(
             "failures",
             answers.failures,
             snapshot,
             say("Every document of this range that was read could be read."),
         )
         self._work(answers)
-
-    def _chart(self, name: str, keys: tuple[Series, ...], said: str, snapshot: Snapshot[Answers]) -> None:
-        answers, scope, unit = snapshot.answers, snapshot.scope, unit_of(snapshot.scope.days)
-        columns = [key.column for key in keys]
-        rows = summed(every_day(getattr(answers, name), scope.start, scope.end), columns, unit)
-        earlier = None
-        if answers.before is not None:
-            earlier = summed(getattr(answers.before, name), columns_before(columns), unit)
-        self.draw(name, rows, unit, said, snapshot, keys=keys, before=earlier)
-        self.tabulate(f"{name}_table", name, snapshot, newest_last=True)
-
-    def _rows(self, name: str, rows: "pd.DataFrame", snapshot: Snapshot[Answers], none: str) -> None:
-        if rows.empty:
-            self.put(name, nothing(none))
-        else:
-            self.tabulate(name, name, snapshot)
 
     def _work(self, answers: Answers) -> None:
         for name, rows, columns, caption in (

@@ -25,8 +25,8 @@ class UsageStore(ScopedStore):
         return ask(session, scope)
 
     def nothing_in(self, answers: Answers) -> bool:
-        """Whether no event occurred and no run began."""
-        return not answers.months[["events", "runs"]].to_numpy().any()
+        """Whether no event occurred, no run began and no model was asked."""
+        return not answers.months[["events", "runs", "tokens"]].to_numpy().any()
 
     def suggest(self, session: Session, scope: Scope, today: date) -> Suggestion:
         """A year: usage is looked at by month; all there is where nothing happened in it."""

@@ -1,7 +1,7 @@
 """The table of the usage dashboard: what the page shows and the file holds."""
 
 from panel_apps.definitions import DEFINITIONS
-from panel_apps.speech import month
+from panel_apps.speech import amount, month
 from panel_apps.tables import Column, Table, count
 from panel_apps.usage.answers import Answers
 
@@ -13,6 +13,8 @@ TABLES: dict[str, Table[Answers]] = {
             count("events", "Events"),
             count("runs", "Runs"),
             count("active_users", "Active users", DEFINITIONS["monthly-users"]),
+            count("tokens", "Tokens", DEFINITIONS["usage-tokens"]),
+            Column("cost_millionths", "Cost", amount, True, DEFINITIONS["cost"]),
         ),
         lambda answers: answers.months,
     )

@@ -1,11 +1,13 @@
 """What the usage dashboard says: the running month against what is allowed, and its charts."""
 
+from collections.abc import Callable
+from html import escape
 from typing import TYPE_CHECKING
 
 from leitstand.insights.usage import Forecast
 from panel_apps.definitions import DEFINITIONS
 from panel_apps.parts import Tile
-from panel_apps.speech import day, month, month_name, number, say, size
+from panel_apps.speech import cost, day, month, month_name, number, say, size
 from panel_apps.usage.answers import Answers
 
 if TYPE_CHECKING:
@@ -14,14 +16,32 @@ if TYPE_CHECKING:
 
 def tiles(answers: Answers) -> list[Tile]:
     """The running month and what is stored."""
-    name, limit = month_name(answers.month), say("no limit")
+    name, limits = month_name(answers.month), answers.limits
     return [
-        Tile(say("Events in {month}", month=name), number(answers.events.so_far), _foretold(answers.events, answers), limit, DEFINITIONS["forecast"]),
-        Tile(say("Runs in {month}", month=name), number(answers.runs.so_far), _foretold(answers.runs, answers), limit, DEFINITIONS["forecast"]),
-        Tile(say("Active users in {month}", month=name), number(answers.active_users), say("until now; people are not foretold"), limit, DEFINITIONS["monthly-users"]),
-        Tile(say("Documents"), number(answers.stored.documents), say("stored now"), limit, DEFINITIONS["stored"]),
-        Tile(say("Storage"), size(answers.stored.bytes), say("of documents, now"), limit, DEFINITIONS["stored"]),
+        Tile(say("Events in {month}", month=name), number(answers.events.so_far), _foretold(answers.events, answers), _limit(limits.events_a_month, number), DEFINITIONS["forecast"]),
+        Tile(say("Runs in {month}", month=name), number(answers.runs.so_far), _foretold(answers.runs, answers), _limit(None, number), DEFINITIONS["forecast"]),
+        Tile(say("Active users in {month}", month=name), number(answers.active_users), say("until now; people are not foretold"), _limit(None, number), DEFINITIONS["monthly-users"]),
+        Tile(say("Documents"), number(answers.stored.documents), say("stored now"), _limit(None, number), DEFINITIONS["stored"]),
+        Tile(say("Storage"), size(answers.stored.bytes), say("of documents, now"), _limit(limits.storage_bytes, size), DEFINITIONS["stored"]),
+        Tile(say("Tokens in {month}", month=name), number(answers.tokens), say("of models, until now"), _limit(limits.model_tokens_a_month, number), DEFINITIONS["usage-tokens"]),
     ]  # fmt: skip
+
+
+def _limit(most: int | None, form: Callable[[int], str]) -> str:
+    """What the plan has room for, as HTML."""
+    return escape(say("no limit") if most is None else say("the plan has room for {most}", most=form(most)))
+
+
+def tokens_words(answers: Answers) -> str:
+    """The chart of tokens by month in a sentence."""
+    rows = answers.months
+    if not int(rows["tokens"].sum()):
+        return say("No model was asked in this range.")
+    return say(
+        "{total} tokens in {months} months, which cost {cost}; most in {best} ({most}).",
+        **_totals(rows, "tokens"),
+        cost=cost(int(rows["cost_millionths"].sum()), answers.currency),
+    )
 
 
 def events_words(rows: "pd.DataFrame") -> str:

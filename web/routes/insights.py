@@ -27,12 +27,16 @@ DASHBOARDS = (
         N_("Who is active, who is new, who comes back in the weeks after, and with which companion."),
     ),
     (
+        N_("Agents"), "/insights/agents", "agent", "insights:read",
+        N_("What became of agents' threads and why some failed, and what questions to models used and cost."),
+    ),
+    (
         N_("Ingestion"), "/insights/ingestion", "integration", "insights:read",
         N_("Event files and documents that came in, what was refused or failed and why, and the jobs and flows behind them."),
     ),
     (
         N_("Usage"), "/insights/usage", "billing", "insights:read",
-        N_("Events, runs, people and storage month by month, and what this month will come to."),
+        N_("Events, runs, people, storage and tokens month by month, what this month will come to, and what the plan has room for."),
     ),
     (
         N_("Operations"), "/insights/operations", "drill", "operations:read",

@@ -33,6 +33,7 @@ ACTIONS = (
     (N_("Companion dashboard"), "/insights/companion", "companion", "insights:read", "insights companion traffic funnel versions dashboard"),
     (N_("Flow dashboard"), "/insights/flow", "thread", "insights:read", "insights flow diagram steps branches drop-off dashboard"),
     (N_("Audience dashboard"), "/insights/audience", "groups", "insights:read", "insights audience people users retention new returning dashboard"),
+    (N_("Agents dashboard"), "/insights/agents", "agent", "insights:read", "insights agents threads models tokens cost failed dashboard"),
     (N_("Ingestion dashboard"), "/insights/ingestion", "integration", "insights:read", "insights ingestion imports documents refused failed jobs dashboard"),
     (N_("Usage dashboard"), "/insights/usage", "billing", "insights:read", "insights usage month forecast storage limit dashboard"),
     (N_("Operations dashboard"), "/insights/operations", "drill", "operations:read", "insights operations drills backups recovery dashboard"),

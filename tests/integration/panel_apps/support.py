@@ -4,21 +4,24 @@ import asyncio
 import csv
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from leitstand.db.models import Workspace
+from leitstand.db.ids import lowest_uuid7
+from leitstand.db.models import Item, ModelCall, Thread, Workspace
 from leitstand.events.importer import import_file
 from leitstand.identity.sessions import COOKIE
 from tests.services import free_base_port
@@ -58,7 +61,7 @@ def make_log(today: date, *, days: int = DAYS) -> Log:
 
 
 def import_log(engine: Engine, folder: Path, workspace: Workspace, log: Log) -> None:
-    """Import a log as people do; a run takes ten minutes."""
+    """Import a log as people do; a run takes ten minutes. An agent worked on the days of its runs."""
     path = folder / "log.csv"
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -68,6 +71,28 @@ def import_log(engine: Engine, folder: Path, workspace: Workspace, log: Log) -> 
             writer.writerow([f"run-{number}", actor, "ask", at.isoformat(), companion])
             writer.writerow([f"run-{number}", actor, last, (at + RUN).isoformat(), companion])
     import_file(engine, path, workspace_id=workspace.id, complete=["done"])
+    with Session(engine) as session:
+        let_an_agent_work(session, workspace.id, sorted({day for day, *_ in log.runs}))
+        session.commit()
+
+
+def let_an_agent_work(session: Session, workspace_id: UUID, days: Sequence[date]) -> None:
+    """A thread a day and the question that it put to a model; every third one failed."""
+    agent = Item(workspace_id=workspace_id, kind="agent", title=HOSTILE, visibility="workspace")
+    session.add(agent)
+    session.flush()
+    for number, day in enumerate(days):
+        failed, at = number % 3 == 2, began(day)
+        thread = Thread(
+            id=UUID(int=lowest_uuid7(at).int + number), workspace_id=workspace_id, agent_id=agent.id, title="Write", agent={},
+            limits={}, input={}, status="failed" if failed else "succeeded", error=HOSTILE if failed else "", created_at=at,
+            finished_at=at + RUN, prompt_tokens=90, completion_tokens=10, cost=250, worked_ms=4_000,
+        )  # fmt: skip
+        call = ModelCall(
+            workspace_id=workspace_id, at=at, purpose="agent", item_id=agent.id, endpoint=HOSTILE, model=HOSTILE,
+            succeeded=not failed, prompt_tokens=90, completion_tokens=10, cost=250, milliseconds=900,
+        )  # fmt: skip
+        session.add_all((thread, call))
 
 
 def began(day: date) -> datetime:

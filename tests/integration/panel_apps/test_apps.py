@@ -69,7 +69,8 @@ def test_a_dashboard_of_nothing_says_so(person: Visitor, path: str) -> None:
     for days in ("auto", "all", "2020-01-01..2020-01-01"):
         snapshot, panes = shown(SCOPED[path], person, range=days)
         assert snapshot.empty
-        assert "No event has been recorded yet" in panes["status"]
+        nobody = "No agent and no model" if path == "/agents" else "No event"
+        assert f"{nobody} has been" in panes["status"]
 
 
 @pytest.mark.parametrize("path", BY_COMPANION)
