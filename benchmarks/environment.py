@@ -1,11 +1,13 @@
 """A PostgreSQL of a benchmark's own, and how a benchmark says what came out."""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import httpx
 import psutil
@@ -18,8 +20,7 @@ from leitstand.embedded.objects import ObjectStore
 from leitstand.services import POSTGRES
 from leitstand.settings import load_settings
 
-if TYPE_CHECKING:
-    import subprocess
+START_SECONDS = 300
 
 
 def prepare(folder: Path, port: int) -> tuple[Cluster, Engine]:
@@ -53,6 +54,37 @@ def started(folder: Path, port: int) -> Iterator[Engine]:
     finally:
         engine.dispose()
         cluster.stop()
+
+
+@dataclass
+class Server:
+    """The process of a server that runs, and its port on 127.0.0.1."""
+
+    pid: int
+    port: int
+
+
+def start_server(factory: str, port: int) -> "subprocess.Popen[bytes]":
+    """Start a process of `./run up`'s kind and wait until it answers."""
+    argv = [
+        sys.executable, "-P", "-m", "uvicorn", factory, "--factory", "--host", "127.0.0.1", "--port", str(port),
+        "--proxy-headers", "--forwarded-allow-ips", "127.0.0.1", "--no-server-header", "--no-access-log",
+        "--log-level", "warning",
+    ]  # fmt: skip
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_for(f"http://127.0.0.1:{port}/readyz", process, seconds=START_SECONDS)
+    return process
+
+
+@contextmanager
+def server(factory: str, port: int) -> Iterator[Server]:
+    """A process of `./run up`'s kind."""
+    process = start_server(factory, port)
+    try:
+        yield Server(process.pid, port)
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def processor_seconds(*pids: int) -> list[float]:

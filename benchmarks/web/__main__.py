@@ -16,15 +16,13 @@ else the machine does concerns both. What is said is the median of the rounds:
 import argparse
 import os
 import statistics
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.environment import processor_seconds, started, wait_for
+from benchmarks.environment import Server, processor_seconds, server, started
 from benchmarks.web.dataset import Dataset, make
 from benchmarks.web.load import Answered, client, load
 from leitstand.identity.sessions import COOKIE
@@ -35,17 +33,8 @@ BARE = "bare endpoint"
 SHARES = {"home": 0.25, "list": 0.35}
 LIMITS_MS = {"home": 30.0, "search": 50.0}
 QUERIES = ("bil", "support", "survey tra", "trainign", "museum weather", "in", "newslettr")
-START_SECONDS = 300
 # Of fewer requests a 95th percentile says nothing.
 FEWEST = 40
-
-
-@dataclass
-class Server:
-    """The process of a server that runs, and its port on 127.0.0.1."""
-
-    pid: int
-    port: int
 
 
 @dataclass
@@ -59,23 +48,6 @@ class Found:
     processor: list[float] = field(default_factory=list)
     busy: list[float] = field(default_factory=list)
     size: float = 0.0
-
-
-@contextmanager
-def server(factory: str, port: int) -> Iterator[Server]:
-    """A process of `./run up`'s kind."""
-    argv = [
-        sys.executable, "-P", "-m", "uvicorn", factory, "--factory", "--host", "127.0.0.1", "--port", str(port),
-        "--proxy-headers", "--forwarded-allow-ips", "127.0.0.1", "--no-server-header", "--no-access-log",
-        "--log-level", "warning",
-    ]  # fmt: skip
-    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        wait_for(f"http://127.0.0.1:{port}/readyz", process, seconds=START_SECONDS)
-        yield Server(process.pid, port)
-    finally:
-        process.terminate()
-        process.wait()
 
 
 def pages(data: Dataset) -> dict[str, list[str]]:

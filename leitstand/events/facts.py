@@ -112,7 +112,8 @@ WHERE before.workspace_id = %(workspace)s AND before.log_id = %(log)s AND before
   AND f.workspace_id = before.workspace_id AND f.log_id = before.log_id AND f.run_key = before.run_key
 """)
 
-LOCK_SHARED = """
+# Keeps these companions' facts from being rebuilt.
+MERGE_LOCKS = """
 SELECT pg_advisory_xact_lock_shared(key) FROM (
     SELECT DISTINCT hashtextextended(coalesce(log_id, item_id)::text, 1) AS key
     FROM companion WHERE item_id = ANY(%(companions)s) ORDER BY 1) AS keys
@@ -125,7 +126,7 @@ SELECT pg_advisory_xact_lock(key) FROM (
 
 def lock_for_merge(cursor: Cursor[Any], companions: list[UUID]) -> None:
     """Keep these companions' facts from being rebuilt until the transaction ends; merges go on side by side."""
-    cursor.execute(LOCK_SHARED, {"companions": companions})
+    cursor.execute(MERGE_LOCKS, {"companions": companions})
 
 
 def lock_logs(session: Session, logs: Collection[UUID]) -> None:
@@ -141,9 +142,14 @@ def merge(cursor: Cursor[Any], *, workspace_id: UUID, events: str) -> None:
 
 
 def _merge(cursor: Cursor[Any], source: sql.Composable, values: dict[str, Any]) -> None:
-    merged = MERGE_RUNS.format(runs=runs_of(source), earlier=EARLIER, most=MOST_STEPS, step_at=STEP_AT)
-    cursor.execute(merged, values)
-    cursor.execute(MERGE_BUCKETS.format(events=source), values)
+    for statement in merging(source):
+        cursor.execute(statement, values)
+
+
+def merging(source: sql.Composable) -> tuple[sql.Composed, sql.Composed]:
+    """The statements that merge a source of new events into runs, and into actors; their parameter is `workspace`."""
+    runs = MERGE_RUNS.format(runs=runs_of(source), earlier=EARLIER, most=MOST_STEPS, step_at=STEP_AT)
+    return runs, MERGE_BUCKETS.format(events=source)
 
 
 def runs_of(source: sql.Composable) -> sql.Composed:

@@ -1,6 +1,6 @@
 """Monthly partitions of the events, made when the first event of a month comes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -19,6 +19,12 @@ SELECT c.relname, pg_total_relation_size(c.oid), greatest(c.reltuples, 0)::bigin
 FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
 WHERE i.inhparent = 'event'::regclass ORDER BY c.relname
 """
+# Of the table, not by to_regclass: within a transaction that may answer from before another one's commit.
+MISSING = (
+    "SELECT name FROM unnest({names}) AS name WHERE NOT EXISTS (SELECT FROM pg_class"
+    " WHERE relname = name AND relnamespace = current_schema()::regnamespace) ORDER BY name"
+)
+ASKED = text(MISSING.format(names="CAST(:names AS text[])"))
 NAME = "event_p%Y_%m"
 DAY_MS = 86_400_000
 MAKE = """
@@ -66,7 +72,7 @@ def ensure_partitions(engine: Engine, event_ids: Iterable[UUID]) -> list[str]:
     Works in transactions of its own, so that nobody waits for the caller's. A table is made and then attached,
     which lets others write meanwhile.
     """
-    names = _needed(event_ids)
+    names = needed(event_ids)
     with Session(engine) as session, session.begin():
         missing = _missing(session, list(names))
     for name in missing:
@@ -80,11 +86,16 @@ def ensure_partitions_within(session: Session, event_ids: Iterable[UUID]) -> lis
     A request that holds a connection must not wait for a second one: when all of a pool's connections are held by
     such requests, none of them ever gets it.
     """
-    names = _needed(event_ids)
+    names = needed(event_ids)
     missing = _missing(session, list(names))
-    for name in missing:
-        _create(session, name, names[name])
+    create_within(session, {name: names[name] for name in missing})
     return missing
+
+
+def create_within(session: Session, missing: Mapping[str, datetime]) -> None:
+    """Make partitions that were found missing, by name, unless others made them meanwhile."""
+    for name, month in missing.items():
+        _create(session, name, month)
 
 
 def month_of(event_id: UUID) -> date:
@@ -97,7 +108,7 @@ def name_of(month: date) -> str:
     return month.strftime(NAME)
 
 
-def _needed(event_ids: Iterable[UUID]) -> dict[str, datetime]:
+def needed(event_ids: Iterable[UUID]) -> dict[str, datetime]:
     """Name and month of the partitions of these events."""
     months = {_month(day) for day in {(event_id.int >> 80) // DAY_MS for event_id in event_ids}}
     return {name_of(month): month for month in months}
@@ -118,12 +129,7 @@ def _create(session: Session, name: str, month: datetime) -> None:
 
 
 def _missing(session: Session, names: list[str]) -> list[str]:
-    # Of the table, not by to_regclass: within a transaction that may answer from before another one's commit.
-    asked = text(
-        "SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE NOT EXISTS (SELECT FROM pg_class"
-        " WHERE relname = name AND relnamespace = current_schema()::regnamespace) ORDER BY name"
-    )
-    return list(session.execute(asked, {"names": names}).scalars())
+    return list(session.execute(ASKED, {"names": names}).scalars())
 
 
 @lru_cache(maxsize=4096)

@@ -33,8 +33,8 @@ CREATE TEMP TABLE IF NOT EXISTS fresh_event (
     occurred_at timestamptz, counts boolean
 ) ON COMMIT DELETE ROWS
 """
-TAKE = """
-WITH taken AS (
+# The new ones among the incoming, as they are written.
+TAKEN = """
     INSERT INTO event (workspace_id, event_id, kind, companion_id, flow_version, run_key, step, seq, actor_key, actor_kind,
                        touched, occurred_at, received_at, source, is_test, import_id, content_hash, props)
     SELECT %(workspace)s, event_id, kind, companion_id, flow_version, run_key, step, seq, actor_key, actor_kind, touched,
@@ -42,10 +42,10 @@ WITH taken AS (
     FROM incoming_event ORDER BY event_id
     ON CONFLICT (workspace_id, event_id) DO NOTHING
     RETURNING event_id, kind, companion_id, flow_version, run_key, step, seq, actor_key, occurred_at, actor_kind, is_test
-)
-INSERT INTO fresh_event SELECT event_id, kind, companion_id, flow_version, run_key, step, seq, actor_key, occurred_at,
-       NOT is_test AND actor_kind = ANY(%(humans)s) FROM taken
 """
+COUNTS = "NOT is_test AND actor_kind = ANY(%(humans)s)"
+FRESH_COLUMNS = "event_id, kind, companion_id, flow_version, run_key, step, seq, actor_key, occurred_at"
+TAKE = f"WITH taken AS ({TAKEN}) INSERT INTO fresh_event SELECT {FRESH_COLUMNS}, {COUNTS} FROM taken"  # noqa: S608
 # OFFSET keeps the planner, which knows little of a fresh month, from reading all of the workspace instead of each key. Of a
 # workspace that its statistics do not know it would expect no events, and take any index for as good as the key's; the
 # subselect keeps it from looking at which workspace it is.
@@ -84,6 +84,13 @@ class Origin:
     source: str
     received_at: datetime
     import_id: UUID | None = None
+
+    def values(self) -> dict[str, Any]:
+        """As the statements take it."""
+        return {
+            "workspace": self.workspace_id, "received": self.received_at, "source": self.source,
+            "import": self.import_id, "humans": list(HUMANS),
+        }  # fmt: skip
 
 
 def copy_line(values: Iterable[object]) -> str:
@@ -131,10 +138,7 @@ def take(
         for begin in range(0, len(lines), LINES_A_WRITE):
             copy.write("".join(lines[begin : begin + LINES_A_WRITE]))
     facts.lock_for_merge(cursor, list(companions))
-    values = {
-        "workspace": origin.workspace_id, "received": origin.received_at, "source": origin.source,
-        "import": origin.import_id, "humans": list(HUMANS),
-    }  # fmt: skip
+    values = origin.values()
     repeated = _archived(cursor, values, archived) if archived else {}
     cursor.execute(TAKE, values)
     accepted = cursor.rowcount

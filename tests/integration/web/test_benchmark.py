@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Engine
 
-from benchmarks.web.__main__ import BARE, Measuring, Server, pages, report
+from benchmarks.environment import Server
+from benchmarks.web.__main__ import BARE, Measuring, pages, report
 from benchmarks.web.bare import create as bare_endpoint
 from benchmarks.web.dataset import make
 from tests.live import served
