@@ -77,6 +77,7 @@ def compose(
     material: Sequence[Material] = (),
     item_id: UUID | None = None,
     seconds: float,
+    allow: Callable[[], None] | None = None,
     on_found: Callable[[Sequence[Citation]], None] | None = None,
     on_text: Callable[[str], None] | None = None,
     stopped: Callable[[], bool] | None = None,
@@ -93,6 +94,7 @@ def compose(
         material: what the person attached to the question.
         item_id: for which item tokens are spent; None: the space.
         seconds: for the model's answer, attempts and waits included.
+        allow: called before a model is asked; what it raises is raised.
         on_found: told the passages that the model is given, before it is asked; their numbers are not the answer's.
         on_text: told the answer so far about once a second, numbered as the whole will be; an attempt that broke off
             begins anew.
@@ -110,6 +112,8 @@ def compose(
         return extractive(question, found.fitting, joined(EXTRACTIVE_NOTE, UNREAD if material else ""))
     if not found.fitting and not material:
         return extractive(question, [], NOT_ASKED)
+    if allow is not None:
+        allow()
     passages = found.passages if found.fitting else []
     if on_found is not None:
         on_found(passages)
