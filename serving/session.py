@@ -124,6 +124,19 @@ def visit(request: Request) -> Iterator[tuple[Session, Principal]]:
         yield session, _known(optional_principal(request, session))
 
 
+def visiting_principal(request: Request) -> Principal:
+    """Who is asking, found out in a transaction that has ended: for what waits long for somebody else.
+
+    Raises:
+        NotSignedIn: nobody that we know.
+    """
+    with visit(request) as (_, principal):
+        return principal
+
+
+VisitingPrincipal = Annotated[Principal, Depends(visiting_principal)]
+
+
 def _known(principal: Principal | None) -> Principal:
     if principal is None:
         raise NotSignedIn("You are not signed in, or your session has ended.", hint="Sign in and try again.")

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from leitstand.agents.tools.answers import told
 from leitstand.errors import InvalidInput
 from leitstand.identity.access import Principal
 from leitstand.knowledge.search import MAX_QUESTION, Hit, search
+from leitstand.language_models.material import one_line, quoted
 from leitstand.words import msg
 
 NAME = "search_spaces"
@@ -95,11 +95,5 @@ def use(
 
 def _quoted(hit: Hit) -> str:
     """One line of ours, then the passage with a mark before each of its lines."""
-    place = " › ".join(dict.fromkeys(_line(one) for one in (hit.title, hit.heading) if one.strip()))
-    content = told(hit.content, most=LONGEST_PASSAGE)
-    quoted = "\n".join(f"> {line}" for line in content.splitlines())
-    return f"[{place}, passage {hit.ordinal}]\n{quoted}"
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
+    place = " › ".join(dict.fromkeys(one_line(one) for one in (hit.title, hit.heading) if one.strip()))
+    return f"[{place}, passage {hit.ordinal}]\n{quoted(hit.content, LONGEST_PASSAGE)}"
