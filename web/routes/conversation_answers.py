@@ -5,12 +5,10 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 
-from leitstand.conversations import changing, files, talking
+from leitstand.conversations import changing, talking
 from leitstand.conversations.reading import open_one
 from leitstand.errors import NotFound
-from leitstand.settings import get_settings
-from leitstand.storage.store import store_of
-from serving.downloads import File, attachment
+from serving.downloads import attachment_file
 from serving.session import CurrentPrincipal, Db, require_csrf
 from web.conversation_page import mark, message_names, tried
 from web.pages import fragment, go, wants_fragment
@@ -111,12 +109,4 @@ def download(
     request: Request, session: Db, principal: CurrentPrincipal, item_id: UUID, attachment_id: UUID
 ) -> Response:
     """A file that came with a question, to be saved."""
-    storage = store_of(get_settings())
-    found = files.hand_out(
-        session, storage, principal=principal, item_id=item_id, attachment_id=attachment_id
-    )
-    file = File(
-        found.name, found.media_type, found.bytes, found.sha256,
-        lambda first, last: files.pieces(storage, found, first, last),
-    )  # fmt: skip
-    return attachment(request, file)
+    return attachment_file(request, session, principal, item_id=item_id, attachment_id=attachment_id)
