@@ -55,6 +55,7 @@ NOTICES: dict[str, tuple[str, str]] = {
     "report-started": (N_("Started: the list below shows how it goes."), ""),
     "subscribed": (N_("Subscribed: it comes by mail from the next one on."), ""),
     "unsubscribed": (N_("Unsubscribed."), ""),
+    "answer-stopped": (N_("Stopped. What has come of it stays."), ""),
     "thread-cancelled": (N_("Cancelled. What a worker has under way ends within seconds."), ""),
     "thread-approved": (N_("Approved: the thread goes on."), ""),
     "thread-refused": (N_("Refused: the agent is told so."), ""),

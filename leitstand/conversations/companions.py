@@ -134,7 +134,7 @@ def _end(session: Session, conversation: Conversation) -> None:
 
 def _write_down(session: Session, principal: Principal, conversation: Conversation, run: Run) -> None:
     """Keep what was said since the last time."""
-    item, _ = held(session, principal=principal, item_id=conversation.item_id)
+    item, conversation = held(session, principal=principal, item_id=conversation.item_id)
     kept = session.scalar(
         select(func.count()).where(
             ConversationMessage.conversation_id == item.id,
@@ -142,7 +142,7 @@ def _write_down(session: Session, principal: Principal, conversation: Conversati
         )
     )
     lines = list(transcript(run.flow, run.state))[kept or 0 :]
-    add(session, item, [_said(line) for line in lines])
+    add(session, item, conversation, [_said(line) for line in lines])
     if run.ended:
         conversation.ended_at = datetime.now(UTC)
         session.flush()
