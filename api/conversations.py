@@ -1,24 +1,44 @@
 """Conversations with companions and the assistant."""
 
-from datetime import datetime
+from base64 import b64decode
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response, status
-from pydantic import Field
+from fastapi import Request as HttpRequest
 
+from api.conversation_models import (
+    AssistantOut,
+    AttachmentIn,
+    AttachmentOut,
+    AwaitedOut,
+    ConversationChange,
+    ConversationFull,
+    ConversationIn,
+    ConversationOut,
+    ConversationPage,
+    EditIn,
+    FeedbackIn,
+    MessageIn,
+    MessageOut,
+    QuestionIn,
+)
 from api.items.filters import PAGE_SIZE, Limit
 from api.items.tags import IfMatch, check_match, etag_of
-from api.models import Answer, Request
 from api.moments import Instant
 from leitstand.catalogue.items import get_item
 from leitstand.companions.steps import AnyStep, Choice, Input
-from leitstand.conversations import assistant, changing, companions, keeping
+from leitstand.conversations import agents, assistant, changing, companions, keeping, talking
 from leitstand.conversations.export import TYPES, export
-from leitstand.conversations.reading import OWNERS, PARTNERS, STATES, Filters, Row, Shown, find, open_one
-from leitstand.errors import InvalidInput
+from leitstand.conversations.files import File
+from leitstand.conversations.reading import OWNERS, STATES, Filters, Opened, Row, Shown, find, open_one
+from leitstand.db.models.conversations import PARTNERS
+from leitstand.errors import InvalidInput, NotFound
 from leitstand.identity.access import Principal
-from leitstand.knowledge.search import MAX_QUESTION
+from leitstand.settings import get_settings
+from leitstand.storage.store import store_of
+from serving.companion_answers import prepared
+from serving.downloads import attachment_file
 from serving.idempotency import OnceRoute
 from serving.session import CurrentPrincipal, Db, require_csrf
 
@@ -28,104 +48,18 @@ NOTHING = status.HTTP_204_NO_CONTENT
 MADE = status.HTTP_201_CREATED
 
 
-class ConversationOut(Answer):
-    id: UUID
-    title: str
-    partner: str = Field(description="assistant, or companion.")
-    companion_id: UUID | None
-    companion: str = Field(description="Its title; empty where you may not see it.")
-    space_id: UUID | None = Field(description="The space that the assistant is asked about; null: all.")
-    owner_id: UUID | None
-    owner: str
-    archived: bool
-    ended_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
-
-
-class ConversationPage(Answer):
-    """One page of the list; `next` is the cursor of the next page, null at the end."""
-
-    items: list[ConversationOut]
-    next: str | None
-
-
-class MessageOut(Answer):
-    id: UUID
-    position: int
-    said_by: str = Field(description="person, companion or assistant.")
-    text: str
-    note: str
-    feedback: str = Field(description="helpful, not helpful, or empty.")
-    withheld: bool = Field(description="Its text rests on documents that you may not open, and is left out.")
-    citations: list[dict[str, Any]]
-    created_at: datetime
-
-
-class AwaitedOut(Answer):
-    """What a companion waits for: words, one of `options` by its value, or the JSON text of a value that fits `json_schema`."""
-
-    kind: str = Field(description="question, choice, input or ask.")
-    options: list[str]
-    json_schema: dict[str, Any] | None
-
-
-class ConversationFull(ConversationOut):
-    """A conversation with its messages; `revision` goes with an answer to a companion, null where none is awaited."""
-
-    mine: bool
-    revision: int | None
-    awaits: AwaitedOut | None
-    messages: list[MessageOut]
-
-
-class ConversationIn(Request):
-    """With a companion, or with the assistant: one of `companion_id` and `question`."""
-
-    companion_id: UUID | None = None
-    question: str = Field("", max_length=MAX_QUESTION)
-    space_id: UUID | None = None
-
-
-class QuestionIn(Request):
-    question: str = Field(min_length=1, max_length=MAX_QUESTION)
-    space_id: UUID | None = None
-
-
-class MessageIn(Request):
-    """What is said; `revision` is that of the conversation as it was read, for one with a companion."""
-
-    text: str = Field("", max_length=10_000)
-    revision: Annotated[int | None, Field(ge=0, le=1_000_000)] = None
-
-
-class ConversationChange(Request):
-    title: str | None = None
-    archived: bool | None = None
-
-
-class FeedbackIn(Request):
-    feedback: str = Field("", description="helpful, not helpful, or empty.")
-
-
-class AssistantOut(Answer):
-    """How the assistant answers now."""
-
-    kind: str = Field(description="extractive: quoted word for word from the documents.")
-    model_endpoint: bool = Field(description="Whether a model endpoint is connected; it is not used yet.")
-
-
 def _wanted(
     q: Annotated[str, Query(description="Text of the title or of a message.", max_length=500)] = "",
     partner: Annotated[str, Query(description=f"One of: {', '.join(PARTNERS)}.")] = "",
     companion: UUID | None = None,
+    agent: UUID | None = None,
     owner: Annotated[str, Query(description=f"One of: {', '.join(OWNERS)}.")] = "",
     state: Annotated[str, Query(description=f"One of: {', '.join(STATES)}; empty: not archived.")] = "",
     since: Instant | None = None,
     favorites: bool = False,
 ) -> Filters:
     """The filters of a request."""
-    return Filters(q, partner, companion, owner, state, since, favorites)
+    return Filters(q, partner, companion, agent, owner, state, since, favorites)
 
 
 @router.get("/conversations")
@@ -145,15 +79,19 @@ def list_conversations(
 def begin_conversation(
     session: Db, principal: CurrentPrincipal, new: ConversationIn, response: Response
 ) -> ConversationFull:
-    """Begin one with a published companion, or by asking the assistant."""
+    """Begin one with a published companion, or by asking an agent or the assistant."""
     if (new.companion_id is None) == (not new.question):
-        raise InvalidInput("Name one: a companion, or a question to the assistant.")
+        raise InvalidInput("Name one: a companion, or a question to an agent or the assistant.")
+    given: dict[str, Any] = {
+        "principal": principal, "question": new.question, "files": _files(new.attachments),
+        "storage": store_of(get_settings()),
+    }  # fmt: skip
     if new.companion_id is not None:
         made = companions.begin_with(session, principal=principal, companion_id=new.companion_id)
+    elif new.agent_id is not None:
+        made = agents.begin_with(session, agent_id=new.agent_id, **given)
     else:
-        made = assistant.begin_asking(
-            session, principal=principal, question=new.question, space_id=new.space_id
-        )
+        made = assistant.begin_asking(session, space_id=new.space_id, **given)
     response.headers["Location"] = f"/api/v1/conversations/{made.item_id}"
     return _full(session, principal, made.item_id, response)
 
@@ -197,17 +135,85 @@ def delete_conversation(
 def send_message(
     session: Db, principal: CurrentPrincipal, item_id: UUID, said: MessageIn, response: Response
 ) -> ConversationFull:
-    """Go on: answer the companion, or ask the assistant once more."""
+    """Go on: answer the companion, or ask the agent or the assistant once more."""
     _, conversation = keeping.held(session, principal=principal, item_id=item_id)
-    if conversation.partner == keeping.ASSISTANT:
-        assistant.go_on(session, principal=principal, item_id=item_id, question=said.text)
+    if conversation.partner != keeping.COMPANION:
+        talking.go_on(
+            session, principal=principal, item_id=item_id, question=said.text, after=said.after,
+            files=_files(said.attachments), storage=store_of(get_settings()),
+        )  # fmt: skip
     elif said.revision is None:
         raise InvalidInput("The revision is missing.", hint="Read the conversation and send its revision.")
     else:
+        reply = prepared(session, principal, item_id=item_id, revision=said.revision, words=said.text)
         companions.answer(
-            session, principal=principal, item_id=item_id, revision=said.revision, words=said.text
-        )
+            session, principal=principal, item_id=item_id, revision=said.revision, words=said.text,
+            prepared=reply,
+        )  # fmt: skip
     return _full(session, principal, item_id, response)
+
+
+@router.get("/conversations/{item_id}/messages/{message_id}")
+def get_message(session: Db, principal: CurrentPrincipal, item_id: UUID, message_id: UUID) -> MessageOut:
+    """One message; while an answer is written, what has come of it."""
+    opened = open_one(session, principal=principal, item_id=item_id)
+    found = next((one for one in _messages(opened) if one.id == message_id), None)
+    if found is None:
+        raise NotFound("There is no such message in this conversation.")
+    return found
+
+
+@router.post("/conversations/{item_id}/messages/{message_id}/edits", status_code=MADE, dependencies=CSRF)
+def edit_message(
+    session: Db,
+    principal: CurrentPrincipal,
+    item_id: UUID,
+    message_id: UUID,
+    given: EditIn,
+    response: Response,
+) -> ConversationFull:
+    """Ask one of your questions in other words: a branch beside it."""
+    talking.edit(session, principal=principal, item_id=item_id, message_id=message_id, question=given.text)
+    return _full(session, principal, item_id, response)
+
+
+@router.post("/conversations/{item_id}/messages/{message_id}/answers", status_code=MADE, dependencies=CSRF)
+def answer_again(
+    session: Db, principal: CurrentPrincipal, item_id: UUID, message_id: UUID, response: Response
+) -> ConversationFull:
+    """Have a question answered once more: a branch beside this answer."""
+    talking.regenerate(session, principal=principal, item_id=item_id, message_id=message_id)
+    return _full(session, principal, item_id, response)
+
+
+@router.post("/conversations/{item_id}/messages/{message_id}/choose", dependencies=CSRF)
+def choose_branch(
+    session: Db, principal: CurrentPrincipal, item_id: UUID, message_id: UUID, response: Response
+) -> ConversationFull:
+    """Let the newest branch through a message be the chosen one."""
+    talking.choose(session, principal=principal, item_id=item_id, message_id=message_id)
+    return _full(session, principal, item_id, response)
+
+
+@router.post("/conversations/{item_id}/messages/{message_id}/stop", dependencies=CSRF)
+def stop_answer(
+    session: Db, principal: CurrentPrincipal, item_id: UUID, message_id: UUID, response: Response
+) -> ConversationFull:
+    """Have an answer not written any further; what has come of it stays."""
+    talking.stop(session, principal=principal, item_id=item_id, message_id=message_id)
+    return _full(session, principal, item_id, response)
+
+
+@router.get(
+    "/conversations/{item_id}/attachments/{attachment_id}",
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": {}}}},
+)
+def get_attachment(
+    request: HttpRequest, session: Db, principal: CurrentPrincipal, item_id: UUID, attachment_id: UUID
+) -> Response:
+    """A file that came with a question; ranges are served."""
+    return attachment_file(request, session, principal, item_id=item_id, attachment_id=attachment_id)
 
 
 @router.put("/conversations/{item_id}/messages/{message_id}/feedback", status_code=NOTHING, dependencies=CSRF)
@@ -244,7 +250,7 @@ def export_conversation(
 def get_assistant(session: Db, principal: CurrentPrincipal) -> AssistantOut:
     """How questions are answered."""
     model = assistant.has_model(session, principal=principal)
-    return AssistantOut(kind="extractive", model_endpoint=model)
+    return AssistantOut(kind="model" if model else "extractive", model_endpoint=model)
 
 
 @router.post("/assistant", status_code=MADE, dependencies=CSRF)
@@ -253,8 +259,9 @@ def ask_assistant(
 ) -> ConversationFull:
     """Ask about everything that you may read; the answer is kept as a conversation."""
     made = assistant.begin_asking(
-        session, principal=principal, question=asked.question, space_id=asked.space_id
-    )
+        session, principal=principal, question=asked.question, space_id=asked.space_id,
+        files=_files(asked.attachments), storage=store_of(get_settings()),
+    )  # fmt: skip
     response.headers["Location"] = f"/api/v1/conversations/{made.item_id}"
     return _full(session, principal, made.item_id, response)
 
@@ -268,7 +275,7 @@ def _out(row: Row) -> ConversationOut:
     item, kept = row.item, row.conversation
     return ConversationOut(
         id=item.id, title=item.title, partner=kept.partner, companion_id=kept.companion_id if row.companion else None,
-        companion=row.companion, space_id=kept.space_id, owner_id=item.owner_id, owner=row.owner,
+        companion=row.companion, agent_id=kept.agent_id if row.agent else None, agent=row.agent, space_id=kept.space_id, owner_id=item.owner_id, owner=row.owner,
         archived=item.status == "archived", ended_at=kept.ended_at, created_at=item.created_at,
         updated_at=item.updated_at,
     )  # fmt: skip
@@ -283,7 +290,7 @@ def _full(session: Db, principal: Principal, item_id: UUID, response: Response) 
     return ConversationFull(
         **_out(opened.row).model_dump(), mine=opened.mine, revision=run.state.revision if run else None,
         awaits=_awaited(run.flow.step(run.state.step)) if run else None,
-        messages=[_message(shown) for shown in opened.messages],
+        messages=_messages(opened),
     )  # fmt: skip
 
 
@@ -293,10 +300,33 @@ def _awaited(step: AnyStep) -> AwaitedOut:
     return AwaitedOut(kind=step.kind, options=options, json_schema=schema)
 
 
-def _message(shown: Shown) -> MessageOut:
+def _messages(opened: Opened) -> list[MessageOut]:
+    chosen = {shown.message.id for shown in opened.messages}
+    return [_message(shown, shown.message.id in chosen, mine=opened.mine) for shown in opened.everything]
+
+
+def _message(shown: Shown, chosen: bool, *, mine: bool) -> MessageOut:
     message = shown.message
+    files = [
+        AttachmentOut(id=one.id, name=one.name, bytes=one.bytes, status=one.status, reason=one.reason)
+        for one in shown.files
+    ]
     return MessageOut(
-        id=message.id, position=message.position, said_by=message.said_by, text=shown.text, note=message.note,
-        feedback=message.feedback, withheld=shown.withheld, citations=list(shown.citations),
-        created_at=message.created_at,
+        id=message.id, position=message.position, parent=message.parent, chosen=chosen, said_by=message.said_by,
+        text=shown.text, note=message.note, feedback=message.feedback, withheld=shown.withheld,
+        citations=list(shown.citations), created_at=message.created_at, status=message.status,
+        error=message.error if mine else "", model=message.model, thread_id=message.thread_id if mine else None,
+        attachments=files,
     )  # fmt: skip
+
+
+def _files(given: list[AttachmentIn]) -> list[File]:
+    """Files as they were sent.
+
+    Raises:
+        InvalidInput: one is no base64.
+    """
+    try:
+        return [File(one.name, b64decode(one.content, validate=True), one.media_type) for one in given]
+    except ValueError as error:
+        raise InvalidInput("A file is not sent as base64.", hint="Encode its bytes by RFC 4648.") from error

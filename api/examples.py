@@ -14,6 +14,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "CompanionChange": {"title": "Help desk", "tags": ["support"]},
     "CompanionIn": {"title": "Help desk", "description": "Answers first questions.", "tags": ["support"]},
     "ConversationChange": {"title": "About returns"},
+    "EditIn": {"text": "How long may goods be returned that were on sale?"},
     "ConversationIn": {"question": "How long may goods be returned?"},
     "DrillIn": {"name": "postgres-latest"},
     "EndpointIn": {

@@ -1,22 +1,29 @@
 """The query service: retrieval and answers with citations over the documents that the person may read."""
 
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, FastAPI, Query
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from prometheus_client import Counter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.middleware import Middleware
 
-from leitstand.knowledge.answers import ask
+from leitstand.db.engine import get_engine
+from leitstand.knowledge import answers
+from leitstand.knowledge.model_answers import compose
 from leitstand.knowledge.search import MAX_QUESTION, Hit, search
 from serving.app import create_app
 from serving.body_limit import LimitBody
-from serving.session import CurrentPrincipal, Db, refuse_other_sites
+from serving.following import EVENT_STREAM, Following, Tell, Told, wants_events
+from serving.rates import count_question
+from serving.session import CurrentPrincipal, Db, VisitingPrincipal, refuse_other_sites
 
 PREFIX = "/query/v1"
 LARGEST_BODY = 64 * 1024
 MOST_RESULTS = 50
+ANSWER_SECONDS = 60.0
 ANSWERS = Counter(
     "leitstand_query_answers_total",
     "Questions answered, by kind and whether anything fitted.",
@@ -69,10 +76,13 @@ class Answer(BaseModel):
     question: str
     answer: str
     kind: str = Field(
-        description="extractive: quoted word for word, because no model endpoint is configured."
+        description="model: written by one from the passages; extractive: quoted from them word for word."
     )
-    relevant: bool = Field(description="False when nothing in the documents fits; the answer then says so.")
-    note: str
+    model: str = Field(description="Which one wrote it; empty where none did.")
+    relevant: bool = Field(
+        description="False when nothing in the documents answers; the answer then says so."
+    )
+    note: str = Field(description="How it was made; where it is quoted although there is a model, why.")
     citations: list[Citation]
 
 
@@ -83,15 +93,71 @@ class Results(BaseModel):
     results: list[Passage]
 
 
-@router.post("/ask")
-def ask_question(session: Db, principal: CurrentPrincipal, body: Question) -> Answer:
-    """Answer a question with numbered citations."""
-    found = ask(session, principal=principal, question=body.question, space_id=body.space)
+EVENTS = """\
+With `Accept: text/event-stream`, the same as it comes, in server-sent events whose data is JSON:
+
+- `passages`: `{"results": [Passage]}`, what the model is given; left out where none is asked.
+- `text`: `{"answer": "…"}`, the whole answer so far, with numbers as it will have them; about once a second. It may \
+begin anew, where an attempt of the model's broke off. It is not checked yet: only `answer` counts.
+- `answer`: an Answer, and the end.
+- `error`: a Problem instead of it, and the end.
+
+Lines that begin with a colon come while nothing else does. Whoever closes the connection stops the model.
+"""
+EXAMPLE = """\
+event: passages
+data: {"results": [{"title": "herons.md", "passage": 1, "text": "The grey heron weighs up to two kilograms."}]}
+
+event: text
+data: {"answer": "It weighs up to"}
+
+event: answer
+data: {"question": "How heavy is it?", "answer": "It weighs up to two kilograms [1].", "kind": "model"}
+"""
+STREAMED: dict[str, Any] = {
+    "description": "The answer. " + EVENTS,
+    "content": {EVENT_STREAM: {"schema": {"type": "string"}, "example": EXAMPLE}},
+}
+
+
+@router.post("/ask", response_model=Answer, responses={200: STREAMED})
+async def ask_question(request: Request, principal: VisitingPrincipal, body: Question) -> Any:
+    """Answer a question with numbered citations: by a model where the workspace has one, else by quotes."""
+
+    def work(tell: Tell, stopped: Callable[[], bool]) -> answers.Answer:
+        return compose(
+            get_engine(),
+            principal=principal,
+            question=body.question,
+            space_id=body.space,
+            purpose="ask",
+            seconds=ANSWER_SECONDS,
+            allow=lambda: count_question(principal),
+            on_found=lambda found: tell("passages", {"results": [_found(one) for one in found]}),
+            on_text=lambda text: tell("text", {"answer": text}),
+            stopped=stopped,
+        )
+
+    following = Following(work)
+    if not wants_events(request):
+        return _answer(await following.result(request))
+    return await following.stream(
+        request, lambda found: Told("answer", _answer(found).model_dump(mode="json"))
+    )
+
+
+def _answer(found: answers.Answer) -> Answer:
     ANSWERS.labels(found.kind, str(found.relevant).lower()).inc()
     values = found.to_dict()
     for citation in values["citations"]:
         citation["highlights"] = _highlights(citation["highlights"])
     return Answer.model_validate(values)
+
+
+def _found(citation: answers.Citation) -> dict[str, Any]:
+    """A passage that a model is given, as JSON values."""
+    values = asdict(citation) | {"highlights": _highlights(citation.highlights)}
+    return Passage.model_validate(values).model_dump(mode="json")
 
 
 @router.get("/search")

@@ -1,4 +1,4 @@
-"""Look after agents: threads that nobody works on, and apps whose instant was missed."""
+"""Look after agents: threads and answers that nobody works on, and apps whose instant was missed."""
 
 from typing import Any
 
@@ -13,10 +13,14 @@ def tend() -> dict[str, int]:
     """Queue them; the queue worker does the work."""
     from leitstand.agents.due import begin_due
     from leitstand.agents.lost import pick_up
+    from leitstand.conversations.lost import pick_up as pick_up_answers
 
     found, begun = pick_up(get_engine()), begin_due(get_engine())
-    say(f"picked up: {len(found.again)}, failed: {len(found.failed)}, apps that were due: {begun}")
-    return {"again": len(found.again), "failed": len(found.failed), "begun": begun}
+    answers = pick_up_answers(get_engine())
+    say(
+        f"picked up: {len(found.again)}, failed: {len(found.failed)}, apps that were due: {begun}, answers: {answers}"
+    )
+    return {"again": len(found.again), "failed": len(found.failed), "begun": begun, "answers": answers}
 
 
 @flow(name="tend-agents")

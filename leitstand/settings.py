@@ -190,6 +190,19 @@ class Settings(BaseSettings):
         description="Answers and new visitors of one companion, in each process of the runtime.",
     )
 
+    runtime_question_rate: str = Field(
+        "6/minute;60/hour",
+        description="Questions of one visitor to companions of one workspace that a model is asked.",
+    )
+    runtime_workspace_question_rate: str = Field(
+        "120/minute",
+        description="Questions of all visitors of a workspace that a model is asked, in each process of the runtime.",
+    )
+    model_person_rate: str = Field(
+        "20/minute;300/hour",
+        description="Questions of one person to spaces that a model is asked, in each process.",
+    )
+
     snippet_address_rate: str = Field(
         "120/minute",
         description="Batches of events from one network address by leitstand.js, which is kept in memory for that time only.",

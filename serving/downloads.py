@@ -10,6 +10,7 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
+from leitstand.conversations import files
 from leitstand.identity.access import Principal
 from leitstand.knowledge.files import get_file, pieces
 from leitstand.settings import get_settings
@@ -84,6 +85,25 @@ def document_file(
     file = File(
         found.title, found.media_type, found.bytes, found.sha256,
         lambda first, last: pieces(storage, found, first, last),
+    )  # fmt: skip
+    return attachment(request, file)
+
+
+def attachment_file(
+    request: Request, session: Session, principal: Principal, *, item_id: UUID, attachment_id: UUID
+) -> Response:
+    """A file that came with a question of a conversation, as `attachment`.
+
+    Raises:
+        NotFound, Conflict: as `conversations.files.hand_out`.
+    """
+    storage = store_of(get_settings())
+    found = files.hand_out(
+        session, storage, principal=principal, item_id=item_id, attachment_id=attachment_id
+    )
+    file = File(
+        found.name, found.media_type, found.bytes, found.sha256,
+        lambda first, last: files.pieces(storage, found, first, last),
     )  # fmt: skip
     return attachment(request, file)
 

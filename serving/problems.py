@@ -71,6 +71,11 @@ def answer_of(request: Request, error: LeitstandError) -> Response:
     return _answer(request, _of_domain(request, error), None)
 
 
+def of_unexpected(request: Request) -> Response:
+    """The problem document of what nobody expected."""
+    return _answer(request, _of_unexpected(request), None)
+
+
 def request_id_of(request: Request) -> str:
     """The id under which this request is logged."""
     return str(request.scope.get("state", {}).get("request_id", ""))

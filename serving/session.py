@@ -124,6 +124,19 @@ def visit(request: Request) -> Iterator[tuple[Session, Principal]]:
         yield session, _known(optional_principal(request, session))
 
 
+def visiting_principal(request: Request) -> Principal:
+    """Who is asking, found out in a transaction that has ended: for what waits long for somebody else.
+
+    Raises:
+        NotSignedIn: nobody that we know.
+    """
+    with visit(request) as (_, principal):
+        return principal
+
+
+VisitingPrincipal = Annotated[Principal, Depends(visiting_principal)]
+
+
 def _known(principal: Principal | None) -> Principal:
     if principal is None:
         raise NotSignedIn("You are not signed in, or your session has ended.", hint="Sign in and try again.")
@@ -138,6 +151,19 @@ async def require_csrf(request: Request, principal: CurrentPrincipal) -> None:
     Raises:
         Forbidden: another site sent it, or its token is missing or wrong.
     """
+    await _check_csrf(request, principal)
+
+
+async def require_csrf_visiting(request: Request, principal: VisitingPrincipal) -> None:
+    """As `require_csrf`, with no transaction open afterwards.
+
+    Raises:
+        Forbidden: as `require_csrf`.
+    """
+    await _check_csrf(request, principal)
+
+
+async def _check_csrf(request: Request, principal: Principal) -> None:
     if request.method in SAFE_METHODS or principal.token_id is not None:
         return
     refuse_other_sites(request)

@@ -55,6 +55,7 @@ NOTICES: dict[str, tuple[str, str]] = {
     "report-started": (N_("Started: the list below shows how it goes."), ""),
     "subscribed": (N_("Subscribed: it comes by mail from the next one on."), ""),
     "unsubscribed": (N_("Unsubscribed."), ""),
+    "answer-stopped": (N_("Stopped. What has come of it stays."), ""),
     "thread-cancelled": (N_("Cancelled. What a worker has under way ends within seconds."), ""),
     "thread-approved": (N_("Approved: the thread goes on."), ""),
     "thread-refused": (N_("Refused: the agent is told so."), ""),
@@ -142,10 +143,15 @@ def render(
 
 def fragment(principal: Principal, template: str, *, code: int = 200, **more: Any) -> HTMLResponse:
     """A piece of a page for htmx to put in place."""
+    html = piece(principal, template, **more)
+    return HTMLResponse(html, status_code=code, headers=_headers(language_of(principal)))
+
+
+def piece(principal: Principal, template: str, **more: Any) -> str:
+    """The HTML of a piece of a page."""
     names = shell.context(principal, area="") | more
-    language = language_of(principal)
-    html = shell.environment(TEMPLATES, language=language).get_template(template).render(names)
-    return HTMLResponse(html, status_code=code, headers=_headers(language))
+    environment = shell.environment(TEMPLATES, language=language_of(principal))
+    return environment.get_template(template).render(names)
 
 
 def _headers(language: str) -> dict[str, str]:

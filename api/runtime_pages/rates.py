@@ -4,21 +4,15 @@ Nothing is written: an address is counted under a hash with a key that the proce
 """
 
 import hashlib
-import math
 import secrets
-import time
 from collections.abc import Sequence
 from uuid import UUID
 
 from limits import RateLimitItem, parse_many
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
 
-from leitstand.errors import TooManyRequests
 from leitstand.settings import Settings
 from leitstand.words import msg
-
-LONGEST_WAIT = 3600
+from serving.rates import MANY_QUESTIONS, TOO_MANY, Limiter
 
 
 class Rates:
@@ -29,11 +23,13 @@ class Rates:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._limiter = Limiter()
         self._visitor = parse_many(settings.runtime_visitor_rate)
         self._address = parse_many(settings.runtime_address_rate)
         self._page = parse_many(settings.snippet_address_rate)
         self._companion = parse_many(settings.runtime_companion_rate)
+        self._question = parse_many(settings.runtime_question_rate)
+        self._questions = parse_many(settings.runtime_workspace_question_rate)
         self._key = secrets.token_bytes(16)
 
     def count_answer(self, companion_id: UUID, visitor_key: str) -> None:
@@ -44,6 +40,15 @@ class Rates:
         """
         self._hit(self._visitor, "visitor", str(companion_id), visitor_key)
         self._hit(self._companion, "companion", str(companion_id))
+
+    def count_question(self, workspace_id: UUID, visitor_key: str) -> None:
+        """One question of a visitor that a model is asked.
+
+        Raises:
+            TooManyRequests: with `retry_after` in its details.
+        """
+        self._hit(self._question, "question", str(workspace_id), visitor_key, message=MANY_QUESTIONS)
+        self._hit(self._questions, "questions", str(workspace_id))
 
     def count_new_visitor(self, companion_id: UUID, address: str) -> None:
         """One new visitor from a network address.
@@ -66,13 +71,9 @@ class Rates:
     def _hashed(self, address: str) -> str:
         return hashlib.blake2b(address.encode(), digest_size=16, key=self._key).hexdigest()
 
-    def _hit(self, rates: Sequence[RateLimitItem], *identity: str) -> None:
-        for rate in rates:
-            if not self._limiter.hit(rate, *identity):
-                reset = self._limiter.get_window_stats(rate, *identity).reset_time
-                wait = min(max(1, math.ceil(reset - time.time())), LONGEST_WAIT)
-                raise TooManyRequests(
-                    "There are too many requests at the moment.",
-                    hint=msg("Wait {wait} seconds, then go on: your answers so far are kept.", wait=wait),
-                    details={"retry_after": wait},
-                )
+    def _hit(self, rates: Sequence[RateLimitItem], *identity: str, message: str = TOO_MANY) -> None:
+        self._limiter.hit(rates, *identity, message=message, hint=_kept)
+
+
+def _kept(seconds: int) -> str:
+    return msg("Wait {wait} seconds, then go on: your answers so far are kept.", wait=seconds)

@@ -11,10 +11,11 @@ from uuid import UUID
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
+from leitstand.agents.conversing import tell
 from leitstand.agents.following import BEGUN, reached, seconds_left
 from leitstand.agents.remembering import messages
 from leitstand.agents.starting import CANCELLED
-from leitstand.agents.tools import Offered, checked_arguments, offered
+from leitstand.agents.tools import Given, Offered, checked_arguments, offered
 from leitstand.catalogue.visibility import visible
 from leitstand.db.engine import transaction
 from leitstand.db.models import Item, Thread, ThreadStep
@@ -167,11 +168,13 @@ class Keeping:
         with self._changing(view) as (session, thread):
             self._begin(session, thread, self._step(session, step.id))
 
-    def used(self, step_id: UUID, text: str) -> None:
+    def used(self, step_id: UUID, given: Given) -> None:
         """A tool gave something."""
         with self._changing() as (session, _):
             step = self._mine(session, step_id)
-            step.result = {"text": text}
+            step.result = {"text": given.text}
+            if given.spaces:
+                step.result = step.result | {"spaces": [str(one) for one in given.spaces]}
             _settle(step, "succeeded")
 
     def failed(self, step_id: UUID, reason: str) -> None:
@@ -242,7 +245,11 @@ class Keeping:
             now = time.monotonic()
             thread.worked_ms += round((now - self._since) * 1_000)
             self._since = now
+            goes_on = thread.finished_at is None
             yield session, thread
+            if goes_on and thread.finished_at is not None:
+                session.flush()
+                tell(session, thread)
 
     def _begin(self, session: Session, thread: Thread, step: ThreadStep) -> None:
         step.status, step.attempts, step.started_at = "running", step.attempts + 1, datetime.now(UTC)

@@ -138,7 +138,7 @@ def _use(keeping: Keeping, view: View, then: Use) -> bool:
         return True
     keeping.use(view, step)
     try:
-        text = tools.use(
+        given = tools.use(
             keeping.engine,
             principal=principal,
             offered=tool,
@@ -150,7 +150,7 @@ def _use(keeping: Keeping, view: View, then: Use) -> bool:
     except LeitstandError as error:
         keeping.failed(step.id, error.said)
     else:
-        keeping.used(step.id, text)
+        keeping.used(step.id, given)
     return True
 
 

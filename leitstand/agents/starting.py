@@ -4,6 +4,7 @@ Each changes the row under the condition that it still is in the state from whic
 once, and of a person and the worker, one is told that it is too late.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, case, func, select, update
 from sqlalchemy.orm import Session
 
 from leitstand.agents import threads
+from leitstand.agents.conversing import tell
 from leitstand.catalogue import contents
 from leitstand.catalogue.contents import Opened
 from leitstand.catalogue.text import searchable
@@ -41,6 +43,8 @@ def begin(
     limits: dict[str, int] | None = None,
     begun_by: str = "person",
     retry_of: UUID | None = None,
+    earlier: Sequence[dict[str, str]] = (),
+    material: Sequence[dict[str, str]] = (),
 ) -> Thread:
     """Begin a thread of an agent, as it is now; a worker takes it once the caller has committed.
 
@@ -50,6 +54,8 @@ def begin(
         app_id: the app that asks; it was checked by the caller.
         limits: less than the agent's own, by name.
         begun_by: person, schedule or program; whoever comes with an API token is a program.
+        earlier: what was said in a conversation before, the oldest first, each as {"person", "answer"}.
+        material: files that the person gave, each as {"name", "text"}; they are quoted, and never instructions.
 
     Raises:
         Forbidden: without `item:write`, to people outside, to programs of nobody, or while acting as somebody else.
@@ -71,7 +77,7 @@ def begin(
     thread = Thread(
         workspace_id=principal.workspace_id, agent_id=agent_id, app_id=app_id, person_id=principal.person_id,
         retry_of=retry_of, title=searchable(asked), begun_by=begun_by, agent=_snapshot(found),
-        limits=_limits(found, limits or {}), input={"text": asked, "inputs": inputs or {}},
+        limits=_limits(found, limits or {}), input=_input(asked, inputs or {}, earlier, material),
         trace=current()["request_id"],
     )  # fmt: skip
     session.add(thread)
@@ -113,6 +119,7 @@ def cancel(session: Session, *, principal: Principal, thread_id: UUID) -> Thread
             ThreadStep.status == "waiting",
         )
         session.execute(waiting.values(status="refused", error=CANCELLED, finished_at=func.now()))
+        tell(session, thread)
     _record(session, principal, "thread.cancel", thread)
     return thread
 
@@ -138,6 +145,8 @@ def retry(session: Session, *, principal: Principal, thread_id: UUID) -> Thread:
         inputs=thread.input.get("inputs"),
         app_id=thread.app_id,
         retry_of=thread.id,
+        earlier=thread.input.get("earlier", ()),
+        material=thread.input.get("material", ()),
     )
 
 
@@ -217,6 +226,17 @@ def _snapshot(found: Opened) -> dict[str, Any]:
     held = found.content.document()
     kept = ("instructions", "model", "tools", "spaces")
     return {"title": found.item.title} | {name: held[name] for name in kept}
+
+
+def _input(
+    text: str,
+    inputs: dict[str, Any],
+    earlier: Sequence[dict[str, str]],
+    material: Sequence[dict[str, str]],
+) -> dict[str, Any]:
+    """What a thread is given; what it was not given is left out."""
+    more = {"earlier": list(earlier), "material": list(material)}
+    return {"text": text, "inputs": inputs} | {name: given for name, given in more.items() if given}
 
 
 def _limits(found: Opened, given: dict[str, int]) -> dict[str, int]:

@@ -17,6 +17,7 @@ from leitstand.db.models import (
     AppSchedule,
     AuditEntry,
     CompanionVersion,
+    ConversationAttachment,
     ConversationMessage,
     Favorite,
     GroupMember,
@@ -97,6 +98,9 @@ def _json(session: Session, person: Person) -> Mapping[str, Rows]:
         ),
         "conversations": lambda: _of(
             session, ConversationMessage, ConversationMessage.conversation_id.in_(owned)
+        ),
+        "conversation-files": lambda: _of(
+            session, ConversationAttachment, ConversationAttachment.conversation_id.in_(owned)
         ),
         "threads": lambda: _of(session, Thread, Thread.person_id == person.id),
         "thread-steps": lambda: _of(session, ThreadStep, ThreadStep.thread_id.in_(asked)),

@@ -15,6 +15,8 @@ from leitstand.db.models import (
     Companion,
     CompanionVersion,
     Conversation,
+    ConversationAttachment,
+    ConversationMessage,
     Document,
     Favorite,
     FlowRun,
@@ -23,6 +25,7 @@ from leitstand.db.models import (
     ItemReference,
     ItemVersion,
     Recent,
+    Thread,
 )
 from leitstand.errors import NotFound
 from leitstand.identity import audit
@@ -185,7 +188,20 @@ def _forget_documents(session: Session, item: Item) -> None:
 
 
 def _forget_conversation(session: Session, item: Item) -> None:
-    """Remove what was said, and what was answered in the run behind it; its events stay counted."""
+    """Remove what was said, the files that came with it, and what was answered in the run and threads behind it; events
+    and what models cost stay counted. Threads first, as a worker that ends one has its row before the message's.
+    """
+    here = (ConversationMessage.workspace_id == item.workspace_id) & (
+        ConversationMessage.conversation_id == item.id
+    )
+    behind = select(ConversationMessage.thread_id).where(here, ConversationMessage.thread_id.is_not(None))
+    session.execute(delete(Thread).where(Thread.workspace_id == item.workspace_id, Thread.id.in_(behind)))
+    files = select(ConversationAttachment.object_key).where(
+        ConversationAttachment.workspace_id == item.workspace_id,
+        ConversationAttachment.conversation_id == item.id,
+    )
+    for key in session.scalars(files).all():
+        enqueue(session, "knowledge.forget", key=key)
     gone = delete(Conversation).where(
         Conversation.workspace_id == item.workspace_id, Conversation.item_id == item.id
     )

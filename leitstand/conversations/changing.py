@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.catalogue.text import checked_title
 from leitstand.catalogue.trash import trash_item
-from leitstand.conversations.keeping import KIND, PERSON, held
+from leitstand.conversations.keeping import KIND, PERSON, WRITING, held
 from leitstand.db.models import ConversationMessage, Item
 from leitstand.errors import InvalidInput, NotFound
 from leitstand.identity import audit
@@ -75,6 +75,7 @@ def judge(session: Session, *, principal: Principal, item_id: UUID, message_id: 
             ConversationMessage.conversation_id == item.id,
             ConversationMessage.id == message_id,
             ConversationMessage.said_by != PERSON,
+            ConversationMessage.status != WRITING,
         )
     )
     if message is None:

@@ -9,19 +9,31 @@ from uuid import UUID
 from sqlalchemy import Select, exists, literal, select
 from sqlalchemy.orm import Session
 
+from leitstand.agents import threads
+from leitstand.agents.conversing import words_so_far
 from leitstand.catalogue import cursors
 from leitstand.catalogue.items import get_item
 from leitstand.catalogue.listing import LARGEST_PAGE, PAGE, behind, cursor_behind, ordered
 from leitstand.catalogue.recents import note_use
 from leitstand.catalogue.text import like_pattern, searchable
 from leitstand.catalogue.visibility import visible
-from leitstand.conversations.keeping import KIND
-from leitstand.db.models import Conversation, ConversationMessage, Favorite, Item, Person
+from leitstand.conversations.branches import ALONE, Place, chosen, messages_of, places
+from leitstand.conversations.files import attachments_of
+from leitstand.conversations.keeping import DONE, KIND, WRITING
+from leitstand.conversations.remembered import readable, spaces_of
+from leitstand.db.models import (
+    Conversation,
+    ConversationAttachment,
+    ConversationMessage,
+    Favorite,
+    Item,
+    Person,
+)
+from leitstand.db.models.conversations import PARTNERS
 from leitstand.errors import InvalidInput
 from leitstand.identity.access import Principal, require
 from leitstand.words import N_, msg
 
-PARTNERS = ("assistant", "companion")
 STATES = ("open", "ended", "archived")
 OWNERS = ("me", "others")
 CHANGED = "changed"
@@ -36,6 +48,7 @@ class Filters:
         q: text that the title or a message contains, in any case.
         partner: one of `PARTNERS`.
         companion: only with this one.
+        agent: only with this one.
         owner: `me`, or `others`: what they share with the principal.
         state: one of `STATES`; empty: all that are not archived.
         since: last changed then or later.
@@ -45,6 +58,7 @@ class Filters:
     q: str = ""
     partner: str = ""
     companion: UUID | None = None
+    agent: UUID | None = None
     owner: str = ""
     state: str = ""
     since: datetime | None = None
@@ -62,12 +76,18 @@ class Filters:
 
 @dataclass(frozen=True)
 class Row:
-    """A conversation in a list, with whom it is and whose."""
+    """A conversation in a list, with whom it is (a title, empty where the reader may not see it) and whose."""
 
     item: Item
     conversation: Conversation
     companion: str
+    agent: str
     owner: str
+
+    @property
+    def partner(self) -> str:
+        """The title of the companion or agent; empty for the assistant."""
+        return self.companion or self.agent
 
 
 @dataclass(frozen=True)
@@ -80,21 +100,47 @@ class Page:
 
 @dataclass(frozen=True)
 class Shown:
-    """A message as the reader sees it; `withheld`: its text rests on documents that they may not open, and is left out."""
+    """A message as the reader sees it.
+
+    Args:
+        withheld: its text rests on documents that they may not open, or is not whole and somebody else's; it is left out.
+        place: where it stands among its siblings.
+        files: what came with it.
+        thread: of an agent's answer that is still being written, to whom it belongs.
+    """
 
     message: ConversationMessage
     text: str
     citations: Sequence[dict[str, Any]]
     withheld: bool
+    place: Place = ALONE
+    files: Sequence[ConversationAttachment] = ()
+    thread: threads.Opened | None = None
+
+    @property
+    def writing(self) -> bool:
+        """Whether it is an answer that is still to come."""
+        return self.message.status == WRITING
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A conversation with everything said in it; `mine`: it is the reader's own."""
+    """A conversation with what was said in it; `mine`: it is the reader's own.
+
+    Args:
+        messages: those of the chosen branch.
+        everything: those of all branches, in the order in which they were begun.
+    """
 
     row: Row
     messages: Sequence[Shown]
     mine: bool
+    everything: Sequence[Shown]
+
+    @property
+    def end(self) -> int:
+        """The position at which the chosen branch ends."""
+        return self.messages[-1].message.position if self.messages else 0
 
 
 def find(
@@ -132,17 +178,32 @@ def open_one(session: Session, *, principal: Principal, item_id: UUID) -> Opened
     item = get_item(session, principal=principal, item_id=item_id, kind=KIND)
     (row,) = _rows(session, principal, _joined(principal).where(Item.id == item_id))
     note_use(session, principal=principal, item=item)
-    messages = session.scalars(
-        select(ConversationMessage)
-        .where(
-            ConversationMessage.workspace_id == principal.workspace_id,
-            ConversationMessage.conversation_id == item_id,
-        )
-        .order_by(ConversationMessage.position)
-    ).all()
-    seen = _seen(session, principal, messages)
+    messages = messages_of(session, row.conversation)
     mine = principal.person_id is not None and item.owner_id == principal.person_id
-    return Opened(row, [_shown(message, seen) for message in messages], mine)
+    shown = _all_shown(session, principal, messages, mine=mine)
+    branch = chosen(messages, row.conversation.leaf)
+    return Opened(row, [shown[one.id] for one in branch], mine, [shown[one.id] for one in messages])
+
+
+def _all_shown(
+    session: Session, principal: Principal, messages: Sequence[ConversationMessage], *, mine: bool
+) -> dict[UUID, Shown]:
+    seen, where = readable(session, principal, messages), places(messages)
+    files = attachments_of(session, principal.workspace_id, messages)
+    found = {}
+    for message in messages:
+        given = [files[one] for one in message.attachments if one in files]
+        shown = _shown(message, seen, mine=mine)
+        found[message.id] = replace(shown, place=where[message.id], files=given)
+        if mine and shown.writing and message.thread_id is not None:
+            found[message.id] = _live(session, principal, found[message.id], message.thread_id)
+    return found
+
+
+def _live(session: Session, principal: Principal, shown: Shown, thread_id: UUID) -> Shown:
+    """An answer with the thread that writes it, and what that has said so far."""
+    opened = threads.open_one(session, principal=principal, thread_id=thread_id)
+    return replace(shown, thread=opened, text=words_so_far(opened.steps))
 
 
 def _joined(principal: Principal) -> Select[tuple[Item, Conversation, str]]:
@@ -166,6 +227,8 @@ def _matching(principal: Principal, filters: Filters) -> Select[tuple[Item, Conv
         query = query.where(Conversation.partner == filters.partner)
     if filters.companion:
         query = query.where(Conversation.companion_id == filters.companion)
+    if filters.agent:
+        query = query.where(Conversation.agent_id == filters.agent)
     if filters.owner:
         own = Item.owner_id == principal.person_id
         query = query.where(own if filters.owner == "me" else ~own)
@@ -188,6 +251,8 @@ def _matching(principal: Principal, filters: Filters) -> Select[tuple[Item, Conv
             ConversationMessage.workspace_id == principal.workspace_id,
             Item.owner_id == principal.person_id,
             ConversationMessage.citations == literal([], type_=ConversationMessage.citations.type),
+            ConversationMessage.rests_on == [],
+            ConversationMessage.status == DONE,
             ConversationMessage.text.ilike(pattern),
         )
         query = query.where(Item.title.ilike(pattern) | said)
@@ -196,27 +261,29 @@ def _matching(principal: Principal, filters: Filters) -> Select[tuple[Item, Conv
 
 def _rows(session: Session, principal: Principal, query: Select[tuple[Item, Conversation, str]]) -> list[Row]:
     found = session.execute(query).all()
-    partners = {conversation.companion_id for _, conversation, _ in found if conversation.companion_id}
+    partners = {
+        one
+        for _, conversation, _ in found
+        for one in (conversation.companion_id, conversation.agent_id)
+        if one
+    }
     seen = select(Item.id, Item.title).where(visible(principal), Item.id.in_(partners))
     titles = dict(session.execute(seen).tuples().all()) if partners else {}
     return [
-        Row(item, conversation, titles.get(conversation.companion_id, ""), owner or "")
+        Row(
+            item,
+            conversation,
+            titles.get(conversation.companion_id, ""),
+            titles.get(conversation.agent_id, ""),
+            owner or "",
+        )
         for item, conversation, owner in found
     ]
 
 
-def _seen(session: Session, principal: Principal, messages: Sequence[ConversationMessage]) -> set[str]:
-    """Of the spaces that these messages cite those that the reader may see."""
-    cited = {UUID(one["space_id"]) for message in messages for one in message.citations}
-    if not cited:
-        return set()
-    return {
-        str(id_) for id_ in session.scalars(select(Item.id).where(visible(principal), Item.id.in_(cited)))
-    }
-
-
-def _shown(message: ConversationMessage, seen: set[str]) -> Shown:
-    withheld = any(one["space_id"] not in seen for one in message.citations)
-    if withheld:
+def _shown(message: ConversationMessage, seen: set[str], *, mine: bool) -> Shown:
+    # On what an answer rests is known once it is whole: what is not is for whoever asked alone.
+    unfinished = message.status != DONE and bool(message.text) and not mine
+    if unfinished or not spaces_of(message) <= seen:
         return Shown(message, "", (), withheld=True)
     return Shown(message, message.text, message.citations, withheld=False)

@@ -58,6 +58,7 @@ WORKSPACES = {
     "companion": _of_item("companion.item_id"),
     "companion_version": _of_item("companion_version.companion_id"),
     "conversation": _of_workspace(),
+    "conversation_attachment": _of_workspace(),
     "conversation_message": _of_workspace(),
     "document": _of_workspace(),
     "event": _of_workspace("S"),

@@ -21,6 +21,7 @@ MODULES = (
     "leitstand.backups.jobs",
     "leitstand.billing.jobs",
     "leitstand.checks.jobs",
+    "leitstand.conversations.jobs",
     "leitstand.events.jobs",
     "leitstand.identity.jobs",
     "leitstand.imports.jobs",

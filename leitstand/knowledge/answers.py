@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from leitstand.identity.access import Principal
 from leitstand.knowledge.parsing.passages import sentences
 from leitstand.knowledge.search import Found, Hit, Weights, search
-from leitstand.words import N_
+from leitstand.words import N_, joined
 
 CITATIONS = 3
 CANDIDATES = 10
@@ -20,10 +20,11 @@ LONGEST_QUOTE = 500
 # they were written for and to passages about other things: `leitstand query evaluate` measures both.
 RELEVANT_COVERAGE = 0.4
 
-EXTRACTIVE = "extractive"
+EXTRACTIVE, MODEL = "extractive", "model"
 EXTRACTIVE_NOTE = N_(
     "No model endpoint is configured, so this answer is put together from sentences of the documents, word for word."
 )
+QUOTED_NOTE = N_("This answer is put together from sentences of the documents, word for word.")
 NOTHING_NOTE = N_("Nothing in the documents that you may read answers this.")
 
 SENTENCE_LEXEMES = text("""
@@ -60,7 +61,14 @@ class Citation:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer: its text with citation numbers in brackets, how it was made, and what it rests on."""
+    """An answer: its text with citation numbers in brackets, how it was made, and what it rests on.
+
+    Args:
+        kind: `EXTRACTIVE` (quoted word for word) or `MODEL` (written by one).
+        relevant: False where nothing in the documents answers; the text then says so.
+        note: how it was made, in words.
+        model: which one wrote it; empty where none did.
+    """
 
     question: str
     answer: str
@@ -68,6 +76,7 @@ class Answer:
     relevant: bool
     note: str
     citations: tuple[Citation, ...] = ()
+    model: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON values."""
@@ -78,10 +87,20 @@ class Answer:
         return asdict(self) | {"citations": citations}
 
 
-def ask(session: Session, *, principal: Principal, question: str, space_id: UUID | None = None) -> Answer:
-    """Answer a question from the documents that the principal may read.
+def ask(
+    session: Session,
+    *,
+    principal: Principal,
+    question: str,
+    space_id: UUID | None = None,
+    why: str = EXTRACTIVE_NOTE,
+) -> Answer:
+    """Answer a question with sentences from the documents that the principal may read; no model is asked.
 
     What a document says is only ever quoted: nothing in it is followed as an instruction.
+
+    Args:
+        why: the answer's note.
 
     Raises:
         Forbidden: without `item:read`.
@@ -90,15 +109,26 @@ def ask(session: Session, *, principal: Principal, question: str, space_id: UUID
     """
     found = search(session, principal=principal, question=question, space_id=space_id, limit=CANDIDATES)
     hits = relevant(found)
-    if not hits:
-        return Answer(question, NOTHING_NOTE, EXTRACTIVE, relevant=False, note=EXTRACTIVE_NOTE)
-    quotes = best_sentences(session, hits, found.weights)
-    citations = tuple(
-        _citation(number, hit, quote)
-        for number, (hit, quote) in enumerate(zip(hits, quotes, strict=True), start=1)
-    )
+    return extractive(question, citations_of(session, hits, found.weights), why)
+
+
+def extractive(question: str, citations: Sequence[Citation], why: str = EXTRACTIVE_NOTE) -> Answer:
+    """The quotes of these citations as an answer; without any it says that nothing was found."""
+    if not citations:
+        return Answer(question, NOTHING_NOTE, EXTRACTIVE, relevant=False, note=why)
     words = " ".join(f"{citation.quote} [{citation.number}]" for citation in citations)
-    return Answer(question, words, EXTRACTIVE, relevant=True, note=EXTRACTIVE_NOTE, citations=citations)
+    return Answer(question, words, EXTRACTIVE, relevant=True, note=why, citations=tuple(citations))
+
+
+def citations_of(session: Session, hits: Sequence[Hit], weights: Weights) -> list[Citation]:
+    """Passages as citations, numbered from 1, each with its best sentence."""
+    quotes = best_sentences(session, hits, weights) if hits else []
+    return [_citation(number, *both) for number, both in enumerate(zip(hits, quotes, strict=True), start=1)]
+
+
+def quoted_because(reason: str) -> str:
+    """The note of an answer that no model wrote, although there is one."""
+    return joined(reason, QUOTED_NOTE)
 
 
 def relevant(found: Found) -> list[Hit]:
@@ -116,7 +146,7 @@ def best_sentences(session: Session, hits: Sequence[Hit], weights: Weights) -> l
     }
     best: dict[tuple[UUID, int], tuple[float, str]] = {}
     for (hit, sentence), row in zip(split, session.execute(SENTENCE_LEXEMES, columns), strict=True):
-        weight = sum(weights[hit.language].get(lexeme, 0.0) for lexeme in row.lexemes)
+        weight = sum(weights.get(hit.language, {}).get(lexeme, 0.0) for lexeme in row.lexemes)
         place = (hit.document_id, hit.ordinal)
         if place not in best or weight > best[place][0]:
             best[place] = (weight, sentence)

@@ -15,6 +15,7 @@ from leitstand.errors import LeitstandError
 from leitstand.language_models.chat import complete, spent_on
 from leitstand.language_models.endpoints import Target
 from leitstand.language_models.messages import Definition, Message, Reply, Spent
+from leitstand.language_models.metrics import count
 from leitstand.limits.counting import tokens_since
 from leitstand.limits.room import require_room
 from leitstand.telemetry.logs import get_logger
@@ -61,15 +62,17 @@ def ask(
         require_room(session, asker.workspace_id, "model_tokens_a_month")
     began = time.monotonic()
 
-    def kept(spent: Spent, *, succeeded: bool) -> None:
+    def kept(spent: Spent, error: LeitstandError | None = None) -> None:
+        seconds = time.monotonic() - began
+        count(asker.purpose, seconds=seconds, spent=spent, error=error)
         with transaction(engine) as session:
             record(
                 session,
                 target=target,
                 asker=asker,
                 spent=spent,
-                succeeded=succeeded,
-                milliseconds=round((time.monotonic() - began) * 1000),
+                succeeded=error is None,
+                milliseconds=round(seconds * 1000),
             )
 
     try:
@@ -83,9 +86,9 @@ def ask(
             stopped=stopped,
         )
     except LeitstandError as error:
-        kept(spent_on(error), succeeded=False)
+        kept(spent_on(error), error)
         raise
-    kept(Spent(reply.prompt_tokens, reply.completion_tokens), succeeded=True)
+    kept(Spent(reply.prompt_tokens, reply.completion_tokens))
     return reply
 
 

@@ -7,7 +7,16 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
-from leitstand.db.models import ActorBucket, Document, Item, Membership, ModelCall, Upload, Workspace
+from leitstand.db.models import (
+    ActorBucket,
+    ConversationAttachment,
+    Document,
+    Item,
+    Membership,
+    ModelCall,
+    Upload,
+    Workspace,
+)
 from leitstand.limits.plans import KINDS
 
 
@@ -65,14 +74,17 @@ def _statement(workspace_id: UUID, what: str) -> Select[tuple[int]]:
 
 
 def _stored_and_coming(workspace_id: UUID) -> Select[tuple[int]]:
-    """Bytes of documents, those in the trash too, and of files that are on their way."""
+    """Bytes of documents and of files in conversations, those in the trash too, and of files that are on their way."""
     documents = select(func.coalesce(func.sum(Document.bytes), 0)).where(
         Document.workspace_id == workspace_id
     )
     coming = select(func.coalesce(func.sum(Upload.bytes), 0)).where(
         Upload.workspace_id == workspace_id, Upload.status == "open", Upload.expires_at > func.now()
     )
-    return select(documents.scalar_subquery() + coming.scalar_subquery())
+    given = select(func.coalesce(func.sum(ConversationAttachment.bytes), 0)).where(
+        ConversationAttachment.workspace_id == workspace_id
+    )
+    return select(documents.scalar_subquery() + coming.scalar_subquery() + given.scalar_subquery())
 
 
 def _count(*conditions: ColumnElement[bool]) -> Select[tuple[int]]:

@@ -14,9 +14,13 @@ from leitstand.errors import Forbidden, InvalidInput, LeitstandError
 from leitstand.identity.access import Principal
 from leitstand.knowledge.answers import ask as answer_to
 from leitstand.knowledge.search import MAX_QUESTION
+from leitstand.settings import get_settings
+from leitstand.storage.store import store_of
 from serving.session import CurrentPrincipal, Db, require_csrf
-from web.form_values import one_id
+from web.conversation_page import file_names, files_of
+from web.form_values import REFUSALS, one_id
 from web.pages import go, render
+from web.routes.items.kind import WholeForm
 
 router = APIRouter(prefix="/assistant", include_in_schema=False)
 CSRF = [Depends(require_csrf)]
@@ -40,12 +44,21 @@ def page(request: Request, session: Db, principal: CurrentPrincipal, ask: str = 
 
 @router.post("", dependencies=CSRF)
 def ask_it(
-    request: Request, session: Db, principal: CurrentPrincipal, question: Text = "", space: Text = ""
+    request: Request,
+    session: Db,
+    principal: CurrentPrincipal,
+    form: WholeForm,
+    question: Text = "",
+    space: Text = "",
 ) -> Response:
     """Ask, in a new conversation."""
     try:
-        made = assistant.begin_asking(session, principal=principal, question=question, space_id=one_id(space))
-    except InvalidInput as error:
+        with session.begin_nested():
+            made = assistant.begin_asking(
+                session, principal=principal, question=question, space_id=one_id(space), files=files_of(form),
+                storage=store_of(get_settings()),
+            )  # fmt: skip
+    except REFUSALS as error:
         return _page(request, session, principal, question, error=error)
     return go(f"/conversations/{made.item_id}")
 
@@ -65,8 +78,9 @@ def _page(
     earlier = find(
         session, principal=principal, filters=Filters(partner="assistant", owner="me"), limit=SHOWN
     )
+    model = assistant.has_model(session, principal=principal)
     return render(
         request, principal, "assistant.html", area="assistant", code=error.status if error else 200,
         question=question, most=MAX_QUESTION, spaces=spaces.items, earlier=earlier.rows,
-        model=assistant.has_model(session, principal=principal), error=error, **({"answer": None, "items": []} | more),
+        error=error, **file_names(model), **({"answer": None, "items": []} | more),
     )  # fmt: skip

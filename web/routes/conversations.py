@@ -1,30 +1,26 @@
 """Conversations: the list, one with its messages, and what is done with it."""
 
-from collections.abc import Callable
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from pydantic import BaseModel
-from starlette.datastructures import FormData
 
-from leitstand.catalogue.editing import may_edit
 from leitstand.catalogue.favorites import favorite_ids
-from leitstand.catalogue.grants import may_share
 from leitstand.catalogue.listing import Filters as ItemFilters
 from leitstand.catalogue.listing import find as find_items
-from leitstand.companions.inputs import fields_of, from_form
-from leitstand.companions.runner import transcript
-from leitstand.companions.steps import Input
-from leitstand.conversations import assistant, changing, companions, keeping
+from leitstand.companions.inputs import from_form
+from leitstand.conversations import agents, changing, companions, keeping, talking
 from leitstand.conversations.export import TYPES, export
-from leitstand.conversations.reading import WITHHELD, Filters, find, open_one
-from leitstand.db.models import Conversation
-from leitstand.errors import InvalidInput, LeitstandError
+from leitstand.conversations.reading import Filters, find
+from leitstand.errors import InvalidInput, LeitstandError, TooManyRequests
 from leitstand.identity.access import Principal
-from leitstand.knowledge.answers import EXTRACTIVE_NOTE
+from leitstand.settings import get_settings
+from leitstand.storage.store import store_of
 from leitstand.words import N_
+from serving.companion_answers import prepared
 from serving.session import CurrentPrincipal, Db, require_csrf
+from web.conversation_page import awaited_step, files_of, page, tried
 from web.form_values import REFUSALS, one_id, start_of_day
 from web.pages import go, render
 from web.routes.items.kind import WholeForm, texts_of
@@ -33,11 +29,13 @@ router = APIRouter(prefix="/conversations", include_in_schema=False)
 CSRF = [Depends(require_csrf)]
 Text = Annotated[str, Form()]
 STATE_TITLES = {"open": N_("Going on"), "ended": N_("Ended"), "archived": N_("Archived")}
-PARTNER_TITLES = {"assistant": N_("With the assistant"), "companion": N_("With companions")}
+PARTNER_TITLES = {
+    "assistant": N_("With the assistant"),
+    "companion": N_("With companions"),
+    "agent": N_("With agents"),
+}
 OWNER_TITLES = {"me": N_("Mine"), "others": N_("Shared with me")}
 PUBLISHED_SHOWN = 50
-# Their answers cite nothing: what kind of answer it is says why.
-NOTES = {"extractive": EXTRACTIVE_NOTE}
 
 
 class Chosen(BaseModel):
@@ -46,6 +44,7 @@ class Chosen(BaseModel):
     q: str = ""
     partner: str = ""
     companion: str = ""
+    agent: str = ""
     owner: str = ""
     state: str = ""
     since: str = ""
@@ -54,8 +53,8 @@ class Chosen(BaseModel):
     def filters(self, zone: str) -> Filters:
         """The same as the core takes them; days begin in a zone."""
         return Filters(
-            q=self.q, partner=self.partner, companion=one_id(self.companion), owner=self.owner, state=self.state,
-            since=start_of_day(self.since, zone), favorites=bool(self.favorites),
+            q=self.q, partner=self.partner, companion=one_id(self.companion),
+            agent=one_id(self.agent), owner=self.owner, state=self.state, since=start_of_day(self.since, zone), favorites=bool(self.favorites),
         )  # fmt: skip
 
 
@@ -79,6 +78,7 @@ def _list(
     *,
     cursor: str | None = None,
     error: LeitstandError | None = None,
+    asked: dict[str, str] | None = None,
 ) -> Response:
     filters = chosen.filters(principal.local_zone)
     page = find(session, principal=principal, filters=filters, cursor=cursor)
@@ -88,6 +88,7 @@ def _list(
         request, principal, "conversations.html", area="conversations", code=error.status if error else 200,
         error=error, page=page, chosen=chosen, filters=filters, pinned=pinned, following=following,
         states=STATE_TITLES, partners=PARTNER_TITLES, owners=OWNER_TITLES, companions=_published(session, principal),
+        agents=_agents(session, principal), asked=asked or {"agent": "", "question": ""},
     )  # fmt: skip
 
 
@@ -105,10 +106,35 @@ def begin(request: Request, session: Db, principal: CurrentPrincipal, companion:
     return go(f"/conversations/{made.item_id}")
 
 
+@router.post("/with-agent", dependencies=CSRF)
+def begin_with_agent(
+    request: Request,
+    session: Db,
+    principal: CurrentPrincipal,
+    form: WholeForm,
+    agent: Text = "",
+    question: Text = "",
+) -> Response:
+    """Begin one with an agent by asking it."""
+    try:
+        agent_id = one_id(agent)
+        if agent_id is None:
+            raise InvalidInput("No agent is chosen.", hint="Choose one from the list.")
+        with session.begin_nested():
+            made = agents.begin_with(
+                session, principal=principal, agent_id=agent_id, question=question, files=files_of(form),
+                storage=store_of(get_settings()),
+            )  # fmt: skip
+    except REFUSALS as error:
+        asked = {"agent": agent, "question": question}
+        return _list(request, session, principal, Chosen(), error=error, asked=asked)
+    return go(f"/conversations/{made.item_id}#say")
+
+
 @router.get("/{item_id}")
 def show(request: Request, session: Db, principal: CurrentPrincipal, item_id: UUID) -> Response:
     """One with its messages, and the form to go on."""
-    return _page(request, session, principal, item_id)
+    return page(request, session, principal, item_id)
 
 
 @router.post("/{item_id}/messages", dependencies=CSRF)
@@ -120,19 +146,33 @@ def say(
     form: WholeForm,
     text: Text = "",
     revision: Annotated[int, Form(ge=0, le=1_000_000)] = 0,
+    after: Annotated[int | None, Form(ge=0, le=1_000_000)] = None,
 ) -> Response:
     """Go on."""
     _, conversation = keeping.held(session, principal=principal, item_id=item_id)
-    given = text or _of_fields(session, principal, conversation, form)
+    given = text
+    if not text and (step := awaited_step(session, principal, conversation)):
+        given = from_form(step, {name: texts_of(form, name) for name in form})
+
+    reply = None
+    if conversation.partner == keeping.COMPANION:
+        try:
+            reply = prepared(session, principal, item_id=item_id, revision=revision, words=given)
+        except TooManyRequests as error:
+            return page(request, session, principal, item_id, error=error, form={"text": given})
 
     def deed() -> None:
-        if conversation.partner == keeping.ASSISTANT:
-            assistant.go_on(session, principal=principal, item_id=item_id, question=text)
+        if conversation.partner == keeping.COMPANION:
+            companions.answer(
+                session, principal=principal, item_id=item_id, revision=revision, words=given, prepared=reply
+            )
         else:
-            companions.answer(session, principal=principal, item_id=item_id, revision=revision, words=given)
+            talking.go_on(
+                session, principal=principal, item_id=item_id, question=text, after=after, files=files_of(form),
+                storage=store_of(get_settings()),
+            )  # fmt: skip
 
-    address = f"/conversations/{item_id}#say"
-    return _try(request, session, principal, item_id, deed, address, "", text=given)
+    return tried(request, session, principal, item_id, deed, f"/conversations/{item_id}#say", text=given)
 
 
 @router.post("/{item_id}/rename", dependencies=CSRF)
@@ -144,7 +184,9 @@ def rename(
     def deed() -> None:
         changing.rename(session, principal=principal, item_id=item_id, title=title)
 
-    return _try(request, session, principal, item_id, deed, f"/conversations/{item_id}", "saved", title=title)
+    return tried(
+        request, session, principal, item_id, deed, f"/conversations/{item_id}", "saved", title=title
+    )
 
 
 @router.post("/{item_id}/archive", dependencies=CSRF)
@@ -168,15 +210,6 @@ def delete(session: Db, principal: CurrentPrincipal, item_id: UUID) -> Response:
     return go("/conversations", "trashed", item_id)
 
 
-@router.post("/{item_id}/messages/{message_id}/feedback", dependencies=CSRF)
-def judge(
-    session: Db, principal: CurrentPrincipal, item_id: UUID, message_id: UUID, feedback: Text = ""
-) -> Response:
-    """Say whether an answer helped."""
-    changing.judge(session, principal=principal, item_id=item_id, message_id=message_id, feedback=feedback)
-    return go(f"/conversations/{item_id}#message-{message_id}", "saved")
-
-
 @router.get("/{item_id}/export")
 def export_one(
     session: Db,
@@ -191,62 +224,18 @@ def export_one(
     return Response(text, media_type=TYPES[form], headers=headers)
 
 
-def _try(
-    request: Request,
-    session: Db,
-    principal: Principal,
-    item_id: UUID,
-    deed: Callable[[], None],
-    address: str,
-    notice: str,
-    **form: Any,
-) -> Response:
-    """Do it and go to the address, or show the page with what is wrong and what was typed."""
-    try:
-        with session.begin_nested():
-            deed()
-    except REFUSALS as error:
-        return _page(request, session, principal, item_id, error=error, form=form)
-    return go(address, notice)
-
-
-def _page(
-    request: Request,
-    session: Db,
-    principal: Principal,
-    item_id: UUID,
-    *,
-    error: LeitstandError | None = None,
-    form: dict[str, Any] | None = None,
-) -> Response:
-    opened = open_one(session, principal=principal, item_id=item_id)
-    item, conversation = opened.row.item, opened.row.conversation
-    run = None
-    if opened.mine:
-        run = companions.standing(session, principal=principal, conversation=conversation)
-    step = run.flow.step(run.state.step) if run else None
-    given = (form or {}).get("text", "")
-    return render(
-        request, principal, "conversation.html", area="conversations", code=error.status if error else 200,
-        opened=opened, item=item, conversation=conversation, run=run, step=step,
-        fields=fields_of(step, given) if isinstance(step, Input) else (),
-        words=list(transcript(run.flow, run.state))[-1].text if run else "",
-        changeable=opened.mine and may_edit(session, principal, item), shareable=may_share(principal, item),
-        starred=bool(favorite_ids(session, principal=principal, item_ids=[item_id])), notes=NOTES,
-        withheld=WITHHELD, error=error, form=form or {},
-    )  # fmt: skip
-
-
-def _of_fields(session: Db, principal: Principal, conversation: Conversation, form: FormData) -> str:
-    """What the fields of a control send, as the companion takes it where the conversation stands; empty for others."""
-    run = companions.standing(session, principal=principal, conversation=conversation)
-    step = run.flow.step(run.state.step) if run else None
-    return from_form(step, {name: texts_of(form, name) for name in form}) if isinstance(step, Input) else ""
-
-
 def _published(session: Db, principal: Principal) -> list[Any]:
     """The companions that one may begin a conversation with."""
     if principal.external or not principal.may("item:write"):
         return []
     wanted = ItemFilters(kind="companion", status="published", sort="title")
     return list(find_items(session, principal=principal, filters=wanted, limit=PUBLISHED_SHOWN).items)
+
+
+def _agents(session: Db, principal: Principal) -> list[Any]:
+    """The agents that one may talk with."""
+    if principal.external or not principal.may("item:write"):
+        return []
+    wanted = ItemFilters(kind="agent", sort="title")
+    found = find_items(session, principal=principal, filters=wanted, limit=PUBLISHED_SHOWN).items
+    return [agent for agent in found if agent.status != "archived"]

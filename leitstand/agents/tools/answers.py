@@ -4,6 +4,7 @@ import json
 from urllib.parse import quote
 
 from leitstand.errors import Unavailable
+from leitstand.language_models.material import clean, shortened
 from leitstand.words import msg
 
 LONGEST = 8_000
@@ -30,16 +31,7 @@ def readable(body: bytes, media: str) -> str:
 
 def told(text: str, *, secret: str = "", most: int = LONGEST) -> str:
     """A text as a model is told it, shortened, without control characters and without the tool's own secret."""
-    text = clean(_without(text, secret))
-    if len(text) <= most:
-        return text
-    return f"{text[:most]}\n… (shortened: {len(text):,} characters in all)"
-
-
-def clean(text: str) -> str:
-    """A text of several lines without control characters, which PostgreSQL does not keep and terminals obey."""
-    lines = text.replace("\r\n", "\n")
-    return "".join(letter if letter.isprintable() or letter in "\n\t" else " " for letter in lines).strip()
+    return shortened(clean(_without(text, secret)), most)
 
 
 def failure(status: int, text: str, *, secret: str = "") -> ToolFailed:

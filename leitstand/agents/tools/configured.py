@@ -10,7 +10,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from leitstand.agents.tools import passages, signing_in
-from leitstand.agents.tools.answers import clean
 from leitstand.agents.tools.kinds import SPACE, find
 from leitstand.agents.tools.mcp import Listed
 from leitstand.catalogue.items import get_item
@@ -22,6 +21,7 @@ from leitstand.identity.access import Principal, require, require_member
 from leitstand.identity.sealed import place_of_tool
 from leitstand.identity.sealing import seal
 from leitstand.integrations import servers
+from leitstand.language_models.material import clean
 from leitstand.words import msg
 
 # What models' servers take as the name of a function.

@@ -76,7 +76,7 @@ def _tried(engine: Engine, principal: Principal, tool: Tool, arguments: str, sec
         if not arguments.strip():
             return Tried()
     offered = of(tool)
-    text = use(
+    given = use(
         engine,
         principal=principal,
         offered=offered,
@@ -86,4 +86,4 @@ def _tried(engine: Engine, principal: Principal, tool: Tool, arguments: str, sec
         seconds=seconds,
         tried=True,
     )
-    return Tried(text)
+    return Tried(given.text)

@@ -13,6 +13,7 @@ from leitstand.agents.tools import flows, passages
 from leitstand.agents.tools.asked import Asked
 from leitstand.agents.tools.kinds import SPACE, find, parameters_of
 from leitstand.agents.tools.offering import Offered
+from leitstand.agents.tools.passages import Given
 from leitstand.db import row_security
 from leitstand.db.engine import transaction
 from leitstand.db.models import Tool
@@ -36,7 +37,7 @@ def use(
     key: str,
     seconds: float,
     tried: bool = False,
-) -> str:
+) -> Given:
     """Use a tool; what the model is told.
 
     Args:
@@ -63,7 +64,7 @@ def use(
         asked = asked_of(tool, arguments, key=key, seconds=seconds) if tool else None
         _note(session, principal, offered, arguments, key)
     if ask is not None and asked is not None:
-        return ask(asked)
+        return Given(ask(asked))
     configuration = asked.configuration if asked else {"spaces": list(spaces)}
     with as_member(engine, principal) as session:
         return _within(session, principal, offered.kind, configuration, arguments, built_in=tool is None)
@@ -101,9 +102,11 @@ def _within(
     arguments: Mapping[str, Any],
     *,
     built_in: bool,
-) -> str:
+) -> Given:
     if kind != SPACE:
-        return flows.use(session, principal=principal, configuration=configuration, arguments=arguments)
+        return Given(
+            flows.use(session, principal=principal, configuration=configuration, arguments=arguments)
+        )
     spaces = [UUID(str(one)) for one in configuration.get("spaces", [])]
     # A tool that names no space searches all; the agent's own search never more than the agent's.
     chosen = spaces if spaces or built_in else None

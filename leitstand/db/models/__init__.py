@@ -13,7 +13,7 @@ from leitstand.db.models.catalogue import (
     ItemVersion,
     Recent,
 )
-from leitstand.db.models.conversations import Conversation, ConversationMessage
+from leitstand.db.models.conversations import Conversation, ConversationAttachment, ConversationMessage
 from leitstand.db.models.event_archive import EventArchive
 from leitstand.db.models.events import ActorBucket, Event, EventImport, EventRefusal, RunFact
 from leitstand.db.models.fact_copy import FactChange, FactCopy, FactPart
@@ -60,7 +60,7 @@ from leitstand.db.models.signing_in import (
 
 __all__ = [
     "ActorBucket", "Annotation", "ApiToken", "AppSchedule", "AuditEntry", "Backup", "Base", "BillingEvent", "CheckRun", "Chunk",
-    "Companion", "CompanionVersion", "Conversation", "ConversationMessage", "Document", "Drill", "Event", "EventArchive", "EventImport", "EventRefusal",
+    "Companion", "CompanionVersion", "Conversation", "ConversationAttachment", "ConversationMessage", "Document", "Drill", "Event", "EventArchive", "EventImport", "EventRefusal",
     "EvidenceLink", "FactChange", "FactCopy", "FactPart", "Favorite", "FlowExecution", "FlowRun", "GroupMember",
     "Handover",
     "Heartbeat", "IdempotencyKey", "IdentityLink", "IdentityProvider", "Invitation", "InvitationGrant", "Invoice",

@@ -141,7 +141,7 @@ def test_threads_that_nobody_works_on_are_picked_up(work: AtWork) -> None:
     work.session.execute(update(Thread).where(Thread.id == ended.id).values(status="succeeded"))
     work.session.commit()
     assert pick_up(work.engine) == PickedUp([lost.id], [broken.id])
-    assert tend.fn() == {"again": 0, "failed": 0, "begun": 0}
+    assert tend.fn() == {"again": 0, "failed": 0, "begun": 0, "answers": 0}
     assert work.jobs(lost) == 1 and work.jobs(broken) == 0 and work.jobs(working) == 1
     thread = work.see(broken)
     assert thread.status == "failed" and "again and again: The worker that ran it died." in thread.error

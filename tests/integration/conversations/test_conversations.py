@@ -13,7 +13,7 @@ from leitstand.catalogue import companions as catalogue_companions
 from leitstand.catalogue import contents, grants, items, leaving, personal_export, trash
 from leitstand.companions import versions
 from leitstand.companions.flow import parse_flow
-from leitstand.conversations import assistant, changing, companions
+from leitstand.conversations import assistant, changing, companions, talking
 from leitstand.conversations.export import TYPES, export
 from leitstand.conversations.reading import Filters, find, open_one
 from leitstand.db.models import AuditEntry, ConversationMessage, Document, Event, FlowRun, Item, Workspace
@@ -149,7 +149,7 @@ def test_the_assistant_cites_what_may_be_read_and_a_reader_sees_no_more_than_tha
         assert "bonus" in text
         assert "November" in export(session, principal=boss, item_id=talk.item_id, form=form)
     with pytest.raises(Forbidden):
-        assistant.go_on(session, principal=anna, item_id=talk.item_id, question="And then?")
+        talking.go_on(session, principal=anna, item_id=talk.item_id, question="And then?")
     with pytest.raises(Forbidden):
         changing.rename(session, principal=anna, item_id=talk.item_id, title="Mine")
     with pytest.raises(InvalidInput):

@@ -127,18 +127,35 @@ def own(session: Session, who: Principal) -> Ids:
 
 
 def _conversation(session: Session, who: Principal) -> Ids:
-    """One with the assistant, and its one message."""
+    """One with the assistant: an answer that is there, and a file."""
     item = _item(session, who, "conversation", visibility="private")
     here = {"workspace_id": who.workspace_id}
     session.add(models.Conversation(**here, item_id=item.id, partner="assistant"))
     session.flush()
-    said = models.ConversationMessage(
-        **here, conversation_id=item.id, position=1, said_by="assistant", text="x"
+    asked, said = (
+        models.ConversationMessage(
+            **here, conversation_id=item.id, position=at, parent=at - 1 or None, said_by=by, text="x"
+        )
+        for at, by in enumerate(("person", "assistant"), start=1)
     )
-    session.add(said)
+    session.add_all([asked, said])
+    session.flush()
+    file = models.ConversationAttachment(
+        **here,
+        conversation_id=item.id,
+        name="x.txt",
+        object_key="x",
+        media_type="text/plain",
+        bytes=1,
+        sha256="x",
+    )
+    session.add(file)
     session.flush()
     ids = {f"{start} item_id": str(item.id) for start in ("/conversations", "/api/v1/conversations")}
-    return ids | {"message_id": str(said.id)}
+    return ids | {
+        "message_id": str(said.id), "edit message_id": str(asked.id), "edits message_id": str(asked.id),
+        "attachment_id": str(file.id),
+    }  # fmt: skip
 
 
 def _thread(session: Session, who: Principal) -> Ids:
