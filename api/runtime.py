@@ -172,45 +172,69 @@ def show(request: Request, slug: str, moved: str = "") -> HTMLResponse:
 @router.post("/{slug}/answer")
 def answer(request: Request, slug: str, fields: Fields, every: AllFields) -> Response:
     """Take an answer, then send the visitor to where the run stands."""
-    companion, visitor, run_id = _sender(request, slug, fields)
-    revision = _whole(fields.get("revision", ""))
-    given = fields["answer"] if "answer" in fields else _given(companion, visitor, revision, every)
-    stands = Stands(companion=companion, visitor=visitor.key, run_id=run_id, revision=revision, answer=given)
+    with transaction() as session:
+        companion, visitor, run_id = _sender(request, session, slug, fields)
+        revision = _whole(fields.get("revision", ""))
+        given = (
+            fields["answer"] if "answer" in fields else _given(session, companion, visitor, revision, every)
+        )
+        stands = Stands(
+            companion=companion, visitor=visitor.key, run_id=run_id, revision=revision, answer=given
+        )
+        try:
+            outcome, _ = give_answer(session, **stands, quoting=False)
+        except InvalidInput as error:
+            return _mend(session, companion, visitor, given, error)
+        except Conflict:
+            outcome = Outcome.STALE
+    if outcome is Outcome.ASKS:
+        return _ask_and_go_on(request, stands, visitor)
+    STEPS.labels(outcome.value).inc()
+    return _go_on(slug, moved=outcome is Outcome.STALE)
+
+
+def _ask_and_go_on(request: Request, stands: Stands, visitor: Visitor) -> Response:
+    """Ask a space, with no transaction open meanwhile, then take the question with the reply."""
+    companion = stands["companion"]
     try:
         prepared = prepare(
             get_engine(),
             **stands,
             allow=lambda: _rates(request).count_question(companion.workspace_id, visitor.key),
         )
+    except TooManyRequests as error:
         with _at(companion) as session:
+            return _mend(session, companion, visitor, stands["answer"], error)
+    with _at(companion) as session:
+        try:
             outcome, _ = give_answer(session, **stands, prepared=prepared)
-    except (InvalidInput, TooManyRequests) as error:
-        STEPS.labels("refused").inc()
-        return _mend(companion, visitor, given, error)
-    except Conflict:
-        outcome = Outcome.STALE
+        except InvalidInput as error:
+            return _mend(session, companion, visitor, stands["answer"], error)
+        except Conflict:
+            outcome = Outcome.STALE
     STEPS.labels(outcome.value).inc()
-    return _go_on(slug, moved=outcome is Outcome.STALE)
+    return _go_on(companion.slug, moved=outcome is Outcome.STALE)
 
 
 @router.post("/{slug}/again")
 def again(request: Request, slug: str, fields: Fields) -> Response:
     """Begin anew on the published version."""
-    companion, visitor, run_id = _sender(request, slug, fields)
-    with _at(companion) as session:
+    with transaction() as session:
+        companion, visitor, run_id = _sender(request, session, slug, fields)
         start_again(session, companion=companion, visitor=visitor.key, run_id=run_id)
     return _go_on(slug, moved=False)
 
 
-def _sender(request: Request, slug: str, fields: dict[str, str]) -> tuple[OpenCompanion, Visitor, UUID]:
+def _sender(
+    request: Request, session: Session, slug: str, fields: dict[str, str]
+) -> tuple[OpenCompanion, Visitor, UUID]:
     """Whose form this is, once it is sure that it came from a page of ours and that there are not too many.
 
     Raises:
         Forbidden: another site sent it, or the browser keeps no cookies.
     """
     refuse_other_sites(request)
-    with transaction() as session:
-        companion = _open(slug, session)
+    companion = _open(slug, session)
     visitor = visitor_of(request, companion.workspace_id)
     try:
         run_id = UUID(fields.get("run", ""))
@@ -225,10 +249,15 @@ def _sender(request: Request, slug: str, fields: dict[str, str]) -> tuple[OpenCo
     return companion, visitor, run_id
 
 
-def _given(companion: OpenCompanion, visitor: Visitor, revision: int, fields: dict[str, list[str]]) -> str:
+def _given(
+    session: Session,
+    companion: OpenCompanion,
+    visitor: Visitor,
+    revision: int,
+    fields: dict[str, list[str]],
+) -> str:
     """What the fields of a control send, as the step takes it at which the visitor's run stood on the page."""
-    with transaction() as session:
-        run = open_run(session, companion=companion, visitor=visitor.key)
+    run = open_run(session, companion=companion, visitor=visitor.key)
     answered = run.state.answers
     step = run.flow.step(answered[revision].step if 0 <= revision < len(answered) else run.state.step)
     return from_form(step, fields) if isinstance(step, Input) else ""
@@ -249,11 +278,15 @@ def _check_origin(request: Request) -> None:
 
 
 def _mend(
-    companion: OpenCompanion, visitor: Visitor, given: str, error: InvalidInput | TooManyRequests
+    session: Session,
+    companion: OpenCompanion,
+    visitor: Visitor,
+    given: str,
+    error: InvalidInput | TooManyRequests,
 ) -> HTMLResponse:
     """The page of the step once more, with what was given and why it was not taken."""
-    with _at(companion) as session:
-        run = open_run(session, companion=companion, visitor=visitor.key)
+    STEPS.labels("refused").inc()
+    run = open_run(session, companion=companion, visitor=visitor.key)
     page = pages.run_page(
         run, slug=companion.slug, visitor=visitor, problem=error.said, given=given, status=error.status
     )
@@ -278,9 +311,7 @@ def _open(slug: str, session: Session) -> OpenCompanion:
     """The published companion; from here on the transaction sees the rows of its workspace alone."""
     if not SLUG.fullmatch(slug):
         raise NotFound("There is nothing at this address.")
-    companion = find_open(session, slug)
-    row_security.enter(session, workspace_id=companion.workspace_id)
-    return companion
+    return find_open(session, slug, enter=True)
 
 
 def _rates(request: Request) -> Rates:

@@ -8,20 +8,20 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-import orjson
-from sqlalchemy import select
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
 from leitstand.companions.flow import Flow
 from leitstand.companions.handovers import hand_over
-from leitstand.companions.runner import Answer, Asker, Reply, State, advance, begin, normal
+from leitstand.companions.runner import Answer, Asker, Reply, State, advance, begin, normal, question_of
 from leitstand.companions.spaces import asker_of_version, reply_from, reply_to
 from leitstand.companions.steps import CLOSING, HandOver
+from leitstand.db import row_security
 from leitstand.db.ids import derived_uuid7
 from leitstand.db.models import Companion, CompanionVersion, FlowRun, Item
 from leitstand.db.models.base import new_id
@@ -32,6 +32,42 @@ from leitstand.words import msg, said
 SOURCE = "runtime"
 KEY_BYTES = 16
 PARSED_FLOWS = 256
+# Statements are made once: making one costs as much as asking it.
+OPEN = (
+    select(Companion.item_id, Item.workspace_id, Companion.slug, Companion.published_version)
+    .join(Item, Item.id == Companion.item_id)
+    .where(
+        Companion.slug == bindparam("slug"),
+        Companion.published_version.is_not(None),
+        Item.status == "published",
+        Item.deleted_at.is_(None),
+    )
+)
+OPEN_AND_ENTER = OPEN.add_columns(*row_security.entering(Item.workspace_id))
+OF_VISITOR = (FlowRun.companion_id == bindparam("companion"), FlowRun.visitor == bindparam("visitor"))
+NEWEST = (FlowRun.created_at.desc(), FlowRun.id.desc())
+LAST = select(FlowRun).where(*OF_VISITOR).order_by(*NEWEST).limit(1)
+LAST_ID = select(FlowRun.id).where(*OF_VISITOR).order_by(*NEWEST).limit(1)
+GOING_ON = select(FlowRun).where(*OF_VISITOR, FlowRun.ended_at.is_(None))
+LOCKED = (
+    select(FlowRun)
+    .where(*OF_VISITOR, FlowRun.id == bindparam("run"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+BEGIN = (
+    insert(FlowRun)
+    .on_conflict_do_nothing(
+        index_elements=["companion_id", "visitor"], index_where=FlowRun.ended_at.is_(None)
+    )
+    .returning(FlowRun.id)
+)
+GO_ON = update(FlowRun.__table__).where(FlowRun.__table__.c.id == bindparam("run"))  # type: ignore[arg-type]
+FLOW = select(CompanionVersion.flow).where(
+    CompanionVersion.companion_id == bindparam("companion"), CompanionVersion.number == bindparam("version")
+)
+# Of this process, by companion and version, which never change; reading one costs more than the rest of a request.
+_flows: dict[tuple[UUID, int], Flow] = {}
 
 
 @dataclass(frozen=True)
@@ -75,33 +111,31 @@ class Prepared:
 
 
 class Outcome(StrEnum):
-    """What became of an answer: taken; the same one once more; or for a place where the run no longer stands."""
+    """What became of an answer.
+
+    Taken; the same one once more; for a place where the run no longer stands; or not taken yet, since a space is to be
+    asked first.
+    """
 
     TAKEN = "taken"
     REPEATED = "repeated"
     STALE = "stale"
+    ASKS = "asks"
 
 
-def find_open(session: Session, slug: str) -> OpenCompanion:
+def find_open(session: Session, slug: str, *, enter: bool = False) -> OpenCompanion:
     """The companion that visitors reach under that link.
+
+    Args:
+        enter: from here on the transaction sees the rows of its workspace alone (see `leitstand.db.row_security`).
 
     Raises:
         NotFound: none; the same for one that is unknown, not published, withdrawn or in the trash.
     """
-    query = (
-        select(Companion.item_id, Item.workspace_id, Companion.slug, Companion.published_version)
-        .join(Item, Item.id == Companion.item_id)
-        .where(
-            Companion.slug == slug,
-            Companion.published_version.is_not(None),
-            Item.status == "published",
-            Item.deleted_at.is_(None),
-        )
-    )
-    row = session.execute(query).first()
+    row = session.execute(OPEN_AND_ENTER if enter else OPEN, {"slug": slug}).first()
     if row is None:
         raise NotFound("There is nothing at this address.", hint="Check the link, or ask who gave it to you.")
-    return OpenCompanion(*row)
+    return OpenCompanion(*row[:4])
 
 
 def visitor_key(workspace_id: UUID, token: str) -> str:
@@ -144,12 +178,14 @@ def give_answer(
     revision: int,
     answer: str,
     prepared: Prepared | None = None,
+    quoting: bool = True,
 ) -> tuple[Outcome, Run]:
     """Take an answer where the visitor's run stands, and say what became of it and where the run stands then.
 
     Args:
         run_id, revision: the run and its state as the page showed them on which the answer was given.
         prepared: what a model answered beforehand (see `preparing.prepare`); without it, a space is quoted.
+        quoting: whether that may be; else nothing is taken where nothing is prepared, and the outcome is `ASKS`.
 
     Raises:
         InvalidInput: the step does not take this answer.
@@ -162,6 +198,8 @@ def give_answer(
     if row.revision != revision:
         repeated = _repeats(run, revision, answer)
         return (Outcome.REPEATED if repeated else Outcome.STALE), run
+    if prepared is None and not quoting and question_of(run.flow, run.state, answer) is not None:
+        return Outcome.ASKS, run
     ask = asker_of_version(session, row.workspace_id, row.companion_id, row.version)
     state = advance(run.flow, run.state, answer, prepared.or_else(ask) if prepared else ask)
     _write(session, row, companion, run.flow, state)
@@ -188,26 +226,26 @@ def _begin(session: Session, companion: OpenCompanion, visitor: str) -> Run:
         "version": companion.version, "visitor": visitor, "step": state.step, "answers": [],
         "created_at": now, "updated_at": now, "ended_at": now if _is_end(flow, state) else None,
     }  # fmt: skip
-    statement = insert(FlowRun).values(values).on_conflict_do_nothing(
-        index_elements=["companion_id", "visitor"], index_where=FlowRun.ended_at.is_(None)
-    )  # fmt: skip
-    if session.scalar(statement.returning(FlowRun.id)) is not None:
-        row = session.get_one(FlowRun, values["id"])
+    if session.scalar(BEGIN, values) is not None:
+        row = FlowRun(**values, revision=0)
         _record(session, row, [_event(row, companion, "viewed", now)])
     else:
-        row = session.scalars(_of(companion, visitor).where(FlowRun.ended_at.is_(None))).one()
+        row = session.scalars(GOING_ON, _of(companion, visitor)).one()
     return _run(session, row)
 
 
 def _write(session: Session, row: FlowRun, companion: OpenCompanion, flow: Flow, state: State) -> None:
     now, given = datetime.now(UTC), state.answers[-1]
-    row.step, row.revision, row.updated_at = state.step, state.revision, now
-    row.answers = [_kept(answer) for answer in state.answers]
+    changed: dict[str, Any] = {"step": state.step, "revision": state.revision, "updated_at": now}
+    changed["answers"] = [*row.answers, _kept(given)]
+    if ended := _is_end(flow, state):
+        changed |= {"completed_at": now, "ended_at": now}
+    session.execute(GO_ON.values(changed), {"run": row.id})
+    for name, value in changed.items():
+        set_committed_value(row, name, value)
     events = [_event(row, companion, "answered", now, step=given.step)]
-    if _is_end(flow, state):
-        row.completed_at = row.ended_at = now
+    if ended:
         events.append(_event(row, companion, "completed", now, step=state.step))
-    session.flush()
     step = flow.step(state.step)
     if isinstance(step, HandOver):
         hand_over(session, run=row, step=step)
@@ -247,21 +285,18 @@ def _event(row: FlowRun, companion: OpenCompanion, kind: Kind, at: datetime, ste
 
 
 def _last(session: Session, companion: OpenCompanion, visitor: str) -> FlowRun | None:
-    query = _of(companion, visitor).order_by(FlowRun.created_at.desc(), FlowRun.id.desc()).limit(1)
-    row: FlowRun | None = session.scalars(query).first()
-    return row
+    return session.scalars(LAST, _of(companion, visitor)).first()
 
 
 def _locked(session: Session, companion: OpenCompanion, visitor: str, run_id: UUID) -> FlowRun | None:
     """That run, locked, if it is the visitor's last one; another tab may have left it for a new one meanwhile."""
-    query = _of(companion, visitor).where(FlowRun.id == run_id).with_for_update()
-    row: FlowRun | None = session.scalars(query.execution_options(populate_existing=True)).first()
-    newest = _last(session, companion, visitor)
-    return row if row is not None and newest is row else None
+    of = _of(companion, visitor)
+    row = session.scalars(LOCKED, of | {"run": run_id}).first()
+    return row if row is not None and session.scalar(LAST_ID, of) == row.id else None
 
 
-def _of(companion: OpenCompanion, visitor: str) -> Any:
-    return select(FlowRun).where(FlowRun.companion_id == companion.companion_id, FlowRun.visitor == visitor)
+def _of(companion: OpenCompanion, visitor: str) -> dict[str, Any]:
+    return {"companion": companion.companion_id, "visitor": visitor}
 
 
 def _run(session: Session, row: FlowRun) -> Run:
@@ -285,15 +320,11 @@ def _is_end(flow: Flow, state: State) -> bool:
 
 
 def _flow(session: Session, companion_id: UUID, number: int) -> Flow:
-    document = session.scalar(
-        select(CompanionVersion.flow).where(
-            CompanionVersion.companion_id == companion_id, CompanionVersion.number == number
-        )
-    )
-    return _parsed(orjson.dumps(document))
-
-
-@lru_cache(maxsize=PARSED_FLOWS)
-def _parsed(document: bytes) -> Flow:
-    """A version's flow; versions never change, and parsing a long one costs more than the rest of a request."""
-    return Flow.model_validate(orjson.loads(document))
+    found = _flows.get((companion_id, number))
+    if found is None:
+        document = session.scalar(FLOW, {"companion": companion_id, "version": number})
+        found = Flow.model_validate(document)
+        if len(_flows) >= PARSED_FLOWS:
+            _flows.clear()
+        _flows[companion_id, number] = found
+    return found

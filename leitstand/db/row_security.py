@@ -72,13 +72,17 @@ def enter(session: Session, *, workspace_id: UUID, person_id: UUID | None = None
 
 
 def entering(
-    workspace_id: SQLColumnExpression[UUID], person_id: SQLColumnExpression[UUID]
+    workspace_id: SQLColumnExpression[UUID], person_id: SQLColumnExpression[UUID] | None = None
 ) -> list[ColumnElement[str]]:
-    """What a query that finds one row selects besides, to `enter` as the member that it finds; nobody where it finds none."""
+    """What a query that finds one row selects besides, to `enter` as the member that it finds; nobody where it finds none.
+
+    Args:
+        person_id: who; None: nobody.
+    """
     settings = (
         ("role", literal(MEMBER)),
         ("leitstand.workspace", cast(workspace_id, Text)),
-        ("leitstand.person", cast(person_id, Text)),
+        ("leitstand.person", literal("") if person_id is None else cast(person_id, Text)),
     )
     return [func.set_config(name, value, true()) for name, value in settings]
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from leitstand.db.models import Item
@@ -28,6 +28,11 @@ Kind = Literal["viewed", "answered", "completed"]
 OLDEST_UNTRUSTED = timedelta(hours=24)
 # Text without anything that COPY has a meaning for.
 PLAIN = re.compile(r"[^\\\t\n\r]*").fullmatch
+COMPANIONS = select(Item.id).where(
+    Item.workspace_id == bindparam("workspace"),
+    Item.kind == "companion",
+    Item.id.in_(bindparam("wanted", expanding=True)),
+)
 CONFLICT = N_("another event has this event_id")
 
 
@@ -187,10 +192,7 @@ def _repeats(
 
 
 def _companions(session: Session, workspace_id: UUID, wanted: set[UUID]) -> set[UUID]:
-    of_workspace = select(Item.id).where(
-        Item.workspace_id == workspace_id, Item.kind == "companion", Item.id.in_(wanted)
-    )
-    return set(session.execute(of_workspace).scalars())
+    return set(session.scalars(COMPANIONS, {"workspace": workspace_id, "wanted": list(wanted)}))
 
 
 def _flaw(event: IncomingEvent, companions: set[UUID], oldest: datetime | None) -> str:
