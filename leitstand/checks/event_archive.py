@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select, text
 
 from leitstand.checks import history
 from leitstand.checks.result import LIVE, CheckResult
-from leitstand.db.engine import transaction
+from leitstand.db.engine import driver_cursor, transaction
 from leitstand.db.models import EventArchive
 from leitstand.events import facts
 from leitstand.telemetry.logs import get_logger
@@ -85,7 +85,7 @@ def _differences(engine: Engine, workspace_id: UUID, log_id: UUID) -> dict[str, 
         session.execute(text("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'"))
         # What is merged meanwhile waits: else the two sides were read at different moments.
         facts.lock_logs(session, [log_id])
-        cursor = facts.driver_cursor(session)
+        cursor = driver_cursor(session)
         archived, events = facts.events_of_log(cursor, workspace_id=workspace_id, log_id=log_id)
         if not archived:
             return {}

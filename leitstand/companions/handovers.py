@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from leitstand.catalogue.editing import may_edit
 from leitstand.catalogue.items import get_item
 from leitstand.catalogue.visibility import groups_of
+from leitstand.companions.run_rows import RunRow
 from leitstand.companions.steps import HandOver
 from leitstand.db.models import FlowRun, Handover, Membership, PeopleGroup, Person
 from leitstand.errors import Conflict, NotFound
@@ -31,7 +32,7 @@ class HandedOver:
     taken_at: datetime | None
 
 
-def hand_over(session: Session, *, run: FlowRun, step: HandOver) -> None:
+def hand_over(session: Session, *, run: RunRow, step: HandOver) -> None:
     """Mark a run as handed over; to whoever may change the companion where the addressee is not there any more."""
     person, group = _addressee(session, run.workspace_id, step)
     session.add(

@@ -11,21 +11,21 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.attributes import set_committed_value
 
+from leitstand.companions import run_rows
 from leitstand.companions.flow import Flow
 from leitstand.companions.handovers import hand_over
+from leitstand.companions.run_rows import RunRow
 from leitstand.companions.runner import Answer, Asker, Reply, State, advance, begin, normal, question_of
 from leitstand.companions.spaces import asker_of_version, reply_from, reply_to
 from leitstand.companions.steps import CLOSING, HandOver
 from leitstand.db import row_security
 from leitstand.db.ids import derived_uuid7
-from leitstand.db.models import Companion, CompanionVersion, FlowRun, Item
+from leitstand.db.models import Companion, CompanionVersion, Item
 from leitstand.db.models.base import new_id
-from leitstand.errors import IntegrityFailed, NotFound
+from leitstand.errors import Conflict, IntegrityFailed, NotFound
 from leitstand.events.ledger import IncomingEvent, Kind, Verdict, record
 from leitstand.words import msg, said
 
@@ -44,25 +44,6 @@ OPEN = (
     )
 )
 OPEN_AND_ENTER = OPEN.add_columns(*row_security.entering(Item.workspace_id))
-OF_VISITOR = (FlowRun.companion_id == bindparam("companion"), FlowRun.visitor == bindparam("visitor"))
-NEWEST = (FlowRun.created_at.desc(), FlowRun.id.desc())
-LAST = select(FlowRun).where(*OF_VISITOR).order_by(*NEWEST).limit(1)
-LAST_ID = select(FlowRun.id).where(*OF_VISITOR).order_by(*NEWEST).limit(1)
-GOING_ON = select(FlowRun).where(*OF_VISITOR, FlowRun.ended_at.is_(None))
-LOCKED = (
-    select(FlowRun)
-    .where(*OF_VISITOR, FlowRun.id == bindparam("run"))
-    .with_for_update()
-    .execution_options(populate_existing=True)
-)
-BEGIN = (
-    insert(FlowRun)
-    .on_conflict_do_nothing(
-        index_elements=["companion_id", "visitor"], index_where=FlowRun.ended_at.is_(None)
-    )
-    .returning(FlowRun.id)
-)
-GO_ON = update(FlowRun.__table__).where(FlowRun.__table__.c.id == bindparam("run"))  # type: ignore[arg-type]
 FLOW = select(CompanionVersion.flow).where(
     CompanionVersion.companion_id == bindparam("companion"), CompanionVersion.number == bindparam("version")
 )
@@ -155,7 +136,7 @@ def preview(session: Session, companion: OpenCompanion) -> Run:
 
 def find_run(session: Session, *, companion: OpenCompanion, visitor: str) -> Run | None:
     """The visitor's last run of the companion."""
-    row = _last(session, companion, visitor)
+    row = run_rows.last(session, companion.companion_id, visitor)
     return _run(session, row) if row is not None else None
 
 
@@ -191,7 +172,7 @@ def give_answer(
         InvalidInput: the step does not take this answer.
         Conflict: the run has ended or is too long.
     """
-    row = _locked(session, companion, visitor, run_id)
+    row = run_rows.locked(session, companion.companion_id, visitor, run_id)
     if row is None:
         return Outcome.STALE, open_run(session, companion=companion, visitor=visitor)
     run = _run(session, row)
@@ -202,18 +183,16 @@ def give_answer(
         return Outcome.ASKS, run
     ask = asker_of_version(session, row.workspace_id, row.companion_id, row.version)
     state = advance(run.flow, run.state, answer, prepared.or_else(ask) if prepared else ask)
-    _write(session, row, companion, run.flow, state)
-    return Outcome.TAKEN, _run(session, row)
+    after = _write(session, row, companion, run.flow, state)
+    return Outcome.TAKEN, _run(session, after)
 
 
 def start_again(session: Session, *, companion: OpenCompanion, visitor: str, run_id: UUID) -> Run:
     """Leave a run and begin a new one on the published version; nothing happens where `run_id` is not the last."""
-    row = _locked(session, companion, visitor, run_id)
+    row = run_rows.locked(session, companion.companion_id, visitor, run_id)
     if row is None or row.revision == 0:
         return open_run(session, companion=companion, visitor=visitor)
-    if row.ended_at is None:
-        row.ended_at = datetime.now(UTC)
-        session.flush()
+    run_rows.leave(session, row, datetime.now(UTC))
     return _begin(session, companion, visitor)
 
 
@@ -221,35 +200,36 @@ def _begin(session: Session, companion: OpenCompanion, visitor: str) -> Run:
     """A new run; where another tab begins one at the same moment, that one."""
     now, flow = datetime.now(UTC), _flow(session, companion.companion_id, companion.version)
     state = begin(flow)
-    values = {
-        "id": new_id(), "workspace_id": companion.workspace_id, "companion_id": companion.companion_id,
-        "version": companion.version, "visitor": visitor, "step": state.step, "answers": [],
-        "created_at": now, "updated_at": now, "ended_at": now if _is_end(flow, state) else None,
-    }  # fmt: skip
-    if session.scalar(BEGIN, values) is not None:
-        row = FlowRun(**values, revision=0)
+    row = run_rows.begin(
+        session,
+        workspace_id=companion.workspace_id,
+        companion_id=companion.companion_id,
+        version=companion.version,
+        visitor=visitor,
+        step=state.step,
+        now=now,
+        ended=_is_end(flow, state),
+    )
+    if row is not None:
         _record(session, row, [_event(row, companion, "viewed", now)])
-    else:
-        row = session.scalars(GOING_ON, _of(companion, visitor)).one()
-    return _run(session, row)
+        return _run(session, row)
+    begun = run_rows.going_on(session, companion.companion_id, visitor)
+    if begun is None:
+        raise Conflict("The run was ended in another window.", hint="Load the page again.")
+    return _run(session, begun)
 
 
-def _write(session: Session, row: FlowRun, companion: OpenCompanion, flow: Flow, state: State) -> None:
-    now, given = datetime.now(UTC), state.answers[-1]
-    changed: dict[str, Any] = {"step": state.step, "revision": state.revision, "updated_at": now}
-    changed["answers"] = [*row.answers, _kept(given)]
-    if ended := _is_end(flow, state):
-        changed |= {"completed_at": now, "ended_at": now}
-    session.execute(GO_ON.values(changed), {"run": row.id})
-    for name, value in changed.items():
-        set_committed_value(row, name, value)
-    events = [_event(row, companion, "answered", now, step=given.step)]
+def _write(session: Session, row: RunRow, companion: OpenCompanion, flow: Flow, state: State) -> RunRow:
+    now, given, ended = datetime.now(UTC), state.answers[-1], _is_end(flow, state)
+    after = run_rows.go_on(session, row, given=_kept(given), step=state.step, now=now, ended=ended)
+    events = [_event(after, companion, "answered", now, step=given.step)]
     if ended:
-        events.append(_event(row, companion, "completed", now, step=state.step))
+        events.append(_event(after, companion, "completed", now, step=state.step))
     step = flow.step(state.step)
     if isinstance(step, HandOver):
-        hand_over(session, run=row, step=step)
-    _record(session, row, events)
+        hand_over(session, run=after, step=step)
+    _record(session, after, events)
+    return after
 
 
 def _kept(answer: Answer) -> dict[str, Any]:
@@ -257,8 +237,10 @@ def _kept(answer: Answer) -> dict[str, Any]:
     return kept if answer.reply is None else kept | {"reply": reply_to(answer.reply)}
 
 
-def _record(session: Session, row: FlowRun, events: list[IncomingEvent]) -> None:
-    outcomes = record(session, workspace_id=row.workspace_id, events=events, source=SOURCE)
+def _record(session: Session, row: RunRow, events: list[IncomingEvent]) -> None:
+    outcomes = record(
+        session, workspace_id=row.workspace_id, events=events, source=SOURCE, companions={row.companion_id}
+    )
     refused = [outcome.reason for outcome in outcomes if outcome.verdict is not Verdict.ACCEPTED]
     if refused:
         raise IntegrityFailed(
@@ -268,7 +250,7 @@ def _record(session: Session, row: FlowRun, events: list[IncomingEvent]) -> None
         )
 
 
-def _event(row: FlowRun, companion: OpenCompanion, kind: Kind, at: datetime, step: str = "") -> IncomingEvent:
+def _event(row: RunRow, companion: OpenCompanion, kind: Kind, at: datetime, step: str = "") -> IncomingEvent:
     """An event whose id follows from run, revision and kind. It holds no word of what a visitor wrote."""
     return IncomingEvent(
         event_id=derived_uuid7(at, f"{row.id}:{row.revision}:{kind}".encode()),
@@ -284,22 +266,7 @@ def _event(row: FlowRun, companion: OpenCompanion, kind: Kind, at: datetime, ste
     )
 
 
-def _last(session: Session, companion: OpenCompanion, visitor: str) -> FlowRun | None:
-    return session.scalars(LAST, _of(companion, visitor)).first()
-
-
-def _locked(session: Session, companion: OpenCompanion, visitor: str, run_id: UUID) -> FlowRun | None:
-    """That run, locked, if it is the visitor's last one; another tab may have left it for a new one meanwhile."""
-    of = _of(companion, visitor)
-    row = session.scalars(LOCKED, of | {"run": run_id}).first()
-    return row if row is not None and session.scalar(LAST_ID, of) == row.id else None
-
-
-def _of(companion: OpenCompanion, visitor: str) -> dict[str, Any]:
-    return {"companion": companion.companion_id, "visitor": visitor}
-
-
-def _run(session: Session, row: FlowRun) -> Run:
+def _run(session: Session, row: RunRow) -> Run:
     flow = _flow(session, row.companion_id, row.version)
     answers = tuple(
         Answer(entry["step"], entry["answer"], reply_from(entry.get("reply"))) for entry in row.answers

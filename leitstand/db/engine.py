@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 
+from psycopg import Cursor
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
 
@@ -46,3 +48,9 @@ def transaction(engine: Engine | None = None) -> Iterator[Session]:
     with Session(engine or get_engine(), expire_on_commit=False) as session:
         yield session
         session.commit()
+
+
+def driver_cursor(session: Session) -> Cursor[Any]:
+    """A psycopg cursor inside the session's transaction."""
+    cursor: Cursor[Any] = session.connection().connection.cursor()  # type: ignore[assignment]
+    return cursor

@@ -12,6 +12,7 @@ from functools import wraps
 from typing import Concatenate
 from uuid import UUID
 
+from psycopg import Error as PsycopgError
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -24,10 +25,10 @@ from sqlalchemy import (
     text,
     true,
 )
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from leitstand.db.cluster import MEMBER
+from leitstand.db.engine import driver_cursor
 from leitstand.db.row_rules import RULES, Rule
 
 POLICY = "of_the_workspace"
@@ -37,11 +38,11 @@ ENTER = text(
     "SELECT set_config('role', :role, true), set_config('leitstand.workspace', :workspace, true),"
     " set_config('leitstand.person', :person, true)"
 )
-CHANGE_ROLE = text("SELECT set_config('role', :role, true)")
-LEAVE = text("""
+CHANGE_ROLE = "SELECT set_config('role', %(role)s, true)"
+LEAVE = """
     WITH before AS MATERIALIZED (SELECT current_setting('role') AS role)
-    SELECT role, set_config('role', :none, true) FROM before
-""")
+    SELECT role, set_config('role', %(none)s, true) FROM before
+"""
 MADE = text("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = :role)")
 # Before PostgreSQL 16 whoever belongs to a role may become it.
 MEMBERSHIP = text("""
@@ -96,16 +97,18 @@ def lifted(session: Session, reason: str) -> Iterator[None]:
     if not reason:
         raise ValueError("the wall is not lifted without a reason")
     session.flush()
-    before = session.scalar(LEAVE, {"none": NO_ROLE})
+    cursor = driver_cursor(session)
+    cursor.execute(LEAVE, {"none": NO_ROLE})
+    ((before, _),) = cursor.fetchall()
     try:
         yield
         session.flush()
     except BaseException:
         # Where this fails, the transaction can only be rolled back, and that puts the role back as well.
-        with suppress(SQLAlchemyError):
-            session.execute(CHANGE_ROLE, {"role": before})
+        with suppress(PsycopgError):
+            cursor.execute(CHANGE_ROLE, {"role": before})
         raise
-    session.execute(CHANGE_ROLE, {"role": before})
+    cursor.execute(CHANGE_ROLE, {"role": before})
 
 
 def beyond[**P, R](

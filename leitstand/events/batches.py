@@ -12,8 +12,9 @@ from sqlalchemy import Engine, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from leitstand.db.engine import driver_cursor
 from leitstand.db.models import EventRefusal
-from leitstand.events import facts, imports
+from leitstand.events import imports
 from leitstand.events.archive.known import archived_of
 from leitstand.events.companions import configure, ensure_companions
 from leitstand.events.imports import Claim, Counts
@@ -129,7 +130,7 @@ class BatchWriter:
             session.execute(text(PATIENCE))
             accepted, repeated = 0, dict[int, Repeated]()
             if batch.rows:
-                cursor = facts.driver_cursor(session)
+                cursor = driver_cursor(session)
                 archived = archived_of(cursor, self._origin.workspace_id, batch.rows)
                 # Once more: a month may have been archived since, and what is new of it needs its partition.
                 ensure_partitions_within(session, batch.rows)

@@ -11,7 +11,7 @@ from psycopg import sql
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
-from leitstand.db.engine import transaction
+from leitstand.db.engine import driver_cursor, transaction
 from leitstand.events import facts
 from leitstand.identity.workspaces import list_workspaces
 
@@ -61,7 +61,7 @@ def _read(connection: Connection, workspace_id: UUID, log_id: UUID, size: int) -
     values = facts.of_log(workspace_id=workspace_id, log_id=log_id)
     with Session(connection) as session, session.begin():
         session.execute(text(PATIENCE))
-        cursor = facts.driver_cursor(session)
+        cursor = driver_cursor(session)
         _, events = facts.events_of_log(cursor, workspace_id=workspace_id, log_id=log_id)
         with facts.many_rows(cursor):
             cursor.execute(READ.format(size=sql.Literal(size), runs=facts.runs_of(events)), values)
@@ -75,4 +75,4 @@ def _mend(connection: Connection, log_id: UUID, turn: int) -> None:
     with Session(connection) as session, session.begin():
         session.execute(text(PATIENCE))
         facts.lock_logs(session, [log_id])
-        facts.driver_cursor(session).execute(statement, {"turn": turn})
+        driver_cursor(session).execute(statement, {"turn": turn})

@@ -12,6 +12,7 @@ from uuid import UUID
 from psycopg import Cursor, sql
 from sqlalchemy.orm import Session
 
+from leitstand.db.engine import driver_cursor
 from leitstand.db.models.events import HUMANS
 from leitstand.events.archive import holding, log_events
 
@@ -221,9 +222,3 @@ def logs(session: Session, *, workspace_id: UUID) -> list[UUID]:
         [workspace_id],
     )
     return [row[0] for row in cursor.fetchall()]
-
-
-def driver_cursor(session: Session) -> Cursor[Any]:
-    """A psycopg cursor inside the session's transaction."""
-    cursor: Cursor[Any] = session.connection().connection.cursor()  # type: ignore[assignment]
-    return cursor

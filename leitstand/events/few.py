@@ -13,6 +13,7 @@ import orjson
 from psycopg import Cursor, sql
 from sqlalchemy.orm import Session
 
+from leitstand.db.engine import driver_cursor
 from leitstand.events import facts, partitions
 from leitstand.events.writer import COUNTS, FRESH_COLUMNS, TAKEN, Origin, Repeated
 
@@ -45,7 +46,7 @@ def take_few(
     Returns:
         By place those that were there already.
     """
-    cursor = facts.driver_cursor(session)
+    cursor = driver_cursor(session)
     months = partitions.needed(one["event_id"] for one in events.values())
     cursor.execute(READY, {"names": list(months), "companions": list(companions)})
     ((missing, _),) = cursor.fetchall()

@@ -12,9 +12,10 @@ import orjson
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
+from leitstand.db.engine import driver_cursor
 from leitstand.db.models import Item
 from leitstand.db.row_security import beyond
-from leitstand.events import facts, refusals
+from leitstand.events import refusals
 from leitstand.events.archive.known import archived_of
 from leitstand.events.few import FEW, take_few
 from leitstand.events.instants import EARLIEST, LATEST
@@ -90,12 +91,20 @@ def record(
     events: Sequence[IncomingEvent],
     source: str = "runtime",
     trusted: bool = True,
+    companions: set[UUID] | None = None,
 ) -> list[Outcome]:
     """Take events into the ledger and merge them into the facts, in the caller's transaction.
 
     As `settle`, and what is refused is kept.
     """
-    outcomes = settle(session, workspace_id=workspace_id, events=events, source=source, trusted=trusted)
+    outcomes = settle(
+        session,
+        workspace_id=workspace_id,
+        events=events,
+        source=source,
+        trusted=trusted,
+        companions=companions,
+    )
     refused = [
         refusals.Refused(outcome.reason, refusals.given(event))
         for event, outcome in zip(events, outcomes, strict=True)
@@ -112,6 +121,7 @@ def settle(
     events: Sequence[IncomingEvent],
     source: str,
     trusted: bool = True,
+    companions: set[UUID] | None = None,
 ) -> list[Outcome]:
     """Take events into the ledger and merge them into the facts; the caller keeps what is refused.
 
@@ -120,12 +130,13 @@ def settle(
 
     Args:
         trusted: whether the source is authenticated; else events older than 24 hours are refused.
+        companions: those of the workspace, where the caller knows them; None: they are looked up.
 
     Returns:
         An outcome for each event, in order.
     """
     now = datetime.now(UTC)
-    known = _companions(session, workspace_id, {event.companion_id for event in events})
+    known = companions or _companions(session, workspace_id, {event.companion_id for event in events})
     outcomes: dict[int, Outcome] = {}
     hashes: dict[int, int] = {}
     for place, event in enumerate(events):
@@ -151,7 +162,7 @@ def _take(
     session: Session, origin: Origin, events: dict[int, IncomingEvent], hashes: dict[int, int]
 ) -> dict[int, Outcome]:
     """Write events whose ids differ; their outcomes by place."""
-    ids, cursor = [event.event_id for event in events.values()], facts.driver_cursor(session)
+    ids, cursor = [event.event_id for event in events.values()], driver_cursor(session)
     archived = archived_of(cursor, origin.workspace_id, ids)
     companions = list({event.companion_id for event in events.values()})
     if len(events) <= FEW and not archived:

@@ -19,7 +19,7 @@ from sqlalchemy import Engine, func, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from leitstand.db.engine import transaction
+from leitstand.db.engine import driver_cursor, transaction
 from leitstand.db.exclusive import check_held, exclusive
 from leitstand.db.ids import lowest_uuid7
 from leitstand.db.models import EventArchive
@@ -28,7 +28,6 @@ from leitstand.events.archive import contents, holding, objects, parts
 from leitstand.events.archive.contents import Summary
 from leitstand.events.archive.parts import ArchivePart
 from leitstand.events.archive.planning import Month, plan
-from leitstand.events.facts import driver_cursor
 from leitstand.events.partitions import ensure_partitions
 from leitstand.settings import Settings
 from leitstand.storage.store import store_of

@@ -7,10 +7,9 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from leitstand.db.engine import transaction
+from leitstand.db.engine import driver_cursor, transaction
 from leitstand.events.archive import contents, holding
 from leitstand.events.archive.contents import Summary
-from leitstand.events.facts import driver_cursor
 from leitstand.events.partitions import list_partitions
 from leitstand.settings import Settings
 

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from leitstand.catalogue.companions import ensure_companion
+from leitstand.db.engine import driver_cursor
 from leitstand.db.ids import lowest_uuid7
 from leitstand.db.models import Workspace
 from leitstand.errors import IntegrityFailed, NotFound
@@ -96,7 +97,7 @@ def test_each_workspace_has_its_own_objects_with_a_manifest(
 
 def _parts(session: Session, workspace: Workspace) -> list[parts.ArchivePart]:
     session.rollback()
-    return parts.of_month(facts.driver_cursor(session), date(2023, 1, 1), workspace.id)
+    return parts.of_month(driver_cursor(session), date(2023, 1, 1), workspace.id)
 
 
 def test_an_archived_event_sent_again_is_a_duplicate_and_a_late_one_counts(

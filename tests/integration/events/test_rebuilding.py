@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from flows import keep_events
 from leitstand.cli import main
+from leitstand.db.engine import driver_cursor
 from leitstand.db.models import Workspace
 from leitstand.events import facts
 from leitstand.events.rebuilding import rebuild_workspace, renew_statistics
@@ -51,7 +52,7 @@ def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def explained(session: Session, statement: str | sql.Composable, values: dict[str, Any], *, how: str = "FORMAT JSON") -> list[dict[str, Any]]:  # fmt: skip
-    cursor = facts.driver_cursor(session)
+    cursor = driver_cursor(session)
     said = statement if isinstance(statement, sql.Composable) else sql.SQL(statement)  # type: ignore[arg-type]
     cursor.execute(sql.SQL("EXPLAIN ({}) {}").format(sql.SQL(how), said), values)  # type: ignore[arg-type]
     (plan,) = cursor.fetchone()[0]
@@ -79,7 +80,7 @@ def test_no_statement_of_a_rebuild_joins_each_row_with_each(
     session: Session, workspace: Workspace, loaded: UUID
 ) -> None:
     values = facts.of_log(workspace_id=workspace.id, log_id=loaded)
-    cursor = facts.driver_cursor(session)
+    cursor = driver_cursor(session)
     _, events = facts.events_of_log(cursor, workspace_id=workspace.id, log_id=loaded)
     with facts.many_rows(cursor):
         rebuilding = explained(session, facts.runs_of(events), values)
