@@ -50,6 +50,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
         expected[item.path] += SLOW_SECONDS if item.get_closest_marker("slow") else OTHER_SECONDS
     items.sort(key=lambda item: (item.path not in shared, -expected[item.path], item.path))
+    _let_one_worker_start_the_stack(items, shared)
+
+
+def _let_one_worker_start_the_stack(items: list[pytest.Item], shared: set[Path]) -> None:
+    """Put the longest other file second: a second worker has something to do while the first starts the stack."""
+    paths = list(dict.fromkeys(item.path for item in items))
+    if not shared or len(paths) <= len(shared):
+        return
+    beside = paths[len(shared)]
+    order = [paths[0], beside, *(path for path in paths[1:] if path != beside)]
+    items.sort(key=lambda item: order.index(item.path))
 
 
 @pytest.fixture(scope="session", autouse=True)
