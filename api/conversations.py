@@ -153,7 +153,7 @@ def send_message(
 @router.get("/conversations/{item_id}/messages/{message_id}")
 def get_message(session: Db, principal: CurrentPrincipal, item_id: UUID, message_id: UUID) -> MessageOut:
     """One message; while an answer is written, what has come of it."""
-    opened = open_one(session, principal=principal, item_id=item_id)
+    opened = open_one(session, principal=principal, item_id=item_id, follows=True)
     found = next((one for one in _messages(opened) if one.id == message_id), None)
     if found is None:
         raise NotFound("There is no such message in this conversation.")

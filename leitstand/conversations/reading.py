@@ -168,8 +168,11 @@ def find(
     return Page(*cursors.cut(rows, limit, lambda last: cursor_behind(last.item, CHANGED)))
 
 
-def open_one(session: Session, *, principal: Principal, item_id: UUID) -> Opened:
+def open_one(session: Session, *, principal: Principal, item_id: UUID, follows: bool = False) -> Opened:
     """One conversation; an answer that rests on a space which the reader may not see is left out.
+
+    Args:
+        follows: whether a page that is open asks again, which is no further use of it.
 
     Raises:
         Forbidden: without `item:read`.
@@ -177,7 +180,8 @@ def open_one(session: Session, *, principal: Principal, item_id: UUID) -> Opened
     """
     item = get_item(session, principal=principal, item_id=item_id, kind=KIND)
     (row,) = _rows(session, principal, _joined(principal).where(Item.id == item_id))
-    note_use(session, principal=principal, item=item)
+    if not follows:
+        note_use(session, principal=principal, item=item)
     messages = messages_of(session, row.conversation)
     mine = principal.person_id is not None and item.owner_id == principal.person_id
     shown = _all_shown(session, principal, messages, mine=mine)

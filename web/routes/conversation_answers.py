@@ -28,7 +28,7 @@ def message_state(
     seen: str = "",
 ) -> Response:
     """One message as it is now; nothing while that is what was seen."""
-    opened = open_one(session, principal=principal, item_id=item_id)
+    opened = open_one(session, principal=principal, item_id=item_id, follows=True)
     shown = next((one for one in opened.messages if one.message.id == message_id), None)
     if shown is None:
         raise NotFound("There is no such message in this conversation.")
