@@ -7,7 +7,7 @@ reloading never sends an answer twice.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, TypedDict
 from urllib.parse import parse_qs, parse_qsl
 from uuid import UUID
 
@@ -31,6 +31,7 @@ from api.runtime_pages.visitors import (
     workspace_tag,
 )
 from leitstand.companions.inputs import from_form
+from leitstand.companions.preparing import prepare
 from leitstand.companions.runs import (
     OpenCompanion,
     Outcome,
@@ -44,8 +45,8 @@ from leitstand.companions.runs import (
 )
 from leitstand.companions.steps import Input
 from leitstand.db import row_security
-from leitstand.db.engine import transaction
-from leitstand.errors import Conflict, Forbidden, InvalidInput, NotFound
+from leitstand.db.engine import get_engine, transaction
+from leitstand.errors import Conflict, Forbidden, InvalidInput, NotFound, TooManyRequests
 from leitstand.events.page_events import read as read_page_events
 from leitstand.events.page_events import take as take_page_events
 from leitstand.settings import get_settings
@@ -65,6 +66,17 @@ SLUG = re.compile(r"[a-z0-9-]{1,64}")
 STEPS = Counter(
     "leitstand_runtime_answers_total", "Answers that visitors sent, by what became of them.", ["outcome"]
 )
+
+
+class Stands(TypedDict):
+    """An answer, and where the run stood on the page that it was given on."""
+
+    companion: OpenCompanion
+    visitor: str
+    run_id: UUID
+    revision: int
+    answer: str
+
 
 router = APIRouter(prefix="/c")
 
@@ -163,19 +175,18 @@ def answer(request: Request, slug: str, fields: Fields, every: AllFields) -> Res
     companion, visitor, run_id = _sender(request, slug, fields)
     revision = _whole(fields.get("revision", ""))
     given = fields["answer"] if "answer" in fields else _given(companion, visitor, revision, every)
+    stands = Stands(companion=companion, visitor=visitor.key, run_id=run_id, revision=revision, answer=given)
     try:
+        prepared = prepare(
+            get_engine(),
+            **stands,
+            allow=lambda: _rates(request).count_question(companion.workspace_id, visitor.key),
+        )
         with _at(companion) as session:
-            outcome, _ = give_answer(
-                session,
-                companion=companion,
-                visitor=visitor.key,
-                run_id=run_id,
-                revision=revision,
-                answer=given,
-            )
-    except InvalidInput as error:
+            outcome, _ = give_answer(session, **stands, prepared=prepared)
+    except (InvalidInput, TooManyRequests) as error:
         STEPS.labels("refused").inc()
-        return _mend(companion, visitor, given, error.message)
+        return _mend(companion, visitor, given, error)
     except Conflict:
         outcome = Outcome.STALE
     STEPS.labels(outcome.value).inc()
@@ -237,13 +248,18 @@ def _check_origin(request: Request) -> None:
         )
 
 
-def _mend(companion: OpenCompanion, visitor: Visitor, given: str, problem: str) -> HTMLResponse:
+def _mend(
+    companion: OpenCompanion, visitor: Visitor, given: str, error: InvalidInput | TooManyRequests
+) -> HTMLResponse:
     """The page of the step once more, with what was given and why it was not taken."""
     with _at(companion) as session:
         run = open_run(session, companion=companion, visitor=visitor.key)
-    return pages.run_page(
-        run, slug=companion.slug, visitor=visitor, problem=problem, given=given, status=UNPROCESSABLE
+    page = pages.run_page(
+        run, slug=companion.slug, visitor=visitor, problem=error.said, given=given, status=error.status
     )
+    if "retry_after" in error.details:
+        page.headers["Retry-After"] = str(error.details["retry_after"])
+    return page
 
 
 def _go_on(slug: str, *, moved: bool) -> RedirectResponse:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from limits import RateLimitItem, parse_many
@@ -30,13 +30,13 @@ class Limiter:
         rates: Sequence[RateLimitItem],
         *identity: str,
         message: str = TOO_MANY,
-        hint: str = N_("Wait {wait} seconds, then go on."),
+        hint: Callable[[int], str] | None = None,
     ) -> None:
         """Count one.
 
         Args:
             message: what is said where there were too many.
-            hint: what to do then; {wait} stands for the seconds.
+            hint: what to do then, given the seconds to wait.
 
         Raises:
             TooManyRequests: with `retry_after` in its details.
@@ -45,7 +45,11 @@ class Limiter:
             if not self._limiter.hit(rate, *identity):
                 reset = self._limiter.get_window_stats(rate, *identity).reset_time
                 wait = min(max(1, math.ceil(reset - time.time())), LONGEST_WAIT)
-                raise TooManyRequests(message, hint=msg(hint, wait=wait), details={"retry_after": wait})
+                raise TooManyRequests(message, hint=(hint or _wait)(wait), details={"retry_after": wait})
+
+
+def _wait(seconds: int) -> str:
+    return msg("Wait {wait} seconds, then go on.", wait=seconds)
 
 
 def count_question(principal: Principal) -> None:

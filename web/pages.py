@@ -143,10 +143,15 @@ def render(
 
 def fragment(principal: Principal, template: str, *, code: int = 200, **more: Any) -> HTMLResponse:
     """A piece of a page for htmx to put in place."""
+    html = piece(principal, template, **more)
+    return HTMLResponse(html, status_code=code, headers=_headers(language_of(principal)))
+
+
+def piece(principal: Principal, template: str, **more: Any) -> str:
+    """The HTML of a piece of a page."""
     names = shell.context(principal, area="") | more
-    language = language_of(principal)
-    html = shell.environment(TEMPLATES, language=language).get_template(template).render(names)
-    return HTMLResponse(html, status_code=code, headers=_headers(language))
+    environment = shell.environment(TEMPLATES, language=language_of(principal))
+    return environment.get_template(template).render(names)
 
 
 def _headers(language: str) -> dict[str, str]:

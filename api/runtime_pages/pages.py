@@ -1,4 +1,4 @@
-"""The pages of the runtime: rendered on the server, complete without a script."""
+"""The pages of the runtime: rendered on the server, complete without a script. The one there is says that it takes a while."""
 
 import hashlib
 from dataclasses import dataclass
@@ -23,7 +23,10 @@ from serving.problems import Problem
 from serving.shell import speak
 
 HERE = Path(__file__).parent
-STATIC_TYPES = {"runtime.css": "text/css; charset=utf-8"}
+STATIC_TYPES = {
+    "runtime.css": "text/css; charset=utf-8",
+    "runtime.js": "text/javascript; charset=utf-8",
+}
 SNIPPET = HERE / "static" / "leitstand.js"
 AN_HOUR = "public, max-age=3600"
 FOREVER = "public, max-age=31536000, immutable"

@@ -11,10 +11,8 @@ from uuid import UUID
 from limits import RateLimitItem, parse_many
 
 from leitstand.settings import Settings
-from leitstand.words import N_
+from leitstand.words import msg
 from serving.rates import MANY_QUESTIONS, TOO_MANY, Limiter
-
-KEPT = N_("Wait {wait} seconds, then go on: your answers so far are kept.")
 
 
 class Rates:
@@ -74,4 +72,8 @@ class Rates:
         return hashlib.blake2b(address.encode(), digest_size=16, key=self._key).hexdigest()
 
     def _hit(self, rates: Sequence[RateLimitItem], *identity: str, message: str = TOO_MANY) -> None:
-        self._limiter.hit(rates, *identity, message=message, hint=KEPT)
+        self._limiter.hit(rates, *identity, message=message, hint=_kept)
+
+
+def _kept(seconds: int) -> str:
+    return msg("Wait {wait} seconds, then go on: your answers so far are kept.", wait=seconds)

@@ -11,12 +11,14 @@ from leitstand.cli._options import database
 from leitstand.db.engine import transaction
 from leitstand.identity.access import Principal, system_principal
 from leitstand.identity.workspaces import find_workspace
-from leitstand.knowledge.answers import ask
+from leitstand.knowledge.answers import QUOTED_NOTE, ask
 from leitstand.knowledge.evaluation import evaluate
+from leitstand.knowledge.model_answers import compose
 from leitstand.knowledge.spaces import find_space
 
 workspace_option = click.option("--workspace", required=True, metavar="W", help="The workspace.")
 space_option = click.option("--space", metavar="S", help="Only this space: its id or title.")
+ANSWER_SECONDS = 120.0
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -29,13 +31,27 @@ def group() -> None:
 @click.argument("question")
 @workspace_option
 @space_option
+@click.option("--extractive", is_flag=True, help="Ask no model: quote the documents.")
 @json_option
-def ask_question(question: str, workspace: str, space: str | None, as_json: bool) -> None:
-    """Answer QUESTION from the documents, with citations."""
-    with database() as engine, transaction(engine) as session:
-        principal = system_principal(find_workspace(session, workspace).id, "command line")
-        space_id = _space(session, principal, space)
-        answer = ask(session, principal=principal, question=question, space_id=space_id)
+def ask_question(question: str, workspace: str, space: str | None, extractive: bool, as_json: bool) -> None:
+    """Answer QUESTION from the documents, with citations; by a model where the workspace has one."""
+    with database() as engine:
+        with transaction(engine) as session:
+            principal = system_principal(find_workspace(session, workspace).id, "command line")
+            space_id = _space(session, principal, space)
+            answer = None
+            if extractive:
+                answer = ask(
+                    session, principal=principal, question=question, space_id=space_id, why=QUOTED_NOTE
+                )
+        answer = answer or compose(
+            engine,
+            principal=principal,
+            question=question,
+            space_id=space_id,
+            purpose="ask",
+            seconds=ANSWER_SECONDS,
+        )
     if as_json:
         click.echo(json.dumps(answer.to_dict(), ensure_ascii=False))
         return

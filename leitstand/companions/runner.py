@@ -15,6 +15,7 @@ from leitstand.companions.flow import MAX_ANSWER, MAX_STEPS, Flow
 from leitstand.companions.memory import filled_in, holds, value_of
 from leitstand.companions.steps import AnyStep, Ask, Choice, Condition, Input, Message, Question, Set
 from leitstand.errors import Conflict, InvalidInput
+from leitstand.knowledge.answers import EXTRACTIVE
 from leitstand.words import msg
 
 # A loop may be walked again and again; one run of this many answers is no longer a conversation.
@@ -35,11 +36,16 @@ class Source:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a space answered; `found` is false where nothing in it answers the question."""
+    """What a space answered; `found` is false where nothing in it answers the question.
+
+    Args:
+        kind: how: `leitstand.knowledge.answers.MODEL` or `EXTRACTIVE`.
+    """
 
     found: bool
     text: str = ""
     sources: tuple[Source, ...] = ()
+    kind: str = EXTRACTIVE
 
 
 Asker = Callable[[str, str], Reply]
@@ -115,6 +121,17 @@ def advance(flow: Flow, state: State, answer: str, ask: Asker = nobody) -> State
         walk.settled()
     walk.take(taken)
     return replace(state, step=walk.settled(), answers=(*state.answers, taken))
+
+
+def question_of(flow: Flow, state: State, answer: str) -> tuple[str, str] | None:
+    """The space and the question that `advance` asks it with this answer; None where it asks none, or takes it not."""
+    step = flow.step(state.step)
+    if not isinstance(step, Ask) or state.revision >= MAX_ANSWERS:
+        return None
+    try:
+        return step.space, _asked(step, answer)
+    except InvalidInput:
+        return None
 
 
 def replay(flow: Flow, answers: Sequence[Answer]) -> State:
@@ -239,9 +256,13 @@ def _taken(step: AnyStep, answer: str, ask: Asker) -> Answer:
         case Input():
             return Answer(step.name, inputs.checked(step, answer))
         case Ask():
-            words = _words(step.name, answer, most=MAX_ASKED, required=True)
+            words = _asked(step, answer)
             return Answer(step.name, words, ask(step.space, words))
     raise Conflict("This run has ended.", hint="Start again to answer once more.")
+
+
+def _asked(step: Ask, answer: str) -> str:
+    return _words(step.name, answer, most=MAX_ASKED, required=True)
 
 
 def _words(step: str, answer: str, *, most: int, required: bool) -> str:

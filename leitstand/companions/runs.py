@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.companions.flow import Flow
 from leitstand.companions.handovers import hand_over
-from leitstand.companions.runner import Answer, State, advance, begin, normal
+from leitstand.companions.runner import Answer, Asker, Reply, State, advance, begin, normal
 from leitstand.companions.spaces import asker_of_version, reply_from, reply_to
 from leitstand.companions.steps import CLOSING, HandOver
 from leitstand.db.ids import derived_uuid7
@@ -54,6 +54,24 @@ class Run:
     flow: Flow
     state: State
     ended: bool
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a space answers to a question that a step is about to take."""
+
+    space: str
+    question: str
+    reply: Reply
+
+    def or_else(self, ask: Asker) -> Asker:
+        """Gives this reply to its question; another one asks."""
+
+        def given(space: str, question: str) -> Reply:
+            same = (space, question) == (self.space, self.question)
+            return self.reply if same else ask(space, question)
+
+        return given
 
 
 class Outcome(StrEnum):
@@ -118,12 +136,20 @@ def open_run(session: Session, *, companion: OpenCompanion, visitor: str) -> Run
 
 
 def give_answer(
-    session: Session, *, companion: OpenCompanion, visitor: str, run_id: UUID, revision: int, answer: str
+    session: Session,
+    *,
+    companion: OpenCompanion,
+    visitor: str,
+    run_id: UUID,
+    revision: int,
+    answer: str,
+    prepared: Prepared | None = None,
 ) -> tuple[Outcome, Run]:
     """Take an answer where the visitor's run stands, and say what became of it and where the run stands then.
 
     Args:
         run_id, revision: the run and its state as the page showed them on which the answer was given.
+        prepared: what a model answered beforehand (see `preparing.prepare`); without it, a space is quoted.
 
     Raises:
         InvalidInput: the step does not take this answer.
@@ -137,7 +163,7 @@ def give_answer(
         repeated = _repeats(run, revision, answer)
         return (Outcome.REPEATED if repeated else Outcome.STALE), run
     ask = asker_of_version(session, row.workspace_id, row.companion_id, row.version)
-    state = advance(run.flow, run.state, answer, ask)
+    state = advance(run.flow, run.state, answer, prepared.or_else(ask) if prepared else ask)
     _write(session, row, companion, run.flow, state)
     return Outcome.TAKEN, _run(session, row)
 

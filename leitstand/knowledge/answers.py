@@ -87,10 +87,20 @@ class Answer:
         return asdict(self) | {"citations": citations}
 
 
-def ask(session: Session, *, principal: Principal, question: str, space_id: UUID | None = None) -> Answer:
+def ask(
+    session: Session,
+    *,
+    principal: Principal,
+    question: str,
+    space_id: UUID | None = None,
+    why: str = EXTRACTIVE_NOTE,
+) -> Answer:
     """Answer a question with sentences from the documents that the principal may read; no model is asked.
 
     What a document says is only ever quoted: nothing in it is followed as an instruction.
+
+    Args:
+        why: the answer's note.
 
     Raises:
         Forbidden: without `item:read`.
@@ -99,7 +109,7 @@ def ask(session: Session, *, principal: Principal, question: str, space_id: UUID
     """
     found = search(session, principal=principal, question=question, space_id=space_id, limit=CANDIDATES)
     hits = relevant(found)
-    return extractive(question, citations_of(session, hits, found.weights))
+    return extractive(question, citations_of(session, hits, found.weights), why)
 
 
 def extractive(question: str, citations: Sequence[Citation], why: str = EXTRACTIVE_NOTE) -> Answer:

@@ -59,6 +59,7 @@ def environment(*folders: Path, language: str = DEFAULT) -> jinja2.Environment:
     env.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
     env.filters.update(
         bytes=partial(formats.size, language=language),
+        cited=formats.cited,
         browser=partial(formats.browser, language=language),
         day=partial(formats.day, language=language),
         duration=partial(formats.duration, language=language),

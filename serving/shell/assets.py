@@ -14,7 +14,7 @@ from leitstand.errors import NotFound, PreconditionFailed
 
 STATIC = Path(__file__).parent.parent / "static"
 STYLES = ("tokens", "base", "shell", "components", "tables", "forms", "palette", "pages", "print")
-SCRIPTS = ("menu", "palette", "toasts", "forms", "passkeys", "canvas", "sorting", "uploads")
+SCRIPTS = ("menu", "palette", "toasts", "forms", "passkeys", "canvas", "sorting", "uploads", "asking")
 FOREVER = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
 

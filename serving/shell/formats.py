@@ -1,8 +1,10 @@
 """How figures, times and icons look on every page."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_timedelta
@@ -40,6 +42,20 @@ SYSTEMS = (
     ("CrOS", "ChromeOS"),
     ("Linux", "Linux"),
 )
+
+
+CITED = re.compile(r"\[(\d{1,3})\]")
+
+
+def cited(text: str, citations: Iterable[Any]) -> Markup:
+    """An answer whose citations lead to the elements `citation-1` and so on; everything else is escaped."""
+    numbers = {str(one.number) for one in citations}
+
+    def link(match: re.Match[str]) -> str:
+        number = match[1]
+        return f'<a href="#citation-{number}">[{number}]</a>' if number in numbers else match[0]
+
+    return Markup(CITED.sub(link, str(escape(text))))  # noqa: S704 - escaped, and only digits are put in
 
 
 def number(value: float | None, digits: int = 0, *, language: str = DEFAULT) -> str:

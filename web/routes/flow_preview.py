@@ -11,11 +11,14 @@ from leitstand.catalogue.items import get_item
 from leitstand.companions import versions
 from leitstand.companions.flow import Flow, problems
 from leitstand.companions.inputs import fields_of, from_form
-from leitstand.companions.runner import Answer, State, advance, begin, replay, transcript
-from leitstand.companions.spaces import asker, reply_from, reply_to
+from leitstand.companions.runner import Answer, Asker, State, advance, begin, replay, transcript
+from leitstand.companions.spaces import model_asker, reply_from, reply_to
 from leitstand.companions.steps import CLOSING, Input
-from leitstand.errors import Conflict, InvalidInput, LeitstandError
-from serving.session import CurrentPrincipal, Db, require_csrf
+from leitstand.db.engine import get_engine
+from leitstand.errors import Conflict, InvalidInput, LeitstandError, TooManyRequests
+from leitstand.identity.access import Principal
+from serving.rates import count_question
+from serving.session import CurrentPrincipal, Db, paused, require_csrf
 from web.pages import render
 from web.routes.items.kind import WholeForm, text_of, texts_of
 
@@ -62,8 +65,9 @@ def _page(
         if isinstance(step, Input):
             given = from_form(step, {name: texts_of(form, name) for name in form})
         try:
-            state, given = advance(flow, state, given, asker(session, principal)), ""
-        except (InvalidInput, Conflict) as refusal:
+            with paused(session, principal):
+                state, given = advance(flow, state, given, _asker(principal, item_id)), ""
+        except (InvalidInput, Conflict, TooManyRequests) as refusal:
             error = refusal
     *before, current = transcript(flow, state)
     step = flow.step(state.step)
@@ -73,6 +77,10 @@ def _page(
         fields=fields_of(step, given) if isinstance(step, Input) else (), answers=_written(state), given=given,
         error=error,
     )  # fmt: skip
+
+
+def _asker(principal: Principal, item_id: UUID) -> Asker:
+    return model_asker(get_engine(), principal, item_id, allow=lambda: count_question(principal))
 
 
 def _replayed(flow: Flow, answers: list[Answer]) -> State:

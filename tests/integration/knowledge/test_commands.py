@@ -12,9 +12,16 @@ from sqlalchemy.orm import Session
 from leitstand.cli import main
 from leitstand.db.models import Document, Workspace
 from leitstand.errors import Unavailable
+from leitstand.identity.access import Principal
 from leitstand.knowledge.ingest import ingest
 from leitstand.storage.objects import ObjectStorage
 from leitstand.storage.parts import Part, Parts
+from tests.integration.knowledge.conftest import AddReady
+from tests.integration.knowledge.test_model_answers import connect
+from tests.integration.knowledge.test_search import HERONS
+from tests.model_server import ModelServer, models, says
+
+__all__ = ["models"]
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -108,3 +115,21 @@ def test_a_large_file_goes_on_where_its_upload_broke_off(
     assert document(run(*upload))["documents"] == [made | {"duplicate": True}]
     for command in ("delete", "restore"):
         assert run("space", command, made["id"], "--workspace", "demo")[0] == 0
+
+
+def test_a_question_is_answered_by_a_model_unless_quotes_are_wanted(
+    run: Run, session: Session, owner: Principal, models: ModelServer, add_indexed: AddReady
+) -> None:
+    add_indexed("herons.md", HERONS)
+    connect(session, owner, models)
+    models.answer(says("Up to two kilograms [1]."))
+    asked = ("query", "ask", "How much does a grey heron weigh?", "--workspace", "demo")
+    written = document(run(*asked, "--json"))
+    assert (written["kind"], written["model"], written["answer"]) == (
+        "model",
+        "small",
+        "Up to two kilograms [1].",
+    )
+    code, out, err = run(*asked, "--extractive")
+    assert code == 0 and out.startswith("The grey heron weighs up to two kilograms. [1]")
+    assert "word for word" in err and "No model" not in err and len(models.asked) == 1

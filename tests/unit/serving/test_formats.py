@@ -1,6 +1,7 @@
 """How figures, times and texts look on pages."""
 
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -120,3 +121,8 @@ def test_figures_and_times_in_german() -> None:
 )
 def test_costs_are_as_exact_as_they_are_small(millionths: int, shown: str) -> None:
     assert formats.cost(millionths, "EUR") == shown
+
+
+def test_citations_lead_to_what_they_cite_and_nothing_else_becomes_markup() -> None:
+    shown = formats.cited("<b>Up</b> [1][2] [x](javascript:y)", [SimpleNamespace(number=1)])
+    assert shown == '&lt;b&gt;Up&lt;/b&gt; <a href="#citation-1">[1]</a>[2] [x](javascript:y)'

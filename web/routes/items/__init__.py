@@ -8,6 +8,7 @@ from web.routes.items import (
     acting,
     agents,
     apps,
+    asking,
     boards,
     collections,
     controls,
@@ -34,7 +35,7 @@ def _take(part: APIRouter, prefix: str = "") -> None:
 
 
 # What is one kind's alone comes first: its addresses are more exact.
-for _part in (collections, boards, controls, spaces, agents, apps):
+for _part in (collections, boards, controls, spaces, asking, agents, apps):
     _take(_part.router)
 _take(spaces.trash_router)
 for _kind in KINDS.values():

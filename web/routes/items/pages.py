@@ -21,6 +21,7 @@ from leitstand.db.models import Item, Person
 from leitstand.errors import LeitstandError
 from leitstand.identity.access import Principal
 from leitstand.identity.workspaces import zone_names
+from leitstand.knowledge.answers import QUOTED_NOTE
 from leitstand.knowledge.answers import ask as ask_space
 from leitstand.knowledge.document_trash import list_deleted
 from leitstand.knowledge.documents import list_documents
@@ -72,7 +73,8 @@ def show(
         "users": used_by(session, principal=principal, item_id=item_id, known=True), "find": find, "ask": ask, "error": error, "typed": {},
         "starred": bool(favorite_ids(session, principal=principal, item_ids=[item_id])),
     }  # fmt: skip
-    names |= _own(session, principal, item, find if editable else "", ask, editable=editable) | more
+    asked = "" if "answer" in more else ask
+    names |= _own(session, principal, item, find if editable else "", asked, editable=editable) | more
     code = error.status if error else 200
     return render(request, principal, template, area=kind.slug, code=code, **names)
 
@@ -138,9 +140,10 @@ def _matches(session: Session, principal: Principal, item: Item, q: str) -> list
 
 
 def _answer(session: Session, principal: Principal, item: Item, question: str) -> Any:
+    """Quotes from a space: a link that somebody follows spends no tokens, so that it asks no model."""
     if not question.strip():
         return None
     try:
-        return ask_space(session, principal=principal, question=question, space_id=item.id)
+        return ask_space(session, principal=principal, question=question, space_id=item.id, why=QUOTED_NOTE)
     except LeitstandError as error:
         return error
