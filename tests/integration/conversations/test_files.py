@@ -83,8 +83,8 @@ def test_an_agent_begins_once_its_file_is_read_and_an_edit_keeps_it(talk: AtTalk
         session, principal=talk.anna, agent_id=agent.id, question="How heavy?", files=[NOTE],
         storage=ObjectStorage(talk.work.settings),
     )  # fmt: skip
-    assert talk.message(made, 1).thread_id is None
     session.commit()
+    assert talk.message(made, 1).thread_id is None
     talk.do_jobs()
     assert talk.said(made)[-1] == ("agent", "Eleven.", "done")
     assert "[note.txt]\n> The blue parcel" in talk.work.models.told()[-1]["content"]
