@@ -37,6 +37,7 @@ from leitstand.errors import InvalidInput, NotFound
 from leitstand.identity.access import Principal
 from leitstand.settings import get_settings
 from leitstand.storage.store import store_of
+from serving.companion_answers import prepared
 from serving.downloads import attachment_file
 from serving.idempotency import OnceRoute
 from serving.session import CurrentPrincipal, Db, require_csrf
@@ -144,9 +145,11 @@ def send_message(
     elif said.revision is None:
         raise InvalidInput("The revision is missing.", hint="Read the conversation and send its revision.")
     else:
+        reply = prepared(session, principal, item_id=item_id, revision=said.revision, words=said.text)
         companions.answer(
-            session, principal=principal, item_id=item_id, revision=said.revision, words=said.text
-        )
+            session, principal=principal, item_id=item_id, revision=said.revision, words=said.text,
+            prepared=reply,
+        )  # fmt: skip
     return _full(session, principal, item_id, response)
 
 

@@ -15,6 +15,7 @@ from leitstand.knowledge.answers import QUOTED_NOTE, ask
 from leitstand.knowledge.evaluation import evaluate
 from leitstand.knowledge.model_answers import compose
 from leitstand.knowledge.spaces import find_space
+from leitstand.telemetry.logs import configure_logging
 
 workspace_option = click.option("--workspace", required=True, metavar="W", help="The workspace.")
 space_option = click.option("--space", metavar="S", help="Only this space: its id or title.")
@@ -35,6 +36,8 @@ def group() -> None:
 @json_option
 def ask_question(question: str, workspace: str, space: str | None, extractive: bool, as_json: bool) -> None:
     """Answer QUESTION from the documents, with citations; by a model where the workspace has one."""
+    # What is logged of a question must not stand before the answer.
+    configure_logging("cli", "WARNING")
     with database() as engine:
         with transaction(engine) as session:
             principal = system_principal(find_workspace(session, workspace).id, "command line")

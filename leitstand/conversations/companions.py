@@ -1,19 +1,22 @@
 """A member's conversation with a published companion: a run of its flow, kept with every word of it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
 from leitstand.catalogue.items import get_item
-from leitstand.companions import runs
+from leitstand.companions import preparing, runs
 from leitstand.companions.runner import Shown, transcript
-from leitstand.companions.runs import OpenCompanion, Outcome, Run
+from leitstand.companions.runs import OpenCompanion, Outcome, Prepared, Run
 from leitstand.conversations.keeping import COMPANION, PERSON, Said, add, begin, held
+from leitstand.db import row_security
+from leitstand.db.engine import transaction
 from leitstand.db.models import Companion, Conversation, ConversationMessage, Item
-from leitstand.errors import Conflict
+from leitstand.errors import Conflict, Forbidden, NotFound
 from leitstand.identity.access import Principal, require
 from leitstand.knowledge.answers import EXTRACTIVE
 from leitstand.words import N_
@@ -55,11 +58,57 @@ def begin_with(session: Session, *, principal: Principal, companion_id: UUID) ->
     return conversation
 
 
-def answer(session: Session, *, principal: Principal, item_id: UUID, revision: int, words: str) -> None:
+def prepare(
+    engine: Engine,
+    *,
+    principal: Principal,
+    item_id: UUID,
+    revision: int,
+    words: str,
+    allow: Callable[[], None] | None = None,
+) -> Prepared | None:
+    """What a model answers where the companion asks a space, for `answer`; no transaction may be open meanwhile.
+
+    None where there is nothing to prepare, also since the conversation can't be gone on with: `answer` says why.
+
+    Args:
+        the others: as `answer`.
+        allow: called before a model is asked; what it raises is raised.
+
+    Raises:
+        TooManyRequests: this question is being answered already.
+    """
+    with transaction(engine) as session:
+        row_security.enter(session, workspace_id=principal.workspace_id, person_id=principal.person_id)
+        try:
+            require(principal, "item:write")
+            _, conversation = held(session, principal=principal, item_id=item_id)
+            companion = _companion(session, principal, conversation)
+        except (Forbidden, NotFound, Conflict):
+            return None
+        run_id = conversation.run_id
+    if run_id is None:
+        return None
+    return preparing.prepare(
+        engine, companion=companion, visitor=visitor_of(principal), run_id=run_id, revision=revision,
+        answer=words, allow=allow,
+    )  # fmt: skip
+
+
+def answer(
+    session: Session,
+    *,
+    principal: Principal,
+    item_id: UUID,
+    revision: int,
+    words: str,
+    prepared: Prepared | None = None,
+) -> None:
     """Answer the companion where the conversation stands; an answer that was taken already is not taken twice.
 
     Args:
         revision: `Standing.revision` as the page showed it.
+        prepared: as `prepare` gave it.
 
     Raises:
         NotFound: there is no such conversation.
@@ -74,7 +123,7 @@ def answer(session: Session, *, principal: Principal, item_id: UUID, revision: i
     companion = _companion(session, principal, conversation)
     outcome, run = runs.give_answer(
         session, companion=companion, visitor=visitor_of(principal), run_id=conversation.run_id,
-        revision=revision, answer=words,
+        revision=revision, answer=words, prepared=prepared,
     )  # fmt: skip
     if outcome is Outcome.STALE:
         raise Conflict("This conversation has moved on meanwhile.", hint="Load the page again.")

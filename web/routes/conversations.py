@@ -13,11 +13,12 @@ from leitstand.companions.inputs import from_form
 from leitstand.conversations import agents, changing, companions, keeping, talking
 from leitstand.conversations.export import TYPES, export
 from leitstand.conversations.reading import Filters, find
-from leitstand.errors import InvalidInput, LeitstandError
+from leitstand.errors import InvalidInput, LeitstandError, TooManyRequests
 from leitstand.identity.access import Principal
 from leitstand.settings import get_settings
 from leitstand.storage.store import store_of
 from leitstand.words import N_
+from serving.companion_answers import prepared
 from serving.session import CurrentPrincipal, Db, require_csrf
 from web.conversation_page import awaited_step, files_of, page, tried
 from web.form_values import REFUSALS, one_id, start_of_day
@@ -153,9 +154,18 @@ def say(
     if not text and (step := awaited_step(session, principal, conversation)):
         given = from_form(step, {name: texts_of(form, name) for name in form})
 
+    reply = None
+    if conversation.partner == keeping.COMPANION:
+        try:
+            reply = prepared(session, principal, item_id=item_id, revision=revision, words=given)
+        except TooManyRequests as error:
+            return page(request, session, principal, item_id, error=error, form={"text": given})
+
     def deed() -> None:
         if conversation.partner == keeping.COMPANION:
-            companions.answer(session, principal=principal, item_id=item_id, revision=revision, words=given)
+            companions.answer(
+                session, principal=principal, item_id=item_id, revision=revision, words=given, prepared=reply
+            )
         else:
             talking.go_on(
                 session, principal=principal, item_id=item_id, question=text, after=after, files=files_of(form),

@@ -15,16 +15,18 @@ from api.runtime import create
 from leitstand.companions.preparing import Once, prepare
 from leitstand.companions.runner import NO_REPLY
 from leitstand.companions.runs import OpenCompanion, Outcome, Prepared, find_open, give_answer, open_run
-from leitstand.db.models import FlowRun, Item, ModelCall
+from leitstand.db.models import FlowRun, Item, ModelCall, Workspace
 from leitstand.errors import TooManyRequests
 from leitstand.identity.access import Principal
 from leitstand.knowledge.model_prompts import UNANSWERED
 from leitstand.language_models import breaker, chat
 from leitstand.settings import Settings, get_settings
+from tests.apps import web_app
 from tests.integration.knowledge.test_model_answers import connect
 from tests.integration.runtime.conftest import SLUG, Publish
 from tests.integration.runtime.test_pages import send
 from tests.model_server import ModelServer, models, refuses, says
+from tests.people import join, visit
 from tests.spaces import space_with
 
 __all__ = ["models"]
@@ -188,3 +190,19 @@ def test_the_same_work_is_done_once_and_nobody_queues_behind_it() -> None:
     with pytest.raises(ZeroDivisionError):
         once.of((UUID(int=2), 0, "q"), lambda: 1 / 0)  # type: ignore[arg-type, return-value]
     assert once.of((UUID(int=2), 0, "q"), lambda: prepared) is prepared
+
+
+def test_members_read_a_models_answer_in_conversations_and_previews(
+    session: Session, workspace: Workspace, companion: OpenCompanion, models: ModelServer
+) -> None:
+    models.answer(says("Up to <i>two</i> kilograms [1]."))
+    visitor = visit(web_app(), session, join(session, workspace, email="ann@example.test"))
+    begun = visitor.post("/conversations/with", companion=str(companion.companion_id)).headers["location"]
+    for _ in range(2):
+        assert visitor.post(f"{begun}/messages", revision="0", text=QUESTION).status_code == 303
+    assert visitor.get(begun).text.count("Up to &lt;i&gt;two&lt;/i&gt; kilograms [1].") == 1
+    assert len(models.asked) == 1
+    preview = visitor.post(f"/companions/{companion.companion_id}/flow/preview", answers="[]", text=QUESTION)
+    assert "Up to &lt;i&gt;two&lt;/i&gt; kilograms [1]." in preview.text
+    assert "Written by a model from our documents" in preview.text and len(models.asked) == 2
+    assert {one.purpose for one in calls(session)} == {"companion"}
