@@ -210,6 +210,14 @@ def _live(session: Session, principal: Principal, shown: Shown, thread_id: UUID)
     return replace(shown, thread=opened, text=words_so_far(opened.steps))
 
 
+def of_thread(session: Session, *, principal: Principal, thread_id: UUID) -> Item | None:
+    """The conversation in which a thread answers; None where it does in none that the principal may see."""
+    answering = select(ConversationMessage.conversation_id).where(
+        ConversationMessage.workspace_id == principal.workspace_id, ConversationMessage.thread_id == thread_id
+    )
+    return session.scalar(select(Item).where(visible(principal), Item.id.in_(answering)))
+
+
 def _joined(principal: Principal) -> Select[tuple[Item, Conversation, str]]:
     return (
         select(Item, Conversation, Person.name)

@@ -80,7 +80,7 @@ def test_the_assistant_says_how_it_answers_and_keeps_what_was_asked(
 ) -> None:
     page = visitor.get("/assistant").text
     assert "No model writes them" in page
-    assert "No model endpoint is connected" in page
+    assert "No model endpoint is connected" in page and "Files can come with a question once" in page
     assert visitor.post("/assistant", question=" ").status_code == 422
     where = visitor.post("/assistant", question="How long is the <b>warranty</b>?").headers["location"]
     assert "&lt;b&gt;warranty" in visitor.get(where).text
@@ -136,5 +136,6 @@ def test_an_agent_is_followed_edited_and_its_branches_gone_through(
     edit = re.search(r'action="([^"]+/edit)"', page)[1]  # type: ignore[index]
     assert visitor.post(edit, text="How many are blue?").status_code == 303
     assert where in visitor.get("/conversations?partner=agent&q=are+blue").text
+    assert f'href="{where}"' in visitor.get(f"/threads/{thread_id}").text
     assert visitor_as("analyst").get(address).status_code == 404
     assert where in visitor.get("/").text
