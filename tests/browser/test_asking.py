@@ -1,9 +1,10 @@
 """An answer is seen as it is written, on the page of a space and at a companion, and can be cancelled."""
 
 import threading
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy.orm import Session
 
 from leitstand.catalogue.companions import create as create_companion
@@ -28,8 +29,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_space_answers_as_it_writes_and_can_be_stopped(
-    page: Page, site: Site, session: Session, models: ModelServer
+    new_context: Callable[..., BrowserContext], site: Site, session: Session, models: ModelServer
 ) -> None:
+    page = new_context(color_scheme="light", reduced_motion="reduce").new_page()
     page.add_init_script(AXE)
     connect(session, acting(session, site.workspace, site.person), models)
     space = space_with(session, site.workspace.id, HERONS)
