@@ -28,7 +28,7 @@ from api.items.tags import IfMatch, check_match, etag_of
 from api.moments import Instant
 from leitstand.catalogue.items import get_item
 from leitstand.companions.steps import AnyStep, Choice, Input
-from leitstand.conversations import agents, assistant, changing, companions, keeping, talking
+from leitstand.conversations import agents, assistant, changing, companions, judging, keeping, talking
 from leitstand.conversations.export import TYPES, export
 from leitstand.conversations.files import File
 from leitstand.conversations.reading import OWNERS, STATES, Filters, Opened, Row, Shown, find, open_one
@@ -156,7 +156,7 @@ def send_message(
 @router.get("/conversations/{item_id}/messages/{message_id}")
 def get_message(session: Db, principal: CurrentPrincipal, item_id: UUID, message_id: UUID) -> MessageOut:
     """One message; while an answer is written, what has come of it."""
-    opened = open_one(session, principal=principal, item_id=item_id)
+    opened = open_one(session, principal=principal, item_id=item_id, follows=True)
     found = next((one for one in _messages(opened) if one.id == message_id), None)
     if found is None:
         raise NotFound("There is no such message in this conversation.")
@@ -221,7 +221,7 @@ def judge_message(
     session: Db, principal: CurrentPrincipal, item_id: UUID, message_id: UUID, given: FeedbackIn
 ) -> None:
     """Say whether an answer helped."""
-    changing.judge(
+    judging.judge(
         session, principal=principal, item_id=item_id, message_id=message_id, feedback=given.feedback
     )
 

@@ -1,19 +1,15 @@
-"""What is done with a conversation: renamed, put aside, thrown away, judged."""
+"""What is done with a conversation: renamed, put aside, thrown away."""
 
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from leitstand.catalogue.text import checked_title
 from leitstand.catalogue.trash import trash_item
-from leitstand.conversations.keeping import KIND, PERSON, WRITING, held
-from leitstand.db.models import ConversationMessage, Item
-from leitstand.errors import InvalidInput, NotFound
+from leitstand.conversations.keeping import KIND, held
+from leitstand.db.models import Item
 from leitstand.identity import audit
 from leitstand.identity.access import Principal, require
-
-FEEDBACK = ("", "helpful", "not helpful")
 
 
 def rename(session: Session, *, principal: Principal, item_id: UUID, title: str) -> Item:
@@ -56,37 +52,6 @@ def throw_away(session: Session, *, principal: Principal, item_id: UUID) -> None
     """
     _own(session, principal, item_id)
     trash_item(session, principal=principal, item_id=item_id, kind=KIND)
-
-
-def judge(session: Session, *, principal: Principal, item_id: UUID, message_id: UUID, feedback: str) -> None:
-    """Say whether an answer helped; empty takes the opinion back.
-
-    Raises:
-        NotFound: there is no such conversation or answer in it.
-        Forbidden: it is somebody else's.
-        InvalidInput: there is no such opinion.
-    """
-    if feedback not in FEEDBACK:
-        raise InvalidInput("There is no such opinion.", hint="It is one of: helpful, not helpful.")
-    item = _own(session, principal, item_id)
-    message = session.scalar(
-        select(ConversationMessage).where(
-            ConversationMessage.workspace_id == principal.workspace_id,
-            ConversationMessage.conversation_id == item.id,
-            ConversationMessage.id == message_id,
-            ConversationMessage.said_by != PERSON,
-            ConversationMessage.status != WRITING,
-        )
-    )
-    if message is None:
-        raise NotFound("There is no such answer in this conversation.")
-    if message.feedback != feedback:
-        before, message.feedback = message.feedback, feedback
-        session.flush()
-        audit.record(
-            session, principal=principal, action="conversation.judge", target=f"conversation:{item.id}",
-            before={"feedback": before}, after={"feedback": feedback},
-        )  # fmt: skip
 
 
 def _own(session: Session, principal: Principal, item_id: UUID) -> Item:

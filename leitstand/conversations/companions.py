@@ -37,7 +37,7 @@ def begin_with(session: Session, *, principal: Principal, companion_id: UUID) ->
     """
     require(principal, "item:write")
     item = get_item(session, principal=principal, item_id=companion_id, kind="companion")
-    companion, visitor = _open(session, principal, item), _visitor(principal)
+    companion, visitor = _open(session, principal, item), visitor_of(principal)
     run = runs.open_run(session, companion=companion, visitor=visitor)
     kept = _of_run(session, principal, run)
     if kept is not None and (run.ended or run.state.revision):
@@ -90,7 +90,7 @@ def prepare(
     if run_id is None:
         return None
     return preparing.prepare(
-        engine, companion=companion, visitor=_visitor(principal), run_id=run_id, revision=revision,
+        engine, companion=companion, visitor=visitor_of(principal), run_id=run_id, revision=revision,
         answer=words, allow=allow,
     )  # fmt: skip
 
@@ -122,7 +122,7 @@ def answer(
         raise Conflict("This conversation has ended.", hint="Begin a new one.")
     companion = _companion(session, principal, conversation)
     outcome, run = runs.give_answer(
-        session, companion=companion, visitor=_visitor(principal), run_id=conversation.run_id,
+        session, companion=companion, visitor=visitor_of(principal), run_id=conversation.run_id,
         revision=revision, answer=words, prepared=prepared,
     )  # fmt: skip
     if outcome is Outcome.STALE:
@@ -139,7 +139,7 @@ def standing(session: Session, *, principal: Principal, conversation: Conversati
         companion = _companion(session, principal, conversation)
     except Conflict:
         return None
-    run = runs.find_run(session, companion=companion, visitor=_visitor(principal))
+    run = runs.find_run(session, companion=companion, visitor=visitor_of(principal))
     return run if run is not None and run.run_id == conversation.run_id and not run.ended else None
 
 
@@ -161,7 +161,7 @@ def _open(session: Session, principal: Principal, item: Item) -> OpenCompanion:
     return replace(runs.find_open(session, slug), actor_kind=kind)
 
 
-def _visitor(principal: Principal) -> str:
+def visitor_of(principal: Principal) -> str:
     """A member as companions' runs know them: no browser's token has this form, and no name is in it."""
     return runs.visitor_key(principal.workspace_id, f"member:{principal.person_id}")
 

@@ -13,7 +13,7 @@ from leitstand.identity import audit
 from leitstand.identity.access import system_principal
 from leitstand.knowledge.ingest import forget
 from leitstand.knowledge.parsing.outline import Unreadable
-from leitstand.knowledge.parsing.passages import Passage
+from leitstand.knowledge.parsing.passages import HEADING_GAP, Passage
 from leitstand.knowledge.parsing.process import parse
 from leitstand.knowledge.scanner import TooLargeToScan, scan
 from leitstand.storage.objects import ObjectStorage
@@ -41,7 +41,7 @@ def read(engine: Engine, storage: ObjectStorage, *, attachment_id: UUID) -> None
         if found := _found(storage, data):
             _infected(engine, storage, attachment, found)
             return
-        text = text_of(parse(attachment.media_type, attachment.name, data))
+        text = text_of(attachment.name, parse(attachment.media_type, attachment.name, data))
     except TooLargeToScan as error:
         _set(engine, attachment_id, status="refused", reason=error.said)
     except Unreadable as error:
@@ -52,16 +52,16 @@ def read(engine: Engine, storage: ObjectStorage, *, attachment_id: UUID) -> None
         _set(engine, attachment_id, status="ready", text=text, scanned_at=datetime.now(UTC))
 
 
-def text_of(passages: list[Passage]) -> str:
-    """The text of a file, each heading once where it begins."""
+def text_of(name: str, passages: list[Passage]) -> str:
+    """The text of a file, each heading once where it begins, without the name that heads them all."""
     parts: list[str] = []
     heading = ""
     for passage in passages:
         if passage.heading != heading:
             heading = passage.heading
-            parts.append(heading)
+            parts.append(heading.removeprefix(name).removeprefix(HEADING_GAP))
         parts.append(passage.content)
-    return "\n\n".join(parts)[:LONGEST_TEXT]
+    return "\n\n".join(filter(None, parts))[:LONGEST_TEXT]
 
 
 def _found(storage: ObjectStorage, data: bytes) -> str:

@@ -8,11 +8,11 @@ from leitstand.db.engine import transaction
 from leitstand.db.models import ConversationMessage
 from leitstand.jobs.queue import enqueue
 from leitstand.telemetry.logs import get_logger
-from leitstand.words import N_, msg
+from leitstand.words import msg
 
-# An answer of a thread is looked after with the thread; one whose thread was deleted is not answered any more.
+# An answer of a thread is looked after with the thread; one whose thread was deleted begins another.
 LOST = text("""
-    SELECT message.id, message.said_by, message.attempts, failed.id AS job, failure.reason
+    SELECT message.id, failed.id AS job, failure.reason
     FROM conversation_message AS message
     LEFT JOIN LATERAL (
         SELECT job.id FROM procrastinate_jobs AS job
@@ -29,7 +29,6 @@ LOST = text("""
     ORDER BY message.id
     LIMIT 1000
 """)
-THREAD_GONE = N_("The thread that was to answer this was deleted.")
 log = get_logger("conversations")
 
 
@@ -38,13 +37,12 @@ def pick_up(engine: Engine) -> int:
     with transaction(engine) as session:
         found = session.execute(LOST, {"job": JOB}).all()
         for row in found:
-            if row.job is None and row.said_by == "assistant":
+            if row.job is None:
                 enqueue(session, JOB, message_id=row.id)
                 continue
             said = msg("The work on it failed again and again: {reason}", reason=_reason(row.reason))
-            values = {"status": FAILED, "error": said if row.job is not None else THREAD_GONE}
             here = (ConversationMessage.id == row.id) & (ConversationMessage.status == WRITING)
-            session.execute(update(ConversationMessage).where(here).values(**values))
+            session.execute(update(ConversationMessage).where(here).values(status=FAILED, error=said))
     if found:
         log.warning("answers without a worker", count=len(found))
     return len(found)

@@ -168,8 +168,11 @@ def find(
     return Page(*cursors.cut(rows, limit, lambda last: cursor_behind(last.item, CHANGED)))
 
 
-def open_one(session: Session, *, principal: Principal, item_id: UUID) -> Opened:
+def open_one(session: Session, *, principal: Principal, item_id: UUID, follows: bool = False) -> Opened:
     """One conversation; an answer that rests on a space which the reader may not see is left out.
+
+    Args:
+        follows: whether a page that is open asks again, which is no further use of it.
 
     Raises:
         Forbidden: without `item:read`.
@@ -177,7 +180,8 @@ def open_one(session: Session, *, principal: Principal, item_id: UUID) -> Opened
     """
     item = get_item(session, principal=principal, item_id=item_id, kind=KIND)
     (row,) = _rows(session, principal, _joined(principal).where(Item.id == item_id))
-    note_use(session, principal=principal, item=item)
+    if not follows:
+        note_use(session, principal=principal, item=item)
     messages = messages_of(session, row.conversation)
     mine = principal.person_id is not None and item.owner_id == principal.person_id
     shown = _all_shown(session, principal, messages, mine=mine)
@@ -204,6 +208,14 @@ def _live(session: Session, principal: Principal, shown: Shown, thread_id: UUID)
     """An answer with the thread that writes it, and what that has said so far."""
     opened = threads.open_one(session, principal=principal, thread_id=thread_id)
     return replace(shown, thread=opened, text=words_so_far(opened.steps))
+
+
+def of_thread(session: Session, *, principal: Principal, thread_id: UUID) -> Item | None:
+    """The conversation in which a thread answers; None where it does in none that the principal may see."""
+    answering = select(ConversationMessage.conversation_id).where(
+        ConversationMessage.workspace_id == principal.workspace_id, ConversationMessage.thread_id == thread_id
+    )
+    return session.scalar(select(Item).where(visible(principal), Item.id.in_(answering)))
 
 
 def _joined(principal: Principal) -> Select[tuple[Item, Conversation, str]]:

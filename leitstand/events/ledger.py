@@ -24,7 +24,7 @@ from leitstand.events.rows import CLAMPED, LONGEST_KEY, NUL, content_hash
 from leitstand.events.writer import COLUMNS, Origin, copy_line, take
 from leitstand.words import N_, msg
 
-Kind = Literal["viewed", "answered", "completed"]
+Kind = Literal["viewed", "answered", "completed", "judged"]
 # An event without proof of where it comes from may not change what was reported long ago.
 OLDEST_UNTRUSTED = timedelta(hours=24)
 # Text without anything that COPY has a meaning for.
@@ -43,7 +43,8 @@ class IncomingEvent:
 
     Args:
         event_id: a UUIDv7; sending it again with the same content changes nothing.
-        kind: `viewed` (the run was loaded), `answered` (a step got its answer), `completed` (an end step was reached).
+        kind: `viewed` (the run was loaded), `answered` (a step got its answer), `completed` (an end step was reached),
+            `judged` (somebody said whether an answer helped; its actor is of another kind, so that no figure counts it).
         run_key: the run's name, unique within its companion.
         step: the step that was answered or reached; empty for a view as such.
         actor_key: who acted; None if unknown.

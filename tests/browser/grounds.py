@@ -54,7 +54,18 @@ NO_PAGE = (
     "/static/", "/favicon.ico", "/auth/operator", "/sign-in/with/", "/sign-in/callback", "/sign-in/code",
     "/settings/profile/two-step", "/reports/list", "/operations/checks/runs/", *LEGACY_ROUTES,
 )  # fmt: skip
-FILES = ("/export", "/file", ".csv", ".pdf", ".ipynb", ".html", ".svg", "usage.{form}", "/state")
+FILES = (
+    "/export",
+    "/file",
+    ".csv",
+    ".pdf",
+    ".ipynb",
+    ".html",
+    ".svg",
+    "usage.{form}",
+    "/state",
+    "/attachments/{attachment_id}",
+)
 
 # One address for every template of a page, and for what an item of a kind holds and asks.
 PAGES = {

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 
-from leitstand.conversations import changing, talking
+from leitstand.conversations import judging, talking
 from leitstand.conversations.reading import open_one
 from leitstand.errors import NotFound
 from serving.downloads import attachment_file
@@ -28,7 +28,7 @@ def message_state(
     seen: str = "",
 ) -> Response:
     """One message as it is now; nothing while that is what was seen."""
-    opened = open_one(session, principal=principal, item_id=item_id)
+    opened = open_one(session, principal=principal, item_id=item_id, follows=True)
     shown = next((one for one in opened.messages if one.message.id == message_id), None)
     if shown is None:
         raise NotFound("There is no such message in this conversation.")
@@ -100,7 +100,7 @@ def judge(
     feedback: Annotated[str, Form()] = "",
 ) -> Response:
     """Say whether an answer helped."""
-    changing.judge(session, principal=principal, item_id=item_id, message_id=message_id, feedback=feedback)
+    judging.judge(session, principal=principal, item_id=item_id, message_id=message_id, feedback=feedback)
     return go(f"/conversations/{item_id}#message-{message_id}", "saved")
 
 

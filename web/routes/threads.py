@@ -14,6 +14,7 @@ from leitstand.catalogue import contents
 from leitstand.catalogue.listing import LARGEST_PAGE
 from leitstand.catalogue.listing import Filters as ItemFilters
 from leitstand.catalogue.listing import find as find_items
+from leitstand.conversations.reading import of_thread
 from leitstand.db.models import Item, Person
 from leitstand.errors import LeitstandError
 from leitstand.identity.access import Principal, require_member
@@ -172,7 +173,8 @@ def _page(
     if principal.may("operations:read"):
         job = newest_with(session, starting.JOB, thread_id=str(thread_id))
     return render(
-        request, principal, "thread.html", area="threads", error=error, job=job, **_shown(session, principal, opened)
+        request, principal, "thread.html", area="threads", error=error, job=job,
+        conversation=of_thread(session, principal=principal, thread_id=thread_id), **_shown(session, principal, opened)
     )  # fmt: skip
 
 

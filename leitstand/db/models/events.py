@@ -30,7 +30,7 @@ class Event(Base):
 
     So the primary key deduplicates across partitions. `content_hash` tells a repeated event from another one
     that took its id. `run_key` is the source's name of the run, `touched` what the event was about. The kind is
-    `viewed` (a run was loaded), `answered` (a step was) or `completed`.
+    `viewed` (a run was loaded), `answered` (a step was), `completed`, or `judged` (whether an answer helped).
     """
 
     __tablename__ = "event"

@@ -81,6 +81,8 @@ MORE: list[tuple[str, dict[str, str]]] = [
     ("thread", {"status": "'queued'", "started_at": PAST}),
     ("thread_step", {"status": "'failed'"}),
     ("thread_step", {"status": "'running'"}),
+    ("conversation_message", {"status": "'failed'", "error": "''"}),
+    ("conversation_attachment", {"status": "'refused'", "reason": "''"}),
     ("plan_change", {"state": "'begun'"}),
     ("plan_change", {"state": "'refused'"}),
     ("invoice", {"period_end": "date '2020-01-01'", "provider": "'manual'"}),

@@ -100,6 +100,6 @@ def anna(session: Session, workspace: Workspace) -> Principal:
 
 
 @pytest.fixture
-def talk(work: AtWork, anna: Principal) -> AtTalk:
-    """Anna, and a model that answers."""
+def talk(work: AtWork, anna: Principal, storage: ObjectStorage) -> AtTalk:
+    """Anna, a model that answers, and a place for files."""
     return AtTalk(work, anna)

@@ -13,10 +13,19 @@ from leitstand.catalogue import companions as catalogue_companions
 from leitstand.catalogue import contents, grants, items, leaving, personal_export, trash
 from leitstand.companions import versions
 from leitstand.companions.flow import parse_flow
-from leitstand.conversations import assistant, changing, companions, talking
+from leitstand.conversations import assistant, changing, companions, judging, talking
 from leitstand.conversations.export import TYPES, export
 from leitstand.conversations.reading import Filters, find, open_one
-from leitstand.db.models import AuditEntry, ConversationMessage, Document, Event, FlowRun, Item, Workspace
+from leitstand.db.models import (
+    AuditEntry,
+    ConversationMessage,
+    Document,
+    Event,
+    FlowRun,
+    Item,
+    RunFact,
+    Workspace,
+)
 from leitstand.errors import Conflict, Forbidden, InvalidInput, NotFound
 from leitstand.identity.access import Principal
 from leitstand.knowledge.ingest import index_passages
@@ -222,11 +231,26 @@ def test_only_ones_own_answers_are_judged(session: Session, anna: Principal) -> 
     question, answer = (
         one.message for one in open_one(session, principal=anna, item_id=talk.item_id).messages
     )
-    changing.judge(
-        session, principal=anna, item_id=talk.item_id, message_id=answer.id, feedback="not helpful"
-    )
+    judging.judge(session, principal=anna, item_id=talk.item_id, message_id=answer.id, feedback="not helpful")
     assert answer.feedback == "not helpful"
     with pytest.raises(NotFound):
-        changing.judge(
+        judging.judge(
             session, principal=anna, item_id=talk.item_id, message_id=question.id, feedback="helpful"
         )
+
+
+def test_what_helped_of_a_companion_stands_in_the_ledger_and_changes_no_figure(
+    session: Session, anna: Principal, boss: Principal, desk: Item
+) -> None:
+    talk = companions.begin_with(session, principal=anna, companion_id=desk.id)
+    companions.answer(session, principal=anna, item_id=talk.item_id, revision=0, words="A parcel")
+    last = open_one(session, principal=anna, item_id=talk.item_id).messages[-1].message.id
+    before = session.execute(select(RunFact.last_at, RunFact.steps)).all()
+    for feedback in ("helpful", "helpful", "not helpful"):
+        judging.judge(session, principal=anna, item_id=talk.item_id, message_id=last, feedback=feedback)
+    assert judging.judged(session, principal=boss, companion=desk) == {"helpful": 0, "not helpful": 1}
+    judging.judge(session, principal=anna, item_id=talk.item_id, message_id=last, feedback="")
+    assert judging.judged(session, principal=boss, companion=desk) == {"helpful": 0, "not helpful": 0}
+    kept = session.scalars(select(Event).where(Event.kind == "judged")).all()
+    assert [one.props["feedback"] for one in kept] == ["helpful", "not helpful", ""]
+    assert session.execute(select(RunFact.last_at, RunFact.steps)).all() == before

@@ -34,6 +34,7 @@ FORMS: dict[str, dict[str, str]] = {
     "POST /settings/members/invite": {"emails": "somebody@example.test"},
     "POST /external-users/invite": {"emails": "somebody@example.test"},
     "POST /conversations/with": {"companion": "item_id"},
+    "POST /conversations/with-agent": {"agent": "/agents item_id", "question": "What?"},
     "POST /assistant": {"question": "What?"},
     "POST /agents/{item_id}/threads": {"question": "What?"},
     "POST /trash/bulk": {"action": "restore", "id": "/trash item_id"},

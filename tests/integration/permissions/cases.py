@@ -28,6 +28,7 @@ NOTHING_THERE = (
     "/api/v1/backups", "/api/v1/runbook-audit", "/join/", "/settings/billing/plan", "/api/v1/billing/plan",
     "/api/v1/items/transfer", "/api/v1/invitations", "/spaces/{item_id}/documents/{document_id}/file",
     "/api/v1/spaces/{space_id}/documents/{document_id}/file",
+    "/conversations/{item_id}/attachments", "/api/v1/conversations/{item_id}/attachments",
 )  # fmt: skip
 # Their forms can't be read without what a test would have to make up: they say so before they look at the permission.
 UNREADABLE = {

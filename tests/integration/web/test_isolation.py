@@ -154,7 +154,7 @@ def test_no_write_reaches_another_workspace(
 # Where a body without anything in it is refused before it is asked whose the item is.
 BODIES: dict[str, dict[str, Any]] = {
     r"/flow$": example("x"),
-    r"/threads$": {"text": "Taken"},
+    r"/(threads|edits)$": {"text": "Taken"},
     r"/schedules$": {"cron": "0 7 * * 1"},
     r"/schedules/[^/]+$": {"active": False},
 }

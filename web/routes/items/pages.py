@@ -17,6 +17,7 @@ from leitstand.catalogue.lifecycle import used_by
 from leitstand.catalogue.listing import Filters, find
 from leitstand.catalogue.recents import note_use
 from leitstand.companions import versions
+from leitstand.conversations.judging import judged
 from leitstand.db.models import Item, Person
 from leitstand.errors import LeitstandError
 from leitstand.identity.access import Principal
@@ -128,7 +129,12 @@ def _companion(session: Session, principal: Principal, item: Item) -> dict[str, 
     found = companions.get(session, principal=principal, item_id=item.id)
     slug = found.companion.slug if found.companion.published_version else None
     link = versions.public_address(get_settings().base_url, slug) if slug else ""
-    return {"companion": found.companion, "versions": found.versions, "link": link}
+    opinions = None
+    if principal.may("insights:read"):
+        opinions = judged(session, principal=principal, companion=found.item)
+    return {
+        "companion": found.companion, "versions": found.versions, "link": link, "opinions": opinions
+    }  # fmt: skip
 
 
 def _matches(session: Session, principal: Principal, item: Item, q: str) -> list[Item]:
