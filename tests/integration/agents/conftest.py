@@ -97,6 +97,6 @@ def use(engine: Engine, session: Session, owner: Principal) -> Use:
         return tools.use(
             engine, principal=by, offered=chosen, arguments=tools.checked_arguments(chosen, raw), spaces=spaces,
             key="step-1", seconds=seconds,
-        )  # fmt: skip
+        ).text  # fmt: skip
 
     return using
