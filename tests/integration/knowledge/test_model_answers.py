@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
@@ -82,6 +83,20 @@ def test_a_model_answers_from_the_passages_and_cites_them(
     assert "tools" not in models.asked[0]
     call = session.scalars(select(ModelCall)).one()
     assert (call.purpose, call.item_id, call.person_id) == ("ask", space.id, owner.person_id)
+
+
+def test_questions_to_models_are_figures_of_the_process(ask: Ask, models: ModelServer) -> None:
+    def figures() -> list[float]:
+        wanted = [("questions_total", {"outcome": "answered"}), ("questions_total", {"outcome": "failed"}),
+                  ("question_seconds_count", {}), ("tokens_total", {"kind": "prompt"})]  # fmt: skip
+        found = [REGISTRY.get_sample_value(f"leitstand_model_{name}", {"purpose": "ask", **more}) for name, more in wanted]  # fmt: skip
+        return [value or 0.0 for value in found]
+
+    before = figures()
+    models.answer(says("Two [1].", usage=(60, 40)), refuses(401))
+    ask()
+    ask()
+    assert [now - then for now, then in zip(figures(), before, strict=True)] == [1, 1, 2, 60]
 
 
 def test_nothing_is_asked_where_nothing_fits(ask: Ask, models: ModelServer) -> None:
