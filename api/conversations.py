@@ -29,11 +29,22 @@ from api.moments import Instant
 from leitstand.catalogue.items import get_item
 from leitstand.companions.steps import AnyStep, Choice, Input
 from leitstand.conversations import agents, assistant, changing, companions, judging, keeping, talking
+from leitstand.conversations.branches import is_chosen
 from leitstand.conversations.export import TYPES, export
 from leitstand.conversations.files import File
-from leitstand.conversations.reading import OWNERS, STATES, Filters, Opened, Row, Shown, find, open_one
+from leitstand.conversations.reading import (
+    OWNERS,
+    STATES,
+    Filters,
+    Opened,
+    Row,
+    Shown,
+    find,
+    open_message,
+    open_one,
+)
 from leitstand.db.models.conversations import PARTNERS
-from leitstand.errors import InvalidInput, NotFound
+from leitstand.errors import InvalidInput
 from leitstand.identity.access import Principal
 from leitstand.settings import get_settings
 from leitstand.storage.store import store_of
@@ -156,11 +167,10 @@ def send_message(
 @router.get("/conversations/{item_id}/messages/{message_id}")
 def get_message(session: Db, principal: CurrentPrincipal, item_id: UUID, message_id: UUID) -> MessageOut:
     """One message; while an answer is written, what has come of it."""
-    opened = open_one(session, principal=principal, item_id=item_id, follows=True)
-    found = next((one for one in _messages(opened) if one.id == message_id), None)
-    if found is None:
-        raise NotFound("There is no such message in this conversation.")
-    return found
+    opened = open_message(session, principal=principal, item_id=item_id, message_id=message_id)
+    (shown,) = opened.messages
+    chosen = is_chosen(session, opened.row.conversation, shown.message.position)
+    return _message(shown, chosen, mine=opened.mine)
 
 
 @router.post("/conversations/{item_id}/messages/{message_id}/edits", status_code=MADE, dependencies=CSRF)

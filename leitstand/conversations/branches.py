@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from leitstand.db.models import Conversation, ConversationMessage
@@ -31,6 +31,35 @@ def messages_of(session: Session, conversation: Conversation) -> Sequence[Conver
         ConversationMessage.conversation_id == conversation.item_id,
     )
     return session.scalars(query.order_by(ConversationMessage.position)).all()
+
+
+def family_of(
+    session: Session, conversation: Conversation, message_id: UUID
+) -> Sequence[ConversationMessage]:
+    """A message of a conversation and those after the same one, in order; empty where there is no such message."""
+    here = (ConversationMessage.workspace_id == conversation.workspace_id) & (
+        ConversationMessage.conversation_id == conversation.item_id
+    )
+    parent = select(func.coalesce(ConversationMessage.parent, 0)).where(
+        here, ConversationMessage.id == message_id
+    )
+    query = select(ConversationMessage).where(
+        here, func.coalesce(ConversationMessage.parent, 0) == parent.scalar_subquery()
+    )
+    return session.scalars(query.order_by(ConversationMessage.position)).all()
+
+
+def is_chosen(session: Session, conversation: Conversation, position: int) -> bool:
+    """Whether the message at a position stands on the chosen branch."""
+    query = select(ConversationMessage.position, ConversationMessage.parent).where(
+        ConversationMessage.workspace_id == conversation.workspace_id,
+        ConversationMessage.conversation_id == conversation.item_id,
+    )
+    before = dict(session.execute(query).tuples().all())
+    at: int | None = conversation.leaf or max(before, default=None)
+    while at is not None and at != position:
+        at = before.get(at)
+    return at == position
 
 
 def chosen(messages: Sequence[ConversationMessage], leaf: int) -> list[ConversationMessage]:

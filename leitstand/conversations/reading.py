@@ -17,7 +17,7 @@ from leitstand.catalogue.listing import LARGEST_PAGE, PAGE, behind, cursor_behin
 from leitstand.catalogue.recents import note_use
 from leitstand.catalogue.text import like_pattern, searchable
 from leitstand.catalogue.visibility import visible
-from leitstand.conversations.branches import ALONE, Place, chosen, messages_of, places
+from leitstand.conversations.branches import ALONE, Place, chosen, family_of, messages_of, places
 from leitstand.conversations.files import attachments_of
 from leitstand.conversations.keeping import DONE, KIND, WRITING
 from leitstand.conversations.remembered import readable, spaces_of
@@ -30,7 +30,7 @@ from leitstand.db.models import (
     Person,
 )
 from leitstand.db.models.conversations import PARTNERS
-from leitstand.errors import InvalidInput
+from leitstand.errors import InvalidInput, NotFound
 from leitstand.identity.access import Principal, require
 from leitstand.words import N_, msg
 
@@ -168,11 +168,8 @@ def find(
     return Page(*cursors.cut(rows, limit, lambda last: cursor_behind(last.item, CHANGED)))
 
 
-def open_one(session: Session, *, principal: Principal, item_id: UUID, follows: bool = False) -> Opened:
+def open_one(session: Session, *, principal: Principal, item_id: UUID) -> Opened:
     """One conversation; an answer that rests on a space which the reader may not see is left out.
-
-    Args:
-        follows: whether a page that is open asks again, which is no further use of it.
 
     Raises:
         Forbidden: without `item:read`.
@@ -180,13 +177,32 @@ def open_one(session: Session, *, principal: Principal, item_id: UUID, follows: 
     """
     item = get_item(session, principal=principal, item_id=item_id, kind=KIND)
     (row,) = _rows(session, principal, _joined(principal).where(Item.id == item_id))
-    if not follows:
-        note_use(session, principal=principal, item=item)
+    note_use(session, principal=principal, item=item)
     messages = messages_of(session, row.conversation)
-    mine = principal.person_id is not None and item.owner_id == principal.person_id
+    mine = _is_mine(principal, item)
     shown = _all_shown(session, principal, messages, mine=mine)
     branch = chosen(messages, row.conversation.leaf)
     return Opened(row, [shown[one.id] for one in branch], mine, [shown[one.id] for one in messages])
+
+
+def open_message(session: Session, *, principal: Principal, item_id: UUID, message_id: UUID) -> Opened:
+    """One conversation with one message of it alone, for a page that follows it; that is no further use of it.
+
+    Raises:
+        Forbidden: without `item:read`.
+        NotFound: there is none that the principal may see, or no such message in it.
+    """
+    item = get_item(session, principal=principal, item_id=item_id, kind=KIND)
+    (row,) = _rows(session, principal, _joined(principal).where(Item.id == item_id))
+    family = family_of(session, row.conversation, message_id)
+    shown = _all_shown(session, principal, family, mine=_is_mine(principal, item)).get(message_id)
+    if shown is None:
+        raise NotFound("There is no such message in this conversation.")
+    return Opened(row, [shown], _is_mine(principal, item), [shown])
+
+
+def _is_mine(principal: Principal, item: Item) -> bool:
+    return principal.person_id is not None and item.owner_id == principal.person_id
 
 
 def _all_shown(

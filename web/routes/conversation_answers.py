@@ -6,8 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Form, Request, Response
 
 from leitstand.conversations import judging, talking
-from leitstand.conversations.reading import open_one
-from leitstand.errors import NotFound
+from leitstand.conversations.reading import open_message
 from serving.downloads import attachment_file
 from serving.session import CurrentPrincipal, Db, require_csrf
 from web.conversation_page import mark, message_names, tried
@@ -28,10 +27,8 @@ def message_state(
     seen: str = "",
 ) -> Response:
     """One message as it is now; nothing while that is what was seen."""
-    opened = open_one(session, principal=principal, item_id=item_id, follows=True)
-    shown = next((one for one in opened.messages if one.message.id == message_id), None)
-    if shown is None:
-        raise NotFound("There is no such message in this conversation.")
+    opened = open_message(session, principal=principal, item_id=item_id, message_id=message_id)
+    (shown,) = opened.messages
     if not wants_fragment(request):
         return go(f"/conversations/{item_id}#message-{message_id}")
     if shown.writing and mark(shown) == seen:
