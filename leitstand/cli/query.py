@@ -58,9 +58,11 @@ def evaluate_set(folder: Path, as_json: bool) -> None:
     click.echo(
         f"{figures.set}: {figures.queries:,} questions, {figures.documents:,} documents, {figures.passages:,} passages"
     )
-    click.echo(
-        f"nDCG@10 {figures.ndcg_at_10:.4f}   Recall@10 {figures.recall_at_10:.4f}   MRR@10 {figures.mrr_at_10:.4f}"
-    )
+    for name, part in figures.parts.items():
+        click.echo(
+            f"{name:8} nDCG@10 {part.ndcg_at_10:.4f}   Recall@10 {part.recall_at_10:.4f}   MRR@10 {part.mrr_at_10:.4f}"
+            f"   answered {part.answered:.3f}   misled {part.misled:.3f}"
+        )
     click.echo(
         f"{figures.milliseconds_p50:.1f} ms a question (median), {figures.milliseconds_p95:.1f} ms (p95)"
     )
