@@ -8,6 +8,7 @@ import click
 from sqlalchemy.orm import Session
 
 from leitstand.cli._options import database
+from leitstand.cli._query_index import rebuild
 from leitstand.db.engine import transaction
 from leitstand.identity.access import Principal, system_principal
 from leitstand.identity.workspaces import find_workspace
@@ -22,7 +23,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 @click.group("query")
 def group() -> None:
-    """Ask the documents, and measure the answers."""
+    """Ask the documents, measure the answers, and make again what finds them."""
+
+
+group.add_command(rebuild)
 
 
 @group.command("ask")

