@@ -16,7 +16,8 @@ from leitstand.db import vectors
 from leitstand.db.engine import transaction
 from leitstand.db.models import Document
 from leitstand.jobs.queue import enqueue
-from leitstand.knowledge.encoder import MODEL, encode
+from leitstand.knowledge.encoder import encode
+from leitstand.knowledge.vector_source import Source, made, source_of
 from leitstand.telemetry.logs import get_logger
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def progress(session: Session, *, workspace_id: UUID | None = None) -> Progress:
     """How far the vectors are, of one workspace or of all."""
     passages = embedded = 0
     for one in _workspaces(session, workspace_id):
-        row = session.execute(COUNTED, {"workspace": one, "model": MODEL}).one()
+        row = session.execute(COUNTED, {"workspace": one, "model": source_of(session, one).model}).one()
         passages, embedded = passages + row.passages, embedded + row.embedded
     return Progress(passages, embedded)
 
@@ -104,9 +105,9 @@ def embed_document(engine: Engine, *, document_id: UUID) -> int:
         if document is None or not vectors.usable(session.connection()):
             return 0
         workspace_id = document.workspace_id
-    made = sum(_batches(engine, workspace_id, only=document_id))
-    log.info("document embedded", document=str(document_id), passages=made)
-    return made
+    count = sum(_batches(engine, workspace_id, only=document_id))
+    log.info("document embedded", document=str(document_id), passages=count)
+    return count
 
 
 def embed_lacking(
@@ -124,15 +125,15 @@ def embed_lacking(
         seconds: it stops after so many.
         told: how many have been made so far, after each batch.
     """
-    until, made = time.monotonic() + seconds, 0
+    until, count = time.monotonic() + seconds, 0
     with transaction(engine) as session:
         if not vectors.build(session.connection()):
             return False
         workspaces = _workspaces(session, workspace_id)
     for one in workspaces:
         for batch in _batches(engine, one):
-            made += batch
-            told(made)
+            count += batch
+            told(count)
             if time.monotonic() > until:
                 return False
     return True
@@ -154,15 +155,16 @@ def forget_vectors(session: Session, *, workspace_id: UUID | None = None) -> Non
 
 
 def embed_in(session: Session, *, workspace_id: UUID) -> None:
-    """Give the passages of a workspace the vectors that they lack, within the caller's transaction."""
-    while found := lacking(session, workspace_id=workspace_id):
-        keep(session, found, encode([one.words for one in found]))
+    """Give the passages of a workspace our own model's vectors, as they lack them, within the caller's transaction."""
+    source = Source(workspace_id)
+    while found := lacking(session, source):
+        keep(session, source, found, encode([one.words for one in found]))
 
 
 def lacking(
     session: Session,
+    source: Source,
     *,
-    workspace_id: UUID,
     only: UUID | None = None,
     after: tuple[UUID, int] = (FIRST, 0),
     most: int = AT_ONCE,
@@ -174,20 +176,20 @@ def lacking(
         after: the place of the last one that is known.
     """
     values = {
-        "workspace": workspace_id, "model": MODEL, "only": only, "most": most,
+        "workspace": source.workspace_id, "model": source.model, "only": only, "most": most,
         "document": after[0], "ordinal": after[1],
     }  # fmt: skip
     return [Lacking(row.document_id, row.ordinal, row.words) for row in session.execute(LACKING, values)]
 
 
-def keep(session: Session, passages: Sequence[Lacking], made: "NDArray[np.float32]") -> None:
+def keep(session: Session, source: Source, passages: Sequence[Lacking], rows: "NDArray[np.float32]") -> None:
     """Keep the vectors of passages, a row for each, of those that are still there as they were."""
     values = {
-        "model": MODEL,
+        "model": source.model,
         "documents": [one.document_id for one in passages],
         "ordinals": [one.ordinal for one in passages],
         "digests": [md5(one.words.encode(), usedforsecurity=False).hexdigest() for one in passages],
-        "vectors": [as_text(vector) for vector in made],
+        "vectors": [as_text(vector) for vector in rows],
     }
     session.execute(KEEP, values)
 
@@ -197,12 +199,13 @@ def _batches(engine: Engine, workspace_id: UUID, *, only: UUID | None = None) ->
     after = (FIRST, 0)
     while True:
         with transaction(engine) as session:
-            found = lacking(session, workspace_id=workspace_id, only=only, after=after)
+            source = source_of(session, workspace_id)
+            found = lacking(session, source, only=only, after=after)
         if not found:
             return
-        made = encode([one.words for one in found])
+        rows = made(engine, source, [one.words for one in found])
         with transaction(engine) as session:
-            keep(session, found, made)
+            keep(session, source, found, rows)
         after = (found[-1].document_id, found[-1].ordinal)
         yield len(found)
 

@@ -54,12 +54,16 @@ MARK_START, MARK_END = "\x02", "\x03"
 HEADLINE = f'HighlightAll=true, StartSel="{MARK_START}", StopSel="{MARK_END}"'
 
 SCOPE = text("""
-    SELECT language, sum(passages) AS passages, sum(characters) AS characters,
+    SELECT language, sum(passages) AS passages, sum(characters) AS characters, model.name AS model,
            EXISTS (
-               SELECT FROM embedding WHERE workspace_id = :workspace AND space_id = ANY(:spaces) AND model = :model
+               SELECT FROM embedding
+               WHERE workspace_id = :workspace AND space_id = ANY(:spaces) AND embedding.model = model.name
            ) AS has_vectors
-    FROM document WHERE workspace_id = :workspace AND space_id = ANY(:spaces) AND passages > 0
-    GROUP BY language
+    FROM document, (SELECT coalesce(
+        (SELECT embeds FROM model_endpoint WHERE workspace_id = :workspace AND active AND embeds <> ''), :ours
+    ) AS name) AS model
+    WHERE workspace_id = :workspace AND space_id = ANY(:spaces) AND passages > 0
+    GROUP BY language, model.name
 """)
 
 ASKED = text("""
@@ -193,7 +197,7 @@ def search(
     question = checked_question(question)
     spaces = readable_spaces(session, principal, space_id, space_ids)
     scope = {"workspace": principal.workspace_id, "spaces": spaces}
-    held = session.execute(SCOPE, scope | {"model": MODEL}).all()
+    held = session.execute(SCOPE, scope | {"ours": MODEL}).all()
     meaning = _meaning(session, question, scope, held)
     asked = _asked(session, question, scope, held)
     limit = max(1, min(limit, MAX_HITS))
@@ -206,7 +210,7 @@ def search(
 def by_parts(session: Session, *, principal: Principal, question: str) -> dict[str, Found]:
     """What words alone find, and what meaning alone does; to be measured beside `search`."""
     scope = {"workspace": principal.workspace_id, "spaces": readable_spaces(session, principal)}
-    held = session.execute(SCOPE, scope | {"model": MODEL}).all()
+    held = session.execute(SCOPE, scope | {"ours": MODEL}).all()
     meaning, asked = _meaning(session, question, scope, held), _asked(session, question, scope, held)
     by_words = _by_words(session, asked, scope, MAX_HITS, Meaning(), {})
     best = sorted((_Ranked(*place, *found) for place, found in by_words.items()), key=_order)[:MAX_HITS]
@@ -298,9 +302,8 @@ def _meaning(session: Session, question: str, scope: dict[str, Any], held: Seque
     """What is nearest to the question; nothing where the scope has no vectors."""
     if not any(row.has_vectors for row in held):
         return Meaning()
-    return nearest(
-        session, question, scope=scope, model=MODEL, passages=sum(int(row.passages) for row in held)
-    )
+    passages = sum(int(row.passages) for row in held)
+    return nearest(session, question, scope=scope, model=held[0].model, passages=passages)
 
 
 def _by_words(
@@ -330,7 +333,7 @@ def _ranked(session: Session, by_words: dict[Place, _ByWords], meaning: Meaning,
         return [_Ranked(*place, *found) for place, found in by_words.items()]
     best = sorted(by_words, key=lambda place: by_words[place], reverse=True)[: max(WEIGHED_BOTH, limit)]
     near = meaning.nearest | cosines(
-        session, meaning, [place for place in best if place not in meaning.nearest], model=MODEL
+        session, meaning, [place for place in best if place not in meaning.nearest]
     )
     silent = _ByWords(0.0, 0.0)
     return [

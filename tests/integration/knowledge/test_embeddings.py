@@ -21,6 +21,7 @@ from leitstand.knowledge.encoder import DIMENSIONS, MODEL, encode
 from leitstand.knowledge.ingest import ingest
 from leitstand.knowledge.search import search
 from leitstand.knowledge.spaces import create_space
+from leitstand.knowledge.vector_source import Source
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from tests.integration.knowledge.conftest import AddReady
@@ -142,9 +143,10 @@ def test_a_passage_that_was_read_anew_meanwhile_keeps_no_old_vector(
     session: Session, workspace: Workspace, add_indexed: AddReady
 ) -> None:
     add_indexed("trains.md", TEXTS["trains.md"])
-    found = lacking(session, workspace_id=workspace.id)
+    source = Source(workspace.id)
+    found = lacking(session, source)
     session.execute(text("UPDATE chunk SET content = 'Something else.'"))
-    keep(session, found, encode([one.words for one in found]))
+    keep(session, source, found, encode([one.words for one in found]))
     assert count(session) == 0
 
 
