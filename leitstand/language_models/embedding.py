@@ -99,7 +99,7 @@ def _vectors(target: Target, document: dict[str, Any], count: int) -> Vectors:
 def _of_length_one(vector: list[float]) -> list[float]:
     length = math.sqrt(math.fsum(float(number) ** 2 for number in vector))
     if not math.isfinite(length) or length == 0:
-        raise ValueError("a vector without a direction")
+        raise ValueError(length)
     return [float(number) / length for number in vector]
 
 
