@@ -60,11 +60,16 @@ def build(bind: Connection) -> bool:
     bind.execute(text(f"TRUNCATE {TABLE}"))
     bind.execute(text(f"ALTER TABLE {TABLE} ALTER COLUMN {COLUMN} TYPE halfvec USING NULL::halfvec"))
     for dimensions in INDEXED:
-        bind.execute(
-            text(
-                f"CREATE INDEX {INDEXES}{dimensions} ON {TABLE}"
-                f" USING hnsw (({COLUMN}::halfvec({dimensions})) halfvec_ip_ops)"
-                f" WHERE vector_dims({COLUMN}) = {dimensions}"
-            )
-        )
+        index(bind, dimensions)
     return True
+
+
+def index(bind: Connection, dimensions: int) -> None:
+    """Make the index of vectors of a length."""
+    bind.execute(
+        text(
+            f"CREATE INDEX {INDEXES}{dimensions} ON {TABLE}"
+            f" USING hnsw (({COLUMN}::halfvec({dimensions})) halfvec_ip_ops)"
+            f" WHERE vector_dims({COLUMN}) = {dimensions}"
+        )
+    )

@@ -36,13 +36,15 @@ SAMPLE = text("""
         FROM held, CAST(:step AS bigint) AS step,
              generate_series((before + step - 1) / step, (before + passages + step - 1) / step - 1) AS number
     )
+    SELECT held, count(*) AS passages FROM (
     SELECT array_agg(asked.number) AS held
     FROM picked, LATERAL (
-        SELECT words FROM chunk WHERE chunk.document_id = picked.id AND chunk.ordinal = picked.ordinal
+        SELECT words || '' AS words FROM chunk WHERE chunk.document_id = picked.id AND chunk.ordinal = picked.ordinal
         LIMIT 1  -- Keeps the planner, which takes the sample for large, from reading all passages for it.
     ) AS passage, unnest(CAST(:queries AS tsquery[])) WITH ORDINALITY AS asked(query, number)
     WHERE words @@ query
     GROUP BY picked.id, picked.ordinal
+    ) AS sampled GROUP BY held
 """)
 
 Clause = frozenset[str]
@@ -118,7 +120,11 @@ def _sample(
     step = max(passages // SAMPLED, 1)
     values = {"language": language, "step": step, "queries": [quoted(lexeme) for lexeme in lexemes]}
     rows = session.execute(SAMPLE, scope | values)
-    holding = [frozenset(lexemes[number - 1] for number in row.held) for row in rows]
+    holding = [
+        held
+        for row in rows
+        for held in [frozenset(lexemes[number - 1] for number in row.held)] * row.passages
+    ]
     silent = -(-passages // step) - len(holding)
     return holding + [frozenset[str]()] * silent
 

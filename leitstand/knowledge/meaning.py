@@ -17,7 +17,7 @@ from leitstand.knowledge.encoder import MODEL
 from leitstand.knowledge.vector_source import SECONDS_OF_A_QUESTION, Source, made, source_of
 from leitstand.telemetry.logs import get_logger
 
-NEAREST = 100
+NEAREST, NEAREST_BY_INDEX = 100, 50
 # Up to so many passages, each is compared; beyond, an index is asked, which goes on until it has found enough of those
 # that the person may read.
 COMPARED_ONE_BY_ONE = 4_000
@@ -94,7 +94,8 @@ def nearest(session: Session, question: str, *, scope: dict[str, Any], model: st
     if passages <= COMPARED_ONE_BY_ONE or len(vector) not in INDEXED:
         rows = session.execute(ONE_BY_ONE, values)
     else:
-        session.execute(LOOK_ON, {"most": str(NEAREST), "scanned": str(MOST_SCANNED)})
+        values["most"] = NEAREST_BY_INDEX
+        session.execute(LOOK_ON, {"most": str(NEAREST_BY_INDEX), "scanned": str(MOST_SCANNED)})
         rows = session.execute(text(BY_INDEX.format(dimensions=len(vector))), values)
     return Meaning(model, values["vector"], {(row.document_id, row.ordinal): row.cosine for row in rows})
 

@@ -45,7 +45,7 @@ UNWRITTEN_PASSAGES = 10
 # How much the words say of the score, the cosine has the rest; measured on the sets (decision 0046).
 WORDS_SHARE = 0.7
 # So many of the best by words have their cosine looked up.
-WEIGHED_BOTH = 100
+WEIGHED_BOTH = 50
 # A passage of this cosine answers as much as one with the part of the question's weight in it that is enough for an
 # answer (`answers.RELEVANT_COVERAGE`); chosen by `leitstand query evaluate --unanswerable`.
 ANSWERING_COSINE, ENOUGH_COVERAGE = 0.5, 0.4
@@ -81,10 +81,12 @@ RANKS = [
     for often in range(1, MOST_OFTEN + 1)
 ]
 
+# `words || ''` is a copy that is unpacked: else each of the question's words would unpack it anew.
 # No joins: a freshly filled table has no statistics yet, and a join order guessed without them takes seconds.
-RANKING = text("""
+RANKING = text(
+    """
     WITH weighed AS (
-        SELECT document_id, ordinal, length, words FROM chunk
+        SELECT document_id, ordinal, length, words || '' AS words FROM chunk
         WHERE workspace_id = :workspace AND space_id = ANY(:spaces) AND language = :language
           AND words @@ CAST(:query AS tsquery)
         ORDER BY CASE WHEN :most > 0 THEN ts_rank(words, CAST(:query AS tsquery), 1) END DESC
@@ -95,14 +97,14 @@ RANKING = text("""
         SELECT * FROM weighed
         UNION ALL
         SELECT passage.* FROM near, LATERAL (
-            SELECT chunk.document_id, chunk.ordinal, length, words FROM chunk
+            SELECT chunk.document_id, chunk.ordinal, length, words || '' FROM chunk
             WHERE chunk.document_id = near.document_id AND chunk.ordinal = near.ordinal AND workspace_id = :workspace
               AND language = :language AND NOT words @@ CAST(:query AS tsquery)
             LIMIT 1
         ) AS passage
     ), posting AS MATERIALIZED (
         SELECT document_id, ordinal, length, lexeme,
-               width_bucket(CAST(ts_rank('{1,1,1,1}', words, lexeme_query) AS float8), CAST(:ranks AS float8[])) AS tf
+               width_bucket(CAST(ts_rank('{1,1,1,1}', words, lexeme_query) AS float8), CAST('[RANKS]' AS float8[])) AS tf
         FROM gathered, unnest(CAST(:lexemes AS text[]), CAST(:queries AS tsquery[])) AS asked(lexeme, lexeme_query)
         WHERE words @@ lexeme_query
     ), frequency AS (
@@ -114,22 +116,29 @@ RANKING = text("""
         FROM frequency
     ), part AS (
         SELECT posting.*, weights[array_position(lexemes, lexeme)] AS weight FROM posting CROSS JOIN weight
+    ), best AS (
+        SELECT part.document_id, part.ordinal, sum(weight) AS covered,
+               sum(weight * tf * (:k1 + 1) / (tf + :k1 * (1 - :b + :b * length / :mean_length))) AS score
+        FROM part LEFT JOIN near ON near.document_id = part.document_id AND near.ordinal = part.ordinal
+        GROUP BY part.document_id, part.ordinal, near.document_id
+        ORDER BY near.document_id IS NULL, score DESC, part.document_id, part.ordinal
+        LIMIT :limit
     )
-    SELECT part.document_id, part.ordinal, sum(weight) AS covered,
-           sum(weight * tf * (:k1 + 1) / (tf + :k1 * (1 - :b + :b * length / :mean_length))) AS score,
-           (SELECT jsonb_object(lexemes, frequencies::text[]) FROM weight) AS frequencies
-    FROM part LEFT JOIN near ON near.document_id = part.document_id AND near.ordinal = part.ordinal
-    GROUP BY part.document_id, part.ordinal, near.document_id
-    ORDER BY near.document_id IS NULL, score DESC, part.document_id, part.ordinal
-    LIMIT :limit
-""")
+    SELECT best.*, CASE row_number() OVER () WHEN 1 THEN (SELECT jsonb_object(lexemes, frequencies::text[]) FROM weight) END AS frequencies
+    FROM best
+""".replace("[RANKS]", "{" + ",".join(map(str, RANKS)) + "}")
+)
 
 PASSAGES = text("""
     SELECT chunk.document_id, chunk.ordinal, chunk.space_id, chunk.language, chunk.heading, chunk.content,
            (SELECT title FROM document WHERE document.id = chunk.document_id) AS title,
            CASE WHEN :highlight THEN ts_headline(CAST(chunk.language AS regconfig), chunk.content,
                 (CAST(:queries AS jsonb) ->> chunk.language)::tsquery, :headline) ELSE chunk.content END AS marked
-    FROM chunk WHERE chunk.document_id = ANY(:documents) AND chunk.ordinal = ANY(:ordinals)
+    FROM unnest(CAST(:documents AS uuid[]), CAST(:ordinals AS integer[])) AS place(document_id, ordinal),
+        LATERAL (
+            SELECT * FROM chunk
+            WHERE chunk.document_id = place.document_id AND chunk.ordinal = place.ordinal LIMIT 1
+        ) AS chunk
 """)
 
 Weights = dict[str, dict[str, float]]
@@ -272,7 +281,6 @@ class _Asked:
             "language": self.language,
             "lexemes": self.lexemes,
             "queries": [quoted(lexeme) for lexeme in self.lexemes],
-            "ranks": RANKS,
             "passages": self.passages + UNWRITTEN_PASSAGES,
             "mean_length": self.mean_length,
             "k1": SATURATION,
@@ -371,7 +379,8 @@ def _weighed(
     rows: Sequence[Any] = []
     if weighed.clauses or near:
         rows = session.execute(RANKING, values | first).all()
-    frequencies: Frequencies = weighed.passages | (rows[0].frequencies if rows else {})
+    counted = next((row.frequencies for row in rows if row.frequencies), {})
+    frequencies: Frequencies = weighed.passages | counted
     if len(rows) < limit and weighed.passages and not near:
         silent: Frequencies = dict.fromkeys(asked.lexemes, 0.0)
         known = json.dumps(silent | frequencies)
@@ -406,8 +415,8 @@ def _hits(
     """The passages of a ranking, in its order."""
     queries = {one.language: any_of(one.lexemes) for one in asked}
     values = {
-        "documents": list({entry.document_id for entry in ranked}),
-        "ordinals": list({entry.ordinal for entry in ranked}),
+        "documents": [entry.document_id for entry in ranked],
+        "ordinals": [entry.ordinal for entry in ranked],
         "queries": json.dumps(queries),
         "headline": HEADLINE,
         "highlight": highlight,
