@@ -54,7 +54,7 @@ def space_of(engine: Engine, sets: Sequence[Path], *, passages: int) -> UUID:
     with transaction(engine) as session:
         if kept := session.scalar(KEPT, {"passages": passages}):
             return UUID(str(kept))
-        session.execute(text(f"DROP INDEX {vectors.INDEXES}{DIMENSIONS}"))
+        session.execute(text(f"DROP INDEX IF EXISTS {vectors.INDEXES}{DIMENSIONS}"))
     chance = random.Random(1)
     sentences = [
         sentence

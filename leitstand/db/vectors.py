@@ -44,7 +44,7 @@ def installed(bind: Connection) -> bool:
 
 def usable(bind: Connection) -> bool:
     """Whether vectors can be kept."""
-    return bind.scalar(TYPE) == "halfvec"
+    return bool(bind.scalar(TYPE) == "halfvec")
 
 
 def build(bind: Connection) -> bool:

@@ -27,16 +27,6 @@ UNRELATED = 0.25
 # The most that an index looks at for a question where most is not theirs to read.
 MOST_SCANNED = 20_000
 
-ONE_BY_ONE = 4_000
-# What a passage and a question have in common that are about different things: a passage without any of the question's
-# words is found above it only.
-UNRELATED = 0.25
-# The most that an index looks at for a question where most is not theirs to read.
-MOST_SCANNED = 20_000
-
-IS_THERE = """EXISTS (
-    SELECT FROM embedding WHERE workspace_id = :workspace AND space_id = ANY(:spaces) AND model = :model
-)"""
 ONE_BY_ONE = text("""
     SELECT document_id, ordinal, -(vector <#> CAST(:vector AS halfvec)) AS cosine FROM embedding
     WHERE workspace_id = :workspace AND space_id = ANY(:spaces) AND model = :model AND vector_dims(vector) = :dimensions

@@ -379,7 +379,7 @@ def _weighed(
     rows: Sequence[Any] = []
     if weighed.clauses or near:
         rows = session.execute(RANKING, values | first).all()
-    counted = next((row.frequencies for row in rows if row.frequencies), {})
+    counted: Frequencies = next((row.frequencies for row in rows if row.frequencies), {})
     frequencies: Frequencies = weighed.passages | counted
     if len(rows) < limit and weighed.passages and not near:
         silent: Frequencies = dict.fromkeys(asked.lexemes, 0.0)
