@@ -40,6 +40,7 @@ SAMPLE = text("""
     SELECT array_agg(asked.number) AS held
     FROM picked, LATERAL (
         SELECT words || '' AS words FROM chunk WHERE chunk.document_id = picked.id AND chunk.ordinal = picked.ordinal
+          AND words @@ CAST(:any AS tsquery)
         LIMIT 1  -- Keeps the planner, which takes the sample for large, from reading all passages for it.
     ) AS passage, unnest(CAST(:queries AS tsquery[])) WITH ORDINALITY AS asked(query, number)
     WHERE words @@ query
@@ -119,6 +120,7 @@ def _sample(
 ) -> list[Clause]:
     step = max(passages // SAMPLED, 1)
     values = {"language": language, "step": step, "queries": [quoted(lexeme) for lexeme in lexemes]}
+    values["any"] = query_of([frozenset([lexeme]) for lexeme in lexemes])
     rows = session.execute(SAMPLE, scope | values)
     holding = [
         held
