@@ -17,14 +17,14 @@ from sqlalchemy.orm import Session
 
 # Up to so many passages of a language, all that hold a word are weighed.
 WEIGHED_WHOLE = 3_000
-SAMPLED = 1_000
+SAMPLED = 800
 # About so many passages are weighed in a larger scope; and so many besides, where those are fewer than asked for.
-CANDIDATES = 1_200
+CANDIDATES = 1_000
 FURTHER_CANDIDATES = 400
 # Only the rarest words are put together, and no more than so many: a search for each has its price.
 PUT_TOGETHER = 4
 OF_THE_RAREST = 8
-MOST_CLAUSES = 6
+MOST_CLAUSES = 4
 
 SAMPLE = text("""
     WITH held AS (

@@ -17,7 +17,7 @@ from leitstand.knowledge.encoder import MODEL
 from leitstand.knowledge.vector_source import SECONDS_OF_A_QUESTION, Source, made, source_of
 from leitstand.telemetry.logs import get_logger
 
-NEAREST, NEAREST_BY_INDEX = 100, 50
+NEAREST, NEAREST_BY_INDEX = 100, 30
 # Up to so many passages, each is compared; beyond, an index is asked, which goes on until it has found enough of those
 # that the person may read.
 COMPARED_ONE_BY_ONE = 4_000
