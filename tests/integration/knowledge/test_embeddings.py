@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from leitstand.catalogue.items import update_item
 from leitstand.cli import main
-from leitstand.db import vectors
+from leitstand.db import row_security, vectors
 from leitstand.db.models import Embedding, Item, Person, Workspace
 from leitstand.health.overview import overview
 from leitstand.identity.access import ROLES, Principal
@@ -133,6 +133,8 @@ def test_the_index_finds_what_comparing_one_by_one_finds(
 ) -> None:
     compared = search(session, principal=owner, question=GERMAN)
     monkeypatch.setattr("leitstand.knowledge.meaning.COMPARED_ONE_BY_ONE", 0)
+    # As a request does: a member, for whom PostgreSQL adds conditions of its own.
+    row_security.enter(session, workspace_id=owner.workspace_id)
     session.execute(text("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off"))
     by_index = search(session, principal=owner, question=GERMAN)
     assert [hit.title for hit in by_index.hits] == [hit.title for hit in compared.hits]
