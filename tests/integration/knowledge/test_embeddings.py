@@ -1,6 +1,7 @@
 """Passages as vectors: made behind the reading, gone with their passages, and found whatever the question's words are."""
 
 import json
+from importlib import import_module
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,6 +15,7 @@ from leitstand.db.models import Embedding, Item, Person, Workspace
 from leitstand.health.overview import overview
 from leitstand.identity.access import ROLES, Principal
 from leitstand.identity.workspaces import ensure_workspace
+from leitstand.jobs.registry import find
 from leitstand.knowledge.answers import NOTHING_NOTE, ask
 from leitstand.knowledge.documents import delete_document, rename_document
 from leitstand.knowledge.embeddings import Progress, embed_document, embed_lacking, keep, lacking, progress
@@ -33,6 +35,7 @@ TEXTS = {
     "taxes.md": "Whoever earns a salary declares the income to the tax office once a year.",
 }
 GERMAN = "Wann fährt morgens der Zug in die Hauptstadt?"
+DUE = text("SELECT task_name, args FROM procrastinate_jobs WHERE queue_name = 'vectors' AND status = 'todo'")
 WAITING = text(
     "SELECT count(*) FROM procrastinate_jobs WHERE task_name = :name AND args ->> 'document_id' = :id"
 )
@@ -178,6 +181,20 @@ def test_without_pgvector_words_find_everything_and_health_says_so(
     assert (database.state, "without pgvector" in database.detail) == ("up", True)
     assert embed_lacking(engine)
     assert titles(session, owner, GERMAN)[0] == "trains.md"
+
+
+def test_an_upgrade_has_the_documents_that_are_there_embedded(
+    session: Session, add_indexed: AddReady
+) -> None:
+    upgrade = text(import_module("leitstand.db.migrations.versions.0029_embeddings").CATCH_UP)
+    session.execute(upgrade)
+    assert session.execute(DUE).all() == []
+    add_indexed("trains.md", TEXTS["trains.md"])
+    session.execute(upgrade)
+    session.commit()
+    [(name, arguments)] = session.execute(DUE).all()
+    find(name).run(**arguments)
+    assert count(session) == 1
 
 
 def test_the_command_goes_on_where_it_was_interrupted(
