@@ -24,6 +24,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "active": False,
         "prompt_price": "0.15",
         "completion_price": "0.6",
+        "embeds": "small-vectors",
     },
     "FeedbackIn": {"feedback": "helpful"},
     "GrantIn": {"email": "guest@example.org", "level": "read", "expires_at": "2027-01-31T18:00:00Z"},

@@ -13,6 +13,7 @@ from leitstand.imports.runs import Progress
 from leitstand.integrations.model_endpoints import Draft
 from leitstand.integrations.prices import price_text
 
+EMBEDS = "The model that makes the vectors of the workspace's passages; empty: this endpoint makes none."
 PRICE = "Of a million tokens, in the currency of the workspace's plan, as a decimal number: `0.15`."
 Price = Annotated[str, BeforeValidator(lambda kept: price_text(kept) if isinstance(kept, int) else kept)]
 
@@ -101,6 +102,7 @@ class EndpointOut(Answer):
     active: bool
     prompt_price: Price = Field(description=PRICE)
     completion_price: Price = Field(description=PRICE)
+    embeds: str = Field(description=EMBEDS)
     checked_at: datetime | None
     check_problem: str
     created_at: datetime
@@ -118,6 +120,7 @@ class EndpointIn(Request):
     active: bool = True
     prompt_price: str = Field("0", max_length=20, description=PRICE)
     completion_price: str = Field("0", max_length=20, description=PRICE)
+    embeds: str = Field("", max_length=200, description=EMBEDS)
 
     @property
     def draft(self) -> Draft:

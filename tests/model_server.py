@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ import pytest
 from leitstand.settings import Settings, get_settings
 
 MODELS = ("small", "large")
+EMBEDDING_MODEL, NUMBERS = "letters", 768
 KEY = "sk-of-the-model-server"
 PATIENCE_SECONDS = 30.0
 Document = dict[str, Any]
@@ -82,7 +84,9 @@ def malformed(body: bytes = b"data: {not json\n\n") -> Answer:
 
 @dataclass
 class ModelServer:
-    """What it answers, and what it was asked.
+    """What it answers, and what it was asked; `embedded` are the texts that became vectors.
+
+    `vectors_are`, where there is any, is sent instead of vectors.
 
     `answers` are given in their order, the last one again and again. `decide`, where it is set, is asked first: it gives
     the answer to a question, or None for the next of the list.
@@ -94,6 +98,8 @@ class ModelServer:
     decide: Callable[[Document], Answer | None] = lambda asked: None
     asked: list[Document] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    embedded: list[list[str]] = field(default_factory=list)
+    vectors_are: bytes = b""
     _news: threading.Condition = field(default_factory=threading.Condition)
 
     @property
@@ -150,6 +156,14 @@ def wrong_with(asked: Document) -> str:
     return "" if asked.get("messages") else "'messages' must not be empty"
 
 
+def letters_of(text: str) -> list[float]:
+    """A vector of a text, of no length in particular: how often each pair of letters stands in it."""
+    found = [0.0] * NUMBERS
+    for one, other in pairwise(text.lower()):
+        found[(ord(one) * 31 + ord(other)) % NUMBERS] += 3.0
+    return found
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     models: ModelServer
@@ -163,9 +177,25 @@ class _Handler(BaseHTTPRequestHandler):
         found = {"object": "list", "data": [{"id": name, "object": "model"} for name in MODELS]}
         self._send(200 if self.path == "/v1/models" else 404, json.dumps(found).encode())
 
+    def _embed(self, asked: Document) -> None:
+        if asked.get("model") != EMBEDDING_MODEL:
+            self._send(404, b'{"error": {"message": "no such model"}}')
+            return
+        texts: list[str] = asked["input"]
+        self.models.embedded.append(texts)
+        if self.models.vectors_are:
+            self._send(200, self.models.vectors_are)
+            return
+        data = [{"index": place, "embedding": letters_of(text)} for place, text in enumerate(texts)]
+        usage = {"prompt_tokens": sum(len(text.split()) for text in texts)}
+        self._send(200, json.dumps({"object": "list", "data": data[::-1], "usage": usage}).encode())
+
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
         if not self._signed_in():
+            return
+        if self.path == "/v1/embeddings":
+            self._embed(asked)
             return
         if self.path != "/v1/chat/completions":
             self._send(404, b'{"error": {"message": "no such path"}}')

@@ -8,6 +8,7 @@ import click
 from sqlalchemy.orm import Session
 
 from leitstand.cli._options import database
+from leitstand.cli._query_index import rebuild
 from leitstand.db.engine import transaction
 from leitstand.identity.access import Principal, system_principal
 from leitstand.identity.workspaces import find_workspace
@@ -25,7 +26,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 @click.group("query")
 def group() -> None:
-    """Ask the documents, and measure the answers."""
+    """Ask the documents, measure the answers, and make again what finds them."""
+
+
+group.add_command(rebuild)
 
 
 @group.command("ask")
@@ -77,9 +81,11 @@ def evaluate_set(folder: Path, as_json: bool) -> None:
     click.echo(
         f"{figures.set}: {figures.queries:,} questions, {figures.documents:,} documents, {figures.passages:,} passages"
     )
-    click.echo(
-        f"nDCG@10 {figures.ndcg_at_10:.4f}   Recall@10 {figures.recall_at_10:.4f}   MRR@10 {figures.mrr_at_10:.4f}"
-    )
+    for name, part in figures.parts.items():
+        click.echo(
+            f"{name:8} nDCG@10 {part.ndcg_at_10:.4f}   Recall@10 {part.recall_at_10:.4f}   MRR@10 {part.mrr_at_10:.4f}"
+            f"   answered {part.answered:.3f}   misled {part.misled:.3f}"
+        )
     click.echo(
         f"{figures.milliseconds_p50:.1f} ms a question (median), {figures.milliseconds_p95:.1f} ms (p95)"
     )

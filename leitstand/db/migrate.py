@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine, text
 
+from leitstand.db import vectors
 from leitstand.db.migration_lock import PATIENCE_SECONDS, alone, letting_others_pass
 
 if TYPE_CHECKING:
@@ -80,19 +81,21 @@ def differences(engine: Engine) -> list[object]:
 
     from leitstand.db.models import Base
 
-    def ours(_: object, name: str | None, kind: str, reflected: bool, compare_to: object) -> bool:
-        return not (
-            kind == "table"
-            and reflected
-            and compare_to is None
-            and str(name).startswith(("event_p", "procrastinate_"))
-        )
-
     with engine.connect() as connection:
         migration_context = MigrationContext.configure(
             connection, opts={"include_object": ours, "compare_type": True}
         )
         return list(compare_metadata(migration_context, Base.metadata))
+
+
+def ours(_: object, name: str | None, kind: str, reflected: bool, compare_to: object) -> bool:
+    """What is compared with the models: not what the queue, the partitions and pgvector have in the database alone."""
+    if not reflected or compare_to is not None or name is None:
+        return True
+    return not (
+        (kind == "table" and name.startswith(("event_p", "procrastinate_")))
+        or (kind == "index" and name.startswith(vectors.INDEXES))
+    )
 
 
 def new_revision(engine: Engine, message: str) -> None:

@@ -61,6 +61,7 @@ WORKSPACES = {
     "conversation_attachment": _of_workspace(),
     "conversation_message": _of_workspace(),
     "document": _of_workspace(),
+    "embedding": _of_workspace(),
     "event": _of_workspace("S"),
     "event_archive": _of_workspace("S"),
     "event_import": _of_workspace("S"),

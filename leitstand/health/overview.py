@@ -14,6 +14,7 @@ import psycopg
 from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from leitstand.db import vectors
 from leitstand.db.engine import transaction
 from leitstand.db.row_security import gaps
 from leitstand.errors import LeitstandError
@@ -212,6 +213,11 @@ def _postgres(engine: Engine, settings: Settings) -> Verdict:
         return DEGRADED, msg("{version}, in recovery", version=version)
     if missing := gaps(engine):
         return DEGRADED, msg("{version}; row-level security: {gap}", version=version, gap=missing[0])
+    with engine.connect() as bind:
+        if not vectors.usable(bind):
+            return UP, msg(
+                "PostgreSQL {version}, without pgvector: documents are found by words alone", version=version
+            )
     return UP, f"PostgreSQL {version}"
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from leitstand.db.models import ModelEndpoint
+from leitstand.db.models import Embedding, ModelEndpoint
 from leitstand.db.models.base import new_id
 from leitstand.errors import Conflict, InvalidInput, NotFound
 from leitstand.identity import audit
@@ -19,12 +19,14 @@ from leitstand.identity.sealing import open_sealed, seal
 from leitstand.integrations import servers
 from leitstand.integrations.addresses import checked_url
 from leitstand.integrations.prices import checked_price, price_text
+from leitstand.jobs.queue import enqueue
 from leitstand.outgoing.fetching import Answer, fetch
 from leitstand.words import msg
 
 SECONDS = 10.0
 LONGEST_KEY, LONGEST_MODEL, MOST_MODELS = 500, 200, 200
 REFUSED = frozenset({401, 403})
+EMBED_AGAIN = "knowledge.vectors"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Draft:
     """What is entered; an empty key leaves the one that is there.
 
     `prompt_price` and `completion_price` are of a million tokens, in the currency of the workspace's plan, such as 0.15.
+    `embeds` is the model that makes the vectors of the workspace's passages; empty: this endpoint makes none.
     """
 
     name: str
@@ -42,6 +45,7 @@ class Draft:
     active: bool = True
     prompt_price: str = "0"
     completion_price: str = "0"
+    embeds: str = ""
 
 
 def list_endpoints(session: Session, *, principal: Principal) -> list[ModelEndpoint]:
@@ -89,6 +93,8 @@ def create(session: Session, *, principal: Principal, draft: Draft) -> ModelEndp
     _only_default(session, endpoint)
     session.add(endpoint)
     session.flush()
+    if endpoint.embeds and endpoint.active:
+        _embed_again(session, endpoint)
     after = _shown(endpoint) | {"new_key": bool(draft.key.strip())}
     _record(session, principal, "model-endpoint.create", endpoint, None, after)
     return endpoint
@@ -106,7 +112,7 @@ def update_endpoint(
         Forbidden: without `workspace:manage`.
     """
     endpoint = get(session, principal=principal, endpoint_id=endpoint_id)
-    values, before = _checked(draft), _shown(endpoint)
+    values, before, embedded = _checked(draft), _shown(endpoint), _embedding(endpoint)
     servers.require_key_of(
         values["base_url"], before=endpoint.base_url, has_key=endpoint.secret is not None, key=draft.key
     )
@@ -118,6 +124,8 @@ def update_endpoint(
     _keep_key(endpoint, draft.key)
     servers.unchecked(endpoint)
     session.flush()
+    if _embedding(endpoint) != embedded:
+        _embed_again(session, endpoint)
     old, new = audit.changed(before, _shown(endpoint) | {"new_key": bool(draft.key.strip())})
     _record(session, principal, "model-endpoint.update", endpoint, old, new)
     return endpoint
@@ -134,6 +142,8 @@ def remove(session: Session, *, principal: Principal, endpoint_id: UUID) -> None
     before = _shown(endpoint)
     session.delete(endpoint)
     session.flush()
+    if endpoint.embeds and endpoint.active:
+        _embed_again(session, endpoint)
     _record(session, principal, "model-endpoint.remove", endpoint, before, None)
 
 
@@ -197,6 +207,9 @@ def _checked(draft: Draft) -> dict[str, Any]:
                 longest_model=LONGEST_MODEL,
             )
         )
+    embeds = draft.embeds.strip()
+    if embeds and not _fit(embeds):
+        raise InvalidInput(msg("The name of a model has at most {most} letters.", most=LONGEST_MODEL))
     key = draft.key.strip()
     if len(key) > LONGEST_KEY or not key.isprintable() or not key.isascii():
         raise InvalidInput("The key is too long, or has characters in it that no key has.")
@@ -209,7 +222,7 @@ def _checked(draft: Draft) -> dict[str, Any]:
         "name": checked_name(draft.name), "base_url": base_url, "models": models,
         "is_default": draft.is_default, "active": draft.active,
         "prompt_price": checked_price(draft.prompt_price),
-        "completion_price": checked_price(draft.completion_price),
+        "completion_price": checked_price(draft.completion_price), "embeds": embeds,
     }  # fmt: skip
 
 
@@ -224,12 +237,29 @@ def _check_name(session: Session, endpoint: ModelEndpoint, name: str) -> None:
 
 
 def _only_default(session: Session, endpoint: ModelEndpoint) -> None:
-    """At most one is the default: the one that was chosen last."""
+    """At most one is the default, and at most one makes vectors: the one that was chosen last."""
+    others = update(ModelEndpoint).where(
+        ModelEndpoint.workspace_id == endpoint.workspace_id, ModelEndpoint.id != endpoint.id
+    )
     if endpoint.is_default:
-        others = update(ModelEndpoint).where(
-            ModelEndpoint.workspace_id == endpoint.workspace_id, ModelEndpoint.id != endpoint.id
-        )
         session.execute(others.values(is_default=False))
+    if endpoint.embeds:
+        session.execute(others.values(embeds=""))
+
+
+def _embedding(endpoint: ModelEndpoint) -> tuple[str, str] | None:
+    """Which model makes vectors where; None where this endpoint makes none."""
+    return (endpoint.embeds, endpoint.base_url) if endpoint.embeds and endpoint.active else None
+
+
+def _embed_again(session: Session, endpoint: ModelEndpoint) -> None:
+    """Have all vectors of the workspace made by whom it has now; those of the same name, elsewhere, are others."""
+    session.execute(
+        delete(Embedding).where(
+            Embedding.workspace_id == endpoint.workspace_id, Embedding.model == endpoint.embeds
+        )
+    )
+    enqueue(session, EMBED_AGAIN, workspace_id=endpoint.workspace_id)
 
 
 def _keep_key(endpoint: ModelEndpoint, key: str) -> None:
@@ -243,7 +273,7 @@ def _shown(endpoint: ModelEndpoint) -> dict[str, object]:
         "name": endpoint.name, "base_url": endpoint.base_url, "models": list(endpoint.models),
         "is_default": endpoint.is_default, "active": endpoint.active,
         "prompt_price": price_text(endpoint.prompt_price),
-        "completion_price": price_text(endpoint.completion_price),
+        "completion_price": price_text(endpoint.completion_price), "embeds": endpoint.embeds,
     }  # fmt: skip
 
 

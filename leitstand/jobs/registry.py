@@ -32,8 +32,8 @@ MODULES = (
 )
 
 # Each is worked on beside the others, so that what takes minutes does not hold up what takes a moment.
-DEFAULT_QUEUE, AGENTS_QUEUE = "default", "agents"
-QUEUES = (DEFAULT_QUEUE, AGENTS_QUEUE)
+DEFAULT_QUEUE, AGENTS_QUEUE, VECTORS_QUEUE = "default", "agents", "vectors"
+QUEUES = (DEFAULT_QUEUE, AGENTS_QUEUE, VECTORS_QUEUE)
 DEFAULT_ATTEMPTS = 5
 FIRST_WAIT_SECONDS = 2.0
 

@@ -27,12 +27,14 @@ from leitstand.jobs.execution import Executor
 from leitstand.jobs.failures import wait_before_next
 from leitstand.jobs.metrics import TAKEN_BACK
 from leitstand.jobs.recovery import forget_old, requeue, requeue_stalled
-from leitstand.jobs.registry import AGENTS_QUEUE, QUEUES, Job, registered
+from leitstand.jobs.registry import AGENTS_QUEUE, QUEUES, VECTORS_QUEUE, Job, registered
 from leitstand.services import WORKER
 from leitstand.settings import Settings
 from leitstand.telemetry.logs import get_logger
 
 CONCURRENCY, CONCURRENCY_OF_AGENTS = 3, 4
+# One that catches up, and one for a document that has just come. They are the processor's work alone.
+CONCURRENCY_OF_VECTORS = 2
 SPARE_THREADS = 3
 HEARTBEAT_SECONDS = 10.0
 QUEUE_HEARTBEAT_SECONDS = 5.0
@@ -68,7 +70,7 @@ class QueueWorker:
     Args:
         engine: the database of the jobs' records.
         settings: where the queue is.
-        concurrency: jobs at one time; those of agents are counted for themselves.
+        concurrency: jobs at one time; those of agents and of vectors are counted for themselves.
     """
 
     def __init__(self, engine: Engine, settings: Settings, *, concurrency: int = CONCURRENCY) -> None:
@@ -91,7 +93,7 @@ class QueueWorker:
     async def run(self) -> None:
         """Work until `stop`; a database that goes away is waited for."""
         # Each job has a thread, and the heartbeat finds one however many jobs there are.
-        threads = self.concurrency + CONCURRENCY_OF_AGENTS + SPARE_THREADS
+        threads = self.concurrency + CONCURRENCY_OF_AGENTS + CONCURRENCY_OF_VECTORS + SPARE_THREADS
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads, "jobs"))
         failures = 0
         while not self._stopping.is_set():
@@ -126,11 +128,12 @@ class QueueWorker:
         return (REHEARSED,) if self.settings.rehearsal else QUEUES
 
     def _lane(self, app: procrastinate.App, queue: str) -> Worker:
+        own = {AGENTS_QUEUE: CONCURRENCY_OF_AGENTS, VECTORS_QUEUE: CONCURRENCY_OF_VECTORS}
         return Worker(
             app,
             queues=[queue],
             name=WORKER.name,
-            concurrency=CONCURRENCY_OF_AGENTS if queue == AGENTS_QUEUE else self.concurrency,
+            concurrency=own.get(queue, self.concurrency),
             install_signal_handlers=False,
             fetch_job_polling_interval=POLL_SECONDS,
             update_heartbeat_interval=QUEUE_HEARTBEAT_SECONDS,

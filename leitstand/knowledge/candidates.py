@@ -17,14 +17,14 @@ from sqlalchemy.orm import Session
 
 # Up to so many passages of a language, all that hold a word are weighed.
 WEIGHED_WHOLE = 3_000
-SAMPLED = 1_000
+SAMPLED = 800
 # About so many passages are weighed in a larger scope; and so many besides, where those are fewer than asked for.
-CANDIDATES = 1_200
+CANDIDATES = 1_000
 FURTHER_CANDIDATES = 400
 # Only the rarest words are put together, and no more than so many: a search for each has its price.
 PUT_TOGETHER = 4
 OF_THE_RAREST = 8
-MOST_CLAUSES = 6
+MOST_CLAUSES = 4
 
 SAMPLE = text("""
     WITH held AS (
@@ -36,13 +36,16 @@ SAMPLE = text("""
         FROM held, CAST(:step AS bigint) AS step,
              generate_series((before + step - 1) / step, (before + passages + step - 1) / step - 1) AS number
     )
+    SELECT held, count(*) AS passages FROM (
     SELECT array_agg(asked.number) AS held
     FROM picked, LATERAL (
-        SELECT words FROM chunk WHERE chunk.document_id = picked.id AND chunk.ordinal = picked.ordinal
+        SELECT words || '' AS words FROM chunk WHERE chunk.document_id = picked.id AND chunk.ordinal = picked.ordinal
+          AND words @@ CAST(:any AS tsquery)
         LIMIT 1  -- Keeps the planner, which takes the sample for large, from reading all passages for it.
     ) AS passage, unnest(CAST(:queries AS tsquery[])) WITH ORDINALITY AS asked(query, number)
     WHERE words @@ query
     GROUP BY picked.id, picked.ordinal
+    ) AS sampled GROUP BY held
 """)
 
 Clause = frozenset[str]
@@ -117,8 +120,13 @@ def _sample(
 ) -> list[Clause]:
     step = max(passages // SAMPLED, 1)
     values = {"language": language, "step": step, "queries": [quoted(lexeme) for lexeme in lexemes]}
+    values["any"] = query_of([frozenset([lexeme]) for lexeme in lexemes])
     rows = session.execute(SAMPLE, scope | values)
-    holding = [frozenset(lexemes[number - 1] for number in row.held) for row in rows]
+    holding = [
+        held
+        for row in rows
+        for held in [frozenset(lexemes[number - 1] for number in row.held)] * row.passages
+    ]
     silent = -(-passages // step) - len(holding)
     return holding + [frozenset[str]()] * silent
 

@@ -23,10 +23,11 @@ from leitstand.db.models import Document, Item, Workspace
 from leitstand.db.models.base import new_id
 from leitstand.errors import InvalidInput
 from leitstand.identity.access import Principal, system_principal
+from leitstand.knowledge.embeddings import embed_in
 from leitstand.knowledge.ingest import index_passages
 from leitstand.knowledge.parsing.passages import cut
 from leitstand.knowledge.parsing.plain import read_plain
-from leitstand.knowledge.search import MAX_HITS, search
+from leitstand.knowledge.search import ENOUGH_COVERAGE, MAX_HITS, Found, by_parts, search
 from leitstand.words import N_, msg
 
 CUTOFF = 10
@@ -34,8 +35,27 @@ Judgements = dict[str, set[str]]
 
 
 @dataclass(frozen=True)
+class Part:
+    """How good one way of ranking is: by words ("bm25"), by meaning ("vectors"), or by both ("hybrid").
+
+    Args:
+        answered: share of the questions of which a relevant document holds enough for an answer.
+        misled: share of those of which another document seems to; what would be said were the relevant ones not there.
+    """
+
+    ndcg_at_10: float
+    recall_at_10: float
+    mrr_at_10: float
+    answered: float
+    misled: float
+
+
+@dataclass(frozen=True)
 class Figures:
-    """The mean over the questions that have at least one relevant document; milliseconds are of one question."""
+    """The mean over the questions that have at least one relevant document, of the search as it is, and of its parts.
+
+    Milliseconds are of one question.
+    """
 
     set: str
     documents: int
@@ -46,6 +66,7 @@ class Figures:
     mrr_at_10: float
     milliseconds_p50: float
     milliseconds_p95: float
+    parts: dict[str, Part]
 
     def to_dict(self) -> dict[str, Any]:
         """The figures as JSON values."""
@@ -67,23 +88,30 @@ def evaluate(engine: Engine, folder: Path) -> Figures:
         )
     with _scratch(engine) as (session, principal, space_id):
         names, passages = _load(session, principal, space_id, folder)
-        measured = []
+        embed_in(session, workspace_id=principal.workspace_id)
+        # The first question loads the model.
+        search(session, principal=principal, question=judged[0][1])
+        measured: dict[str, list[tuple[float, ...]]] = {}
+        times = []
         for identity, text in judged:
             began = time.perf_counter()
-            ranked = _ranked(session, principal, text, names)
-            elapsed = (time.perf_counter() - began) * 1000
-            measured.append((*metrics(ranked, judgements[identity]), elapsed))
-    ndcg, recall, mrr, times = (list(column) for column in zip(*measured, strict=True))
+            both = search(session, principal=principal, question=text, limit=MAX_HITS, highlight=False)
+            times.append((time.perf_counter() - began) * 1000)
+            ways = by_parts(session, principal=principal, question=text) | {"hybrid": both}
+            for way, found in ways.items():
+                measured.setdefault(way, []).append(_of_question(found, names, judgements[identity]))
+    parts = {way: Part(*map(_mean, zip(*rows, strict=True))) for way, rows in measured.items()}
     return Figures(
         set=folder.name,
         documents=len(names),
         passages=passages,
         queries=len(judged),
-        ndcg_at_10=_mean(ndcg),
-        recall_at_10=_mean(recall),
-        mrr_at_10=_mean(mrr),
+        ndcg_at_10=parts["hybrid"].ndcg_at_10,
+        recall_at_10=parts["hybrid"].recall_at_10,
+        mrr_at_10=parts["hybrid"].mrr_at_10,
         milliseconds_p50=_percentile(times, 0.5),
         milliseconds_p95=_percentile(times, 0.95),
+        parts=parts,
     )
 
 
@@ -96,10 +124,12 @@ def metrics(ranked: Sequence[str], relevant: set[str]) -> tuple[float, float, fl
     return gained / best, sum(gains) / len(relevant), first
 
 
-def _ranked(session: Session, principal: Principal, question: str, names: dict[UUID, str]) -> list[str]:
-    """The documents of the passages found, each at the place of its best passage."""
-    found = search(session, principal=principal, question=question, limit=MAX_HITS, highlight=False)
-    return list(dict.fromkeys(names[hit.document_id] for hit in found.hits))
+def _of_question(found: Found, names: dict[UUID, str], relevant: set[str]) -> tuple[float, ...]:
+    """nDCG, recall, reciprocal rank, and whether a relevant document, and whether another, would be an answer."""
+    # Each document at the place of its best passage.
+    ranked = list(dict.fromkeys(names[hit.document_id] for hit in found.hits))
+    enough = {names[hit.document_id] for hit in found.hits if hit.coverage >= ENOUGH_COVERAGE}
+    return (*metrics(ranked, relevant), float(bool(enough & relevant)), float(bool(enough - relevant)))
 
 
 @contextmanager

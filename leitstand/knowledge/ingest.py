@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session
 from leitstand.db.engine import transaction
 from leitstand.db.models import Chunk, Document
 from leitstand.errors import LeitstandError
+from leitstand.jobs.queue import enqueue
 from leitstand.knowledge.documents import MAX_BYTES
+from leitstand.knowledge.embeddings import EMBED
 from leitstand.knowledge.language import language_of
 from leitstand.knowledge.parsing.outline import Unreadable
 from leitstand.knowledge.parsing.passages import Passage
@@ -104,6 +106,8 @@ def _index(session: Session, document_id: UUID, passages: list[Passage]) -> str:
     if document is None:
         return ""
     index_passages(session, document, passages)
+    if passages:
+        enqueue(session, EMBED, document_id=document_id)
     log.info("document ready", document=str(document_id), passages=len(passages))
     return "ready"
 

@@ -1,8 +1,8 @@
-"""The jobs of knowledge: reading a document, forgetting a file, and telling of a virus."""
+"""The jobs of knowledge: reading a document, giving its passages vectors, forgetting a file, and telling of a virus."""
 
 from uuid import UUID
 
-from leitstand.jobs.registry import job
+from leitstand.jobs.registry import VECTORS_QUEUE, job
 
 
 @job("knowledge.ingest", attempts=5, lock="document-{document_id}")
@@ -14,6 +14,24 @@ def ingest_document(*, document_id: str) -> None:
     from leitstand.storage.objects import ObjectStorage
 
     ingest(get_engine(), ObjectStorage(get_settings()), document_id=UUID(document_id))
+
+
+@job("knowledge.embed", attempts=8, lock="embed-{document_id}", queue=VECTORS_QUEUE)
+def embed(*, document_id: str) -> None:
+    """Give the passages of a document their vectors."""
+    from leitstand.db.engine import get_engine
+    from leitstand.knowledge.embeddings import embed_document
+
+    embed_document(get_engine(), document_id=UUID(document_id))
+
+
+@job("knowledge.vectors", attempts=8, lock="vectors", queue=VECTORS_QUEUE)
+def embed_what_lacks(*, workspace_id: str | None = None) -> None:
+    """Give all passages, or those of a workspace, the vectors that they lack."""
+    from leitstand.db.engine import get_engine
+    from leitstand.knowledge.embeddings import catch_up
+
+    catch_up(get_engine(), workspace_id=UUID(workspace_id) if workspace_id else None)
 
 
 @job("knowledge.forget", attempts=10)

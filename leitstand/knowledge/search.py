@@ -1,4 +1,4 @@
-"""Retrieval: BM25 over PostgreSQL's lexemes, permissions applied before ranking.
+"""Retrieval: BM25 over PostgreSQL's lexemes and the meaning by vectors, permissions applied before ranking.
 
 A question's words are joined by OR (joined by AND, a question finds next to nothing). Term frequencies come from
 the passages' `tsvector`, document frequencies from the passages that match (of common words in a large scope, from a
@@ -7,6 +7,9 @@ not read. Passages of several languages are weighed within
 their own language and compared by the share of the question that they cover; a word that stands nowhere weighs most,
 because a passage can't answer what it is silent on. Robertson and Zaragoza, The Probabilistic
 Relevance Framework: BM25 and Beyond (2009), with the idf that is never negative.
+
+Where the passages have vectors (`meaning`), those nearest to the question are weighed besides, and the score is made of
+both parts (decision 0046). Where they have none yet, or none can be kept, words say it all.
 """
 
 import json
@@ -25,6 +28,8 @@ from leitstand.db.models import Item
 from leitstand.errors import InvalidInput
 from leitstand.identity.access import Principal, require
 from leitstand.knowledge.candidates import FURTHER_CANDIDATES, Candidates, candidates, query_of, quoted
+from leitstand.knowledge.encoder import MODEL
+from leitstand.knowledge.meaning import UNRELATED, Meaning, Place, cosines, nearest
 from leitstand.knowledge.spaces import KIND
 from leitstand.words import msg
 
@@ -37,14 +42,28 @@ LENGTH_WEIGHT = 0.75
 # As if a language had ten passages more that hold none of the words: in a space with one passage of a language, a word
 # that stands in it would else weigh next to nothing beside one that does not.
 UNWRITTEN_PASSAGES = 10
+# How much the words say of the score, the cosine has the rest; measured on the sets (decision 0046).
+WORDS_SHARE = 0.7
+# So many of the best by words have their cosine looked up.
+WEIGHED_BOTH = 50
+# A passage of this cosine answers as much as one with the part of the question's weight in it that is enough for an
+# answer (`answers.RELEVANT_COVERAGE`); chosen by `leitstand query evaluate --unanswerable`.
+ANSWERING_COSINE, ENOUGH_COVERAGE = 0.5, 0.4
 # Passages hold no control characters, so these can only be ts_headline's.
 MARK_START, MARK_END = "\x02", "\x03"
 HEADLINE = f'HighlightAll=true, StartSel="{MARK_START}", StopSel="{MARK_END}"'
 
 SCOPE = text("""
-    SELECT language, sum(passages) AS passages, sum(characters) AS characters
-    FROM document WHERE workspace_id = :workspace AND space_id = ANY(:spaces) AND passages > 0
-    GROUP BY language
+    SELECT language, sum(passages) AS passages, sum(characters) AS characters, model.name AS model,
+           EXISTS (
+               SELECT FROM embedding
+               WHERE workspace_id = :workspace AND space_id = ANY(:spaces) AND embedding.model = model.name
+           ) AS has_vectors
+    FROM document, (SELECT coalesce(
+        (SELECT embeds FROM model_endpoint WHERE workspace_id = :workspace AND active AND embeds <> ''), :ours
+    ) AS name) AS model
+    WHERE workspace_id = :workspace AND space_id = ANY(:spaces) AND passages > 0
+    GROUP BY language, model.name
 """)
 
 ASKED = text("""
@@ -62,18 +81,31 @@ RANKS = [
     for often in range(1, MOST_OFTEN + 1)
 ]
 
+# `words || ''` is a copy that is unpacked: else each of the question's words would unpack it anew.
 # No joins: a freshly filled table has no statistics yet, and a join order guessed without them takes seconds.
-RANKING = text("""
+RANKING = text(
+    """
     WITH weighed AS (
-        SELECT document_id, ordinal, length, words FROM chunk
+        SELECT document_id, ordinal, length, words || '' AS words FROM chunk
         WHERE workspace_id = :workspace AND space_id = ANY(:spaces) AND language = :language
           AND words @@ CAST(:query AS tsquery)
         ORDER BY CASE WHEN :most > 0 THEN ts_rank(words, CAST(:query AS tsquery), 1) END DESC
         LIMIT nullif(CAST(:most AS bigint), 0)
+    ), near AS MATERIALIZED (
+        SELECT * FROM unnest(CAST(:near_documents AS uuid[]), CAST(:near_ordinals AS integer[])) AS place(document_id, ordinal)
+    ), gathered AS (
+        SELECT * FROM weighed
+        UNION ALL
+        SELECT passage.* FROM near, LATERAL (
+            SELECT chunk.document_id, chunk.ordinal, length, words || '' FROM chunk
+            WHERE chunk.document_id = near.document_id AND chunk.ordinal = near.ordinal AND workspace_id = :workspace
+              AND language = :language AND NOT words @@ CAST(:query AS tsquery)
+            LIMIT 1
+        ) AS passage
     ), posting AS MATERIALIZED (
         SELECT document_id, ordinal, length, lexeme,
-               width_bucket(CAST(ts_rank('{1,1,1,1}', words, lexeme_query) AS float8), CAST(:ranks AS float8[])) AS tf
-        FROM weighed, unnest(CAST(:lexemes AS text[]), CAST(:queries AS tsquery[])) AS asked(lexeme, lexeme_query)
+               width_bucket(CAST(ts_rank('{1,1,1,1}', words, lexeme_query) AS float8), CAST('[RANKS]' AS float8[])) AS tf
+        FROM gathered, unnest(CAST(:lexemes AS text[]), CAST(:queries AS tsquery[])) AS asked(lexeme, lexeme_query)
         WHERE words @@ lexeme_query
     ), frequency AS (
         SELECT lexeme, coalesce(CAST(CAST(:known AS jsonb) ->> lexeme AS float8), count(*)) AS df
@@ -84,22 +116,29 @@ RANKING = text("""
         FROM frequency
     ), part AS (
         SELECT posting.*, weights[array_position(lexemes, lexeme)] AS weight FROM posting CROSS JOIN weight
+    ), best AS (
+        SELECT part.document_id, part.ordinal, sum(weight) AS covered,
+               sum(weight * tf * (:k1 + 1) / (tf + :k1 * (1 - :b + :b * length / :mean_length))) AS score
+        FROM part LEFT JOIN near ON near.document_id = part.document_id AND near.ordinal = part.ordinal
+        GROUP BY part.document_id, part.ordinal, near.document_id
+        ORDER BY near.document_id IS NULL, score DESC, part.document_id, part.ordinal
+        LIMIT :limit
     )
-    SELECT document_id, ordinal, sum(weight) AS covered,
-           sum(weight * tf * (:k1 + 1) / (tf + :k1 * (1 - :b + :b * length / :mean_length))) AS score,
-           (SELECT jsonb_object(lexemes, frequencies::text[]) FROM weight) AS frequencies
-    FROM part
-    GROUP BY document_id, ordinal
-    ORDER BY score DESC, document_id, ordinal
-    LIMIT :limit
-""")
+    SELECT best.*, CASE row_number() OVER () WHEN 1 THEN (SELECT jsonb_object(lexemes, frequencies::text[]) FROM weight) END AS frequencies
+    FROM best
+""".replace("[RANKS]", "{" + ",".join(map(str, RANKS)) + "}")
+)
 
 PASSAGES = text("""
     SELECT chunk.document_id, chunk.ordinal, chunk.space_id, chunk.language, chunk.heading, chunk.content,
            (SELECT title FROM document WHERE document.id = chunk.document_id) AS title,
            CASE WHEN :highlight THEN ts_headline(CAST(chunk.language AS regconfig), chunk.content,
                 (CAST(:queries AS jsonb) ->> chunk.language)::tsquery, :headline) ELSE chunk.content END AS marked
-    FROM chunk WHERE chunk.document_id = ANY(:documents) AND chunk.ordinal = ANY(:ordinals)
+    FROM unnest(CAST(:documents AS uuid[]), CAST(:ordinals AS integer[])) AS place(document_id, ordinal),
+        LATERAL (
+            SELECT * FROM chunk
+            WHERE chunk.document_id = place.document_id AND chunk.ordinal = place.ordinal LIMIT 1
+        ) AS chunk
 """)
 
 Weights = dict[str, dict[str, float]]
@@ -114,8 +153,8 @@ class Hit:
         ordinal: position of the passage in its document, from 1.
         language: text-search configuration of its document.
         heading: the document's title and the headings above the passage.
-        score: BM25 as a share of the question's weight, so that passages of different languages compare.
-        coverage: share of the question's weight (0 to 1) that stands in the passage.
+        score: BM25 as a share of the question's weight, so that passages of different languages compare; with the cosine.
+        coverage: share of the question's weight (0 to 1) that stands in the passage, or what its meaning is worth.
         highlights: (start, end) of the question's words in `content`, in characters.
     """
 
@@ -167,16 +206,30 @@ def search(
     question = checked_question(question)
     spaces = readable_spaces(session, principal, space_id, space_ids)
     scope = {"workspace": principal.workspace_id, "spaces": spaces}
-    asked = _asked(session, question, scope)
+    held = session.execute(SCOPE, scope | {"ours": MODEL}).all()
+    meaning = _meaning(session, question, scope, held)
+    asked = _asked(session, question, scope, held)
     limit = max(1, min(limit, MAX_HITS))
     weights: Weights = {}
-    ranked: list[_Ranked] = []
-    for one in asked:
-        rows, weights[one.language] = _weighed(session, one, scope, limit)
-        total = sum(weights[one.language].values())
-        ranked += [_Ranked(*place, row.score / total, row.covered / total) for place, row in rows.items()]
-    best = sorted(ranked, key=lambda entry: (-entry.score, entry.document_id, entry.ordinal))[:limit]
+    by_words = _by_words(session, asked, scope, limit, meaning, weights)
+    best = sorted(_ranked(session, by_words, meaning, limit), key=_order)[:limit]
     return Found(_hits(session, best, asked, highlight=highlight), weights)
+
+
+def by_parts(session: Session, *, principal: Principal, question: str) -> dict[str, Found]:
+    """What words alone find, and what meaning alone does; to be measured beside `search`."""
+    scope = {"workspace": principal.workspace_id, "spaces": readable_spaces(session, principal)}
+    held = session.execute(SCOPE, scope | {"ours": MODEL}).all()
+    meaning, asked = _meaning(session, question, scope, held), _asked(session, question, scope, held)
+    by_words = _by_words(session, asked, scope, MAX_HITS, Meaning(), {})
+    best = sorted((_Ranked(*place, *found) for place, found in by_words.items()), key=_order)[:MAX_HITS]
+    near = sorted(
+        (_Ranked(*place, cosine, _meant(cosine)) for place, cosine in meaning.nearest.items()), key=_order
+    )
+    return {
+        "bm25": Found(_hits(session, best, asked, highlight=False)),
+        "vectors": Found(_hits(session, near, asked, highlight=False)),
+    }
 
 
 def readable_spaces(
@@ -228,7 +281,6 @@ class _Asked:
             "language": self.language,
             "lexemes": self.lexemes,
             "queries": [quoted(lexeme) for lexeme in self.lexemes],
-            "ranks": RANKS,
             "passages": self.passages + UNWRITTEN_PASSAGES,
             "mean_length": self.mean_length,
             "k1": SATURATION,
@@ -242,6 +294,11 @@ class _Asked:
         return {lexeme: math.log(1 + (passages - df + 0.5) / (df + 0.5)) for lexeme, df in there.items()}
 
 
+class _ByWords(NamedTuple):
+    share: float
+    coverage: float
+
+
 class _Ranked(NamedTuple):
     document_id: UUID
     ordinal: int
@@ -249,20 +306,82 @@ class _Ranked(NamedTuple):
     coverage: float
 
 
+def _meaning(session: Session, question: str, scope: dict[str, Any], held: Sequence[Any]) -> Meaning:
+    """What is nearest to the question; nothing where the scope has no vectors."""
+    if not any(row.has_vectors for row in held):
+        return Meaning()
+    passages = sum(int(row.passages) for row in held)
+    return nearest(session, question, scope=scope, model=held[0].model, passages=passages)
+
+
+def _by_words(
+    session: Session,
+    asked: Sequence[_Asked],
+    scope: dict[str, Any],
+    limit: int,
+    meaning: Meaning,
+    weights: Weights,
+) -> dict[Place, _ByWords]:
+    """The passages of every language by their words; fills `weights`."""
+    found: dict[Place, _ByWords] = {}
+    for one in asked:
+        rows, weights[one.language] = _weighed(session, one, scope, limit, meaning)
+        total = sum(weights[one.language].values())
+        found |= {place: _ByWords(row.score / total, row.covered / total) for place, row in rows.items()}
+    return found
+
+
+def _order(entry: _Ranked) -> tuple[float, UUID, int]:
+    return -entry.score, entry.document_id, entry.ordinal
+
+
+def _ranked(session: Session, by_words: dict[Place, _ByWords], meaning: Meaning, limit: int) -> list[_Ranked]:
+    """What was found by words or by meaning, each with its score; a passage that has no vector yet by words alone."""
+    if not meaning.vector:
+        return [_Ranked(*place, *found) for place, found in by_words.items()]
+    best = sorted(by_words, key=lambda place: by_words[place], reverse=True)[: max(WEIGHED_BOTH, limit)]
+    near = meaning.nearest | cosines(
+        session, meaning, [place for place in best if place not in meaning.nearest]
+    )
+    silent = _ByWords(0.0, 0.0)
+    return [
+        _both(place, by_words.get(place, silent), near.get(place))
+        for place in dict.fromkeys([*best, *near])
+        if place in by_words or near[place] >= UNRELATED
+    ]
+
+
+def _both(place: Place, found: _ByWords, cosine: float | None) -> _Ranked:
+    if cosine is None:
+        return _Ranked(*place, *found)
+    score = WORDS_SHARE * found.share + (1 - WORDS_SHARE) * cosine
+    return _Ranked(*place, score, max(found.coverage, _meant(cosine)))
+
+
+def _meant(cosine: float) -> float:
+    """What a passage's meaning is worth as coverage."""
+    return min(1.0, cosine * ENOUGH_COVERAGE / ANSWERING_COSINE)
+
+
 def _weighed(
-    session: Session, asked: _Asked, scope: dict[str, Any], limit: int
-) -> tuple[dict[tuple[UUID, int], Any], dict[str, float]]:
+    session: Session, asked: _Asked, scope: dict[str, Any], limit: int, meaning: Meaning
+) -> tuple[dict[Place, Any], dict[str, float]]:
     """The best passages of a language by place, each with score and covered weight; and the idf of the lexemes.
 
-    Where the passages that hold the rare words are fewer than asked for, those come besides that PostgreSQL's own
-    ranking, which knows no idf but is quick, takes for the best.
+    Those nearest in meaning are among them. Where the passages that hold the rare words are fewer than asked for, and
+    none is near, those come besides that PostgreSQL's own ranking, which knows no idf but is quick, takes for the best.
     """
-    weighed = asked.weighed
-    values = scope | asked.values() | {"limit": limit}
+    weighed, near = asked.weighed, list(meaning.nearest)
+    values = scope | asked.values()
+    values |= {"near_documents": [place[0] for place in near], "near_ordinals": [place[1] for place in near]}
+    values["limit"] = max(limit, WEIGHED_BOTH) + len(near) if near else limit
     first = {"query": query_of(weighed.clauses), "known": json.dumps(weighed.passages), "most": 0}
-    rows: Sequence[Any] = session.execute(RANKING, values | first).all() if weighed.clauses else []
-    frequencies: Frequencies = weighed.passages | (rows[0].frequencies if rows else {})
-    if len(rows) < limit and weighed.passages:
+    rows: Sequence[Any] = []
+    if weighed.clauses or near:
+        rows = session.execute(RANKING, values | first).all()
+    counted: Frequencies = next((row.frequencies for row in rows if row.frequencies), {})
+    frequencies: Frequencies = weighed.passages | counted
+    if len(rows) < limit and weighed.passages and not near:
         silent: Frequencies = dict.fromkeys(asked.lexemes, 0.0)
         known = json.dumps(silent | frequencies)
         further = {"query": any_of(asked.lexemes), "known": known, "most": FURTHER_CANDIDATES}
@@ -270,8 +389,8 @@ def _weighed(
     return {(row.document_id, row.ordinal): row for row in rows}, asked.weights(frequencies)
 
 
-def _asked(session: Session, question: str, scope: dict[str, Any]) -> list[_Asked]:
-    languages = {row.language: row for row in session.execute(SCOPE, scope)}
+def _asked(session: Session, question: str, scope: dict[str, Any], held: Sequence[Any]) -> list[_Asked]:
+    languages = {row.language: row for row in held}
     rows = session.execute(ASKED, {"question": question, "languages": list(languages), "most": MAX_TERMS})
     asked = []
     for row in rows:
@@ -296,8 +415,8 @@ def _hits(
     """The passages of a ranking, in its order."""
     queries = {one.language: any_of(one.lexemes) for one in asked}
     values = {
-        "documents": list({entry.document_id for entry in ranked}),
-        "ordinals": list({entry.ordinal for entry in ranked}),
+        "documents": [entry.document_id for entry in ranked],
+        "ordinals": [entry.ordinal for entry in ranked],
         "queries": json.dumps(queries),
         "headline": HEADLINE,
         "highlight": highlight,

@@ -40,6 +40,15 @@ def choose(session: Session, workspace_id: UUID, model: str = "") -> Target | No
     return None
 
 
+def embedder(session: Session, workspace_id: UUID) -> Target | None:
+    """Where a workspace has its passages turned into vectors; None where our own model does it."""
+    query = select(ModelEndpoint).where(
+        ModelEndpoint.workspace_id == workspace_id, ModelEndpoint.active, ModelEndpoint.embeds != ""
+    )
+    endpoint = session.scalar(query)
+    return _target(endpoint, endpoint.embeds) if endpoint else None
+
+
 def _target(endpoint: ModelEndpoint, model: str) -> Target:
     key = open_sealed(endpoint.secret, place=place_of_endpoint(endpoint.id)) if endpoint.secret else ""
     return Target(

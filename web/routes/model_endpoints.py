@@ -35,6 +35,7 @@ class Entered(BaseModel):
     active: bool = False
     prompt_price: str = ""
     completion_price: str = ""
+    embeds: str = ""
 
     @property
     def draft(self) -> Draft:
@@ -74,7 +75,7 @@ def edit_page(request: Request, session: Db, principal: CurrentPrincipal, endpoi
     found = model_endpoints.get(session, principal=principal, endpoint_id=endpoint_id)
     draft = Draft(
         found.name, found.base_url, "", found.models, found.is_default, found.active,
-        price_text(found.prompt_price), price_text(found.completion_price),
+        price_text(found.prompt_price), price_text(found.completion_price), found.embeds,
     )  # fmt: skip
     return _form(request, session, principal, draft, endpoint=found)
 

@@ -3,6 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection
 
+from leitstand.db.migrate import ours
 from leitstand.db.models import Base
 
 
@@ -10,7 +11,7 @@ def _run(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
-        include_object=_ours,
+        include_object=ours,
         compare_type=True,
         # What was done stays done when a later one has to wait for its locks.
         transaction_per_migration=True,
@@ -18,17 +19,6 @@ def _run(connection: Connection) -> None:
     with context.begin_transaction():
         context.run_migrations()
     connection.commit()
-
-
-def _ours(item: object, name: str | None, kind: str, reflected: bool, compare_to: object) -> bool:
-    """Leave alone what the queue, the partitions and Alembic itself own."""
-    return not (
-        kind == "table"
-        and reflected
-        and compare_to is None
-        and name is not None
-        and name.startswith(("event_p", "procrastinate_"))
-    )
 
 
 _run(context.config.attributes["connection"])

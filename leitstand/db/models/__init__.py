@@ -34,7 +34,7 @@ from leitstand.db.models.identity import (
 )
 from leitstand.db.models.insights import Annotation, SavedView
 from leitstand.db.models.integrations import ModelEndpoint, Webhook, WebhookDelivery
-from leitstand.db.models.knowledge import Chunk, Document, Upload
+from leitstand.db.models.knowledge import Chunk, Document, Embedding, Upload
 from leitstand.db.models.operations import (
     Backup,
     CheckRun,
@@ -60,7 +60,7 @@ from leitstand.db.models.signing_in import (
 
 __all__ = [
     "ActorBucket", "Annotation", "ApiToken", "AppSchedule", "AuditEntry", "Backup", "Base", "BillingEvent", "CheckRun", "Chunk",
-    "Companion", "CompanionVersion", "Conversation", "ConversationAttachment", "ConversationMessage", "Document", "Drill", "Event", "EventArchive", "EventImport", "EventRefusal",
+    "Companion", "CompanionVersion", "Conversation", "ConversationAttachment", "ConversationMessage", "Document", "Drill", "Embedding", "Event", "EventArchive", "EventImport", "EventRefusal",
     "EvidenceLink", "FactChange", "FactCopy", "FactPart", "Favorite", "FlowExecution", "FlowRun", "GroupMember",
     "Handover",
     "Heartbeat", "IdempotencyKey", "IdentityLink", "IdentityProvider", "Invitation", "InvitationGrant", "Invoice",

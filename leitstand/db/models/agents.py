@@ -22,7 +22,7 @@ THREAD_STATUSES = ("queued", "running", "waiting", "succeeded", "failed", "cance
 OPEN_STATUSES = ("queued", "running", "waiting")
 STEP_STATUSES = ("waiting", "approved", "running", "succeeded", "failed", "refused", "unknown")
 TOOL_KINDS = ("http", "space", "flow", "mcp")
-PURPOSES = ("agent", "assistant", "companion", "ask")
+PURPOSES = ("agent", "assistant", "companion", "ask", "embedding")
 
 
 class Tool(Base):

@@ -80,6 +80,8 @@ class WebhookDelivery(Base):
 class ModelEndpoint(Base):
     """Where models are asked, in the form of OpenAI's API; its key is sealed (NULL: it needs none).
 
+    `embeds` is the model that makes the vectors of the workspace's passages, empty where this endpoint makes none.
+
     Prices are of a million tokens, in millionths of the currency in which the workspace pays.
     """
 
@@ -87,6 +89,7 @@ class ModelEndpoint(Base):
     __table_args__ = (
         UniqueConstraint("workspace_id", "name"),
         Index("uq_model_endpoint_default", "workspace_id", unique=True, postgresql_where=text("is_default")),
+        Index("uq_model_endpoint_embeds", "workspace_id", unique=True, postgresql_where=text("embeds <> ''")),
     )
 
     id: Mapped[Id]
@@ -99,6 +102,7 @@ class ModelEndpoint(Base):
     completion_price: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     is_default: Mapped[bool] = mapped_column(server_default=text("false"))
     active: Mapped[bool] = mapped_column(server_default=text("true"))
+    embeds: Mapped[str] = mapped_column(server_default="")
     checked_at: Mapped[datetime | None]
     check_problem: Mapped[Said]
     created_by: Mapped[str]

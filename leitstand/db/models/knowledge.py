@@ -4,11 +4,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Computed, ForeignKey, Index, func, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from leitstand.db.models.base import Base, CreatedAt, Id, Said, WorkspaceId
+from leitstand.db.vectors import HalfVector
 
 STATUSES = ("uploaded", "scanning", "infected", "parsing", "indexing", "ready", "failed")
 UPLOAD_STATUSES = ("open", "complete", "refused")
@@ -120,3 +130,26 @@ class Chunk(Base):
     content: Mapped[str]
     length: Mapped[int] = mapped_column(Computed("char_length(content)", persisted=True))
     words: Mapped[str] = mapped_column(TSVECTOR)
+
+
+class Embedding(Base):
+    """A passage as a vector of length 1, by which it is found in meaning; it goes with its passage.
+
+    `model` says which one made it: vectors of several are never compared. Where PostgreSQL has no pgvector the column
+    `vector` is of another type, and there is no row.
+    """
+
+    __tablename__ = "embedding"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["document_id", "ordinal"], ["chunk.document_id", "chunk.ordinal"], ondelete="CASCADE"
+        ),
+        Index("ix_embedding_space", "space_id", "model"),
+    )
+
+    document_id: Mapped[UUID] = mapped_column(primary_key=True)
+    ordinal: Mapped[int] = mapped_column(primary_key=True)
+    workspace_id: Mapped[WorkspaceId] = mapped_column(index=True)
+    space_id: Mapped[UUID]
+    model: Mapped[str]
+    vector: Mapped[str] = mapped_column(HalfVector)

@@ -56,10 +56,12 @@ def test_a_model_endpoint_through_the_api(call: Caller, receiver: Receiver) -> N
         "base_url": f"{receiver.url}/v1",
         "prompt_price": "0.15",
         "completion_price": "12",
+        "embeds": "letters",
     }
     changed = call("PUT", here, change)
     assert changed.json()["name"] == "Ours"
     assert (changed.json()["prompt_price"], changed.json()["completion_price"]) == ("0.15", "12")
+    assert (made.json()["embeds"], changed.json()["embeds"]) == ("", "letters")
     assert (made.json()["prompt_price"], made.json()["completion_price"]) == ("0", "0")
     assert call("PUT", here, change | {"prompt_price": "0.0000001"}).status_code == 422
     states = {one["slug"]: one["state"] for one in call("GET", "/integrations").json()}

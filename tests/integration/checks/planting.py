@@ -68,6 +68,7 @@ MORE: list[tuple[str, dict[str, str]]] = [
     ("s3_import_object", {"status": "'failed'"}),
     ("s3_import_object", {"status": "'failed'", "document_id": NEVER, "added": "true"}),
     ("chunk", {"document_id": DOCUMENT}),
+    ("embedding", {"document_id": DOCUMENT}),
     ("user_session", {"expires_at": PAST}),
     ("api_token", {"expires_at": PAST}),
     ("password_reset", {"expires_at": PAST}),

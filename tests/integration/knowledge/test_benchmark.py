@@ -43,7 +43,7 @@ def test_a_small_run_measures_every_way_and_compares_with_the_baselines(
     said = capsys.readouterr().out
     assert "better" in missed
     assert "good" not in missed
-    assert "| good | 3 | 3 | 1.0000 | 0.9000 | 1.0000 | 1.0000 |" in said
+    assert "| good | 3 | 3 | 1.0000 | 1.0000 | 1.0000 | 0.9000 | 1.0000 | 1.0000 |" in said
     for way in (OURS, "ts_rank", "ts_rank_cd"):
         [row] = [line for line in said.splitlines() if line.startswith(f"| {way} |")]
         assert row.count("|") == 6

@@ -47,6 +47,8 @@ def test_a_small_run_measures_visits_and_questions_beside_the_bare_endpoint(
     assert went.acknowledged and set(went.acknowledged.values()) == {len(ANSWERS)}
     assert lost(engine, data.workspace_id, went.acknowledged) == (0, 0)
     with engine.begin() as connection:
-        connection.execute(text("DELETE FROM event WHERE event_id = (SELECT event_id FROM event ORDER BY event_id LIMIT 1)"))
+        connection.execute(
+            text("DELETE FROM event WHERE event_id = (SELECT event_id FROM event ORDER BY event_id LIMIT 1)")
+        )
     ghost = went.acknowledged | {"a run that is not there": 2}
     assert lost(engine, data.workspace_id, ghost) == (2, 1)

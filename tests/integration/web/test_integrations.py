@@ -90,12 +90,19 @@ def test_a_model_endpoint_is_added_tested_and_removed(
     receiver.status, receiver.body = 200, b'{"data": [{"id": "tiny"}]}'
     visitor.post(f"{here}/test")
     assert "tiny" in visitor.get(MODELS).text and "sk-never" not in visitor.get(here).text
-    renamed = {"name": "Renamed", "base_url": endpoint.base_url, "models": "tiny", "prompt_price": "0,15"}
+    renamed = {
+        "name": "Renamed",
+        "base_url": endpoint.base_url,
+        "models": "tiny",
+        "prompt_price": "0,15",
+        "embeds": "letters",
+    }
     refused = visitor.post(here, **renamed, completion_price="-1")
     assert refused.status_code == 422 and "A price is a number" in refused.text
     assert visitor.post(here, **renamed, completion_price="").status_code == 303
     assert "Renamed" in visitor.get(MODELS).text
     form = visitor.get(here).text
+    assert 'name="embeds" value="letters"' in form
     assert 'name="prompt_price" value="0.15"' in form and 'name="completion_price" value="0"' in form
     assert "questions, in EUR" in form
     visitor.post(f"{here}/remove")

@@ -88,7 +88,7 @@ def test_tenants_that_point_at_tenants_are_compared() -> None:
         if "another workspace" in query(MODELS, table.name, {}, present(MODELS))
     }  # fmt: skip
     assert compared == {
-        "actor_bucket", "api_token", "app_schedule", "chunk", "conversation", "conversation_attachment", "conversation_message", "document", "event_refusal", "fact_part", "flow_run", "group_member", "handover",
+        "actor_bucket", "api_token", "app_schedule", "chunk", "conversation", "conversation_attachment", "conversation_message", "document", "embedding", "event_refusal", "fact_part", "flow_run", "group_member", "handover",
         "invitation_grant", "item_grant", "item_reference", "model_call", "report_subscription", "run_fact", "s3_import", "s3_import_object", "user_session",
         "thread", "thread_step", "upload", "webhook_delivery",
     }  # fmt: skip

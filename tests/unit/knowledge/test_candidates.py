@@ -7,7 +7,7 @@ A_HIT = PASSAGES // SAMPLED
 
 
 def sample(*held: tuple[int, str]) -> list[frozenset[str]]:
-    """A thousand passages: so many of each with these words."""
+    """A sample: so many of each with these words."""
     passages = [frozenset(words.split()) for count, words in held for _ in range(count)]
     return passages + [frozenset[str]()] * (SAMPLED - len(passages))
 
