@@ -38,6 +38,8 @@ LAST_PORT = 44_000
 # Locks on the spans of this process: two that look at once would else both find the same one free.
 CLAIMS: list[IO[str]] = []
 VOLUMES = 5_000
+# Where a file is memory, a clone of the template takes a sixth of the time: that is 700 small files for each test.
+MEMORY, ROOM = Path("/dev/shm"), 4_000_000_000
 
 
 def free_base_port() -> int:
@@ -107,8 +109,9 @@ def _shared(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
 
 def _start() -> dict[str, object]:
     data = Path(tempfile.mkdtemp(prefix="leitstand-test-"))
+    place = Path(tempfile.mkdtemp(prefix="leitstand-test-", dir=_place_of_databases()))
     port = free_base_port()
-    cluster = Cluster(data / "postgres", port + POSTGRES.offset, PASSWORD)
+    cluster = Cluster(place / "postgres", port + POSTGRES.offset, PASSWORD)
     cluster.create()
     with (cluster.data / "postgresql.conf").open("a") as configuration:
         configuration.write(
@@ -122,14 +125,25 @@ def _start() -> dict[str, object]:
     engine = make_engine(settings_for(data, port, TEMPLATE))
     migrate.upgrade(engine)
     engine.dispose()
-    return {"data": str(data), "port": port, "store_pid": process.pid, "users": 0}
+    return {"data": str(data), "place": str(place), "port": port, "store_pid": process.pid, "users": 0}
+
+
+def _place_of_databases() -> Path | None:
+    """A folder in memory with room for them; None: the usual one."""
+    there = MEMORY.is_dir() and os.access(MEMORY, os.W_OK)
+    return MEMORY if there and shutil.disk_usage(MEMORY).free > ROOM else None
 
 
 def _stop(state: dict[str, object]) -> None:
-    data, port = Path(str(state["data"])), int(str(state["port"]))
-    Cluster(data / "postgres", port + POSTGRES.offset, PASSWORD).stop("immediate")
+    _cluster_of(state).stop("immediate")
     os.kill(int(str(state["store_pid"])), signal.SIGKILL)
-    shutil.rmtree(data, ignore_errors=True)
+    for folder in ("data", "place"):
+        shutil.rmtree(str(state[folder]), ignore_errors=True)
+
+
+def _cluster_of(state: dict[str, object]) -> Cluster:
+    port = int(str(state["port"]))
+    return Cluster(Path(str(state["place"])) / "postgres", port + POSTGRES.offset, PASSWORD)
 
 
 def settings_for(data: Path, port: int, database: str) -> Settings:
@@ -160,9 +174,7 @@ def services(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterat
 @pytest.fixture(scope="session")
 def cluster(services: dict[str, object]) -> Cluster:
     """The shared PostgreSQL cluster."""
-    return Cluster(
-        Path(str(services["data"])) / "postgres", int(str(services["port"])) + POSTGRES.offset, PASSWORD
-    )
+    return _cluster_of(services)
 
 
 @contextmanager
