@@ -58,6 +58,7 @@ def test_a_truncated_increment_is_found_and_the_next_backup_is_full(
     assert verify_backup(source.engine, source.settings, mended.id).manifest["verification"]["ok"]
 
 
+@pytest.mark.long
 def test_an_increment_whose_log_has_a_hole_is_not_intact(source: Source, full: Backup) -> None:
     """Fault 5: the increment is finished, and a segment after its start is missing in the archive."""
     increment = taken(source, "incremental")

@@ -49,7 +49,7 @@ def assert_nothing_half(shelf: Shelf, ids: list[UUID]) -> None:
 @pytest.mark.parametrize(
     ("status", "passing", "error"),
     [
-        (403, 0, PreconditionFailed),
+        pytest.param(403, 0, PreconditionFailed, marks=pytest.mark.long),
         pytest.param(403, 2, PreconditionFailed, marks=pytest.mark.long),
         (500, 2, Unavailable),
         pytest.param(500, 9, Unavailable, marks=pytest.mark.long),

@@ -78,13 +78,13 @@ pruning.prune(make_engine(settings), settings, confirmed=plan)
 POINTS = [
     pytest.param("row marked", marks=pytest.mark.long),
     pytest.param("entry marked", marks=pytest.mark.long),
-    "manifest gone",
+    pytest.param("manifest gone", marks=pytest.mark.long),
     pytest.param("a part gone", marks=pytest.mark.long),
     pytest.param("all objects gone", marks=pytest.mark.long),
     pytest.param("buried, entry still there", marks=pytest.mark.long),
     "row not yet told",
     pytest.param("second backup", marks=pytest.mark.long),
-    "log",
+    pytest.param("log", marks=pytest.mark.long),
     pytest.param("end", marks=pytest.mark.long),
 ]
 

@@ -48,6 +48,7 @@ def test_every_kind_is_taken(source: Source, taken: dict[str, Any]) -> None:
     ] == ["objects"]
 
 
+@pytest.mark.long
 def test_a_dump_is_restored_into_a_database_beside_the_one_in_use(
     source: Source, taken: dict[str, Any]
 ) -> None:
@@ -105,6 +106,7 @@ def test_an_instant_that_can_not_be(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.long
 def test_objects_are_restored_as_of_an_instant(source: Source) -> None:
     storage, media = source.storage, source.settings.bucket_media
     storage.put_bytes(media, "documents/kept", b"kept")

@@ -150,7 +150,7 @@ def test_an_earlier_inventory_is_in_force_before_the_later(
 @pytest.mark.parametrize(
     ("selection", "expected"),
     [
-        (Selection(frozenset({"documents/a"})), {"documents/a"}),
+        pytest.param(Selection(frozenset({"documents/a"})), {"documents/a"}, marks=pytest.mark.long),
         (Selection(prefix="documents/"), {"documents/a", "documents/b", "documents/c%/d"}),
         pytest.param(
             Selection(frozenset({"documents/a", "other/e"})),

@@ -120,6 +120,7 @@ def test_with_them_it_goes_on(restore: ObjectsRestore, dry: DrillResult) -> None
     assert restore.failures == []
 
 
+@pytest.mark.long
 def test_a_real_run_whose_name_was_not_typed_writes_nothing(
     source: Source, dry: DrillResult, last_good_second: str
 ) -> None:

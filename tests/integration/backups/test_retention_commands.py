@@ -43,6 +43,7 @@ def document(shelf: Shelf, *arguments: str, code: int = 0) -> Any:
     return json.loads(done.stdout)
 
 
+@pytest.mark.long
 def test_retention_from_the_plan_to_the_record(shelf: Shelf, workspace: Workspace, session: Session) -> None:
     ids = [str(one) for one in nights(shelf, 18)]
     shelf.put_log(18)

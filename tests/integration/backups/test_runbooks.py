@@ -54,6 +54,7 @@ def test_wrong_parameters_run_nothing(source: Source, parameters: dict[str, obje
         run_runbook(source.engine, source.settings, NAME, parameters)
 
 
+@pytest.mark.long
 def test_an_occupied_folder_fails_the_runbook_and_stays(source: Source, tmp_path: Path) -> None:
     run_backup(source.engine, source.settings, "postgres")
     (tmp_path / "precious").write_text("file")

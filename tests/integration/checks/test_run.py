@@ -124,6 +124,7 @@ def test_days_and_runs_with_archived_events_are_left_to_the_archive_s_own_check(
     assert check_archive(engine).violated == ["archived-runs-equal-events"]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_what_a_database_of_an_older_revision_lacks_is_skipped_and_said(
     engine: Engine, settings: Settings

@@ -138,6 +138,7 @@ def _fails(_: object) -> None:
     raise Unavailable("cut short")
 
 
+@pytest.mark.long
 def test_the_way_back_brings_what_was_live(
     supervised: Supervised, done: DrillResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

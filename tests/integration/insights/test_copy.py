@@ -264,8 +264,8 @@ def _as_soon_as_the_server_lets_go(copy: Copy) -> None:
     ("module", "step", "after"),
     [
         ("parts", "make_part", False),
-        ("parts", "make_part", True),
-        ("manifest", "write", False),
+        pytest.param("parts", "make_part", True, marks=pytest.mark.long),
+        pytest.param("manifest", "write", False, marks=pytest.mark.long),
         ("manifest", "write", True),
         ("tidying", "tidy", False),
     ],

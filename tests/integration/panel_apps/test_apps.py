@@ -92,13 +92,13 @@ def test_another_workspace_s_companion_is_as_unknown(
     assert panes.keys() == others.keys()
 
 
-@pytest.mark.parametrize("path", sorted(SCOPED))
-def test_every_table_is_a_file_with_its_columns(analyst: Client, log: Log, path: str) -> None:
-    for name, table in SCOPED[path].VIEW.TABLES.items():
-        answer = analyst.client.get(f"/insights/export{path}/{name}.csv?range=all")
-        assert answer.status_code == 200, answer.text
-        head = next(csv.reader(io.StringIO(answer.text, newline="")))
-        assert head == [column.name for column in table.columns]
+def test_every_table_is_a_file_with_its_columns(analyst: Client, log: Log) -> None:
+    for path, module in SCOPED.items():
+        for name, table in module.VIEW.TABLES.items():
+            answer = analyst.client.get(f"/insights/export{path}/{name}.csv?range=all")
+            assert answer.status_code == 200, answer.text
+            head = next(csv.reader(io.StringIO(answer.text, newline="")))
+            assert head == [column.name for column in table.columns], (path, name)
 
 
 def test_the_audience_is_that_of_the_log(person: Visitor, log: Log) -> None:

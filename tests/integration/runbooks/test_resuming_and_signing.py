@@ -155,6 +155,7 @@ def test_a_line_that_a_kill_cut_off_was_not_done(tmp_path: Path) -> None:
     assert [entry["step"] for entry in journal.entries()] == ["one", "three"]
 
 
+@pytest.mark.long
 def test_what_was_emptied_behind_our_back_is_told_and_nothing_breaks(bench: Bench) -> None:
     bench.write()
     run = bench.run()

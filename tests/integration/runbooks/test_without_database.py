@@ -69,6 +69,7 @@ def test_a_run_without_a_database_is_archived_and_taken_up_by_the_next_one(bench
         assert audit(session, bench.settings).problems == []
 
 
+@pytest.mark.long
 def test_without_a_store_too_the_evidence_stays_here_until_both_answer(bench: Bench) -> None:
     bench.write()
     nothing = Bench(
