@@ -198,7 +198,8 @@ def _fit(name: str) -> bool:
 
 
 def _checked(draft: Draft) -> dict[str, Any]:
-    models = sorted({one.strip() for one in draft.models if one.strip()})
+    # In their order: the first one is asked where none is named.
+    models = list(dict.fromkeys(one.strip() for one in draft.models if one.strip()))
     if len(models) > MOST_MODELS or not all(map(_fit, models)):
         raise InvalidInput(
             msg(

@@ -44,6 +44,8 @@ NOT_DONE = {
     "POST /backups/prune": "the plan is another one",
     "POST /runbook-runs/{run_id}/signatures": "the run has no evidence",
     "POST /threads/{thread_id}/retry": "the thread still goes on",
+    "POST /conversations/{item_id}/messages/{message_id}/stop": "no answer is being written",
+    "GET /conversations/{item_id}/attachments/{attachment_id}": "its file is not in the store",
     "POST /tools/discover": "no such server answers",
     "POST /tools/{tool_id}/refresh": "it is no tool of an MCP server",
     "PUT /billing/plan": "there is one plan, and it is chosen",
