@@ -22,9 +22,8 @@ from leitstand.errors import IntegrityFailed, InvalidInput, Unavailable
 from leitstand.events.inbox import InboxResult
 
 RUN = UUID("01a20a80-b0b7-7384-826b-d86acfc71d1b")
-# The last instant of the nightly schedule: an earlier one would make way for it.
-AT = datetime.now(UTC).replace(hour=2, minute=15, second=0, microsecond=0)
-AT -= timedelta(days=datetime.now(UTC) < AT)
+# The coming instant of the nightly schedule: one before the last would make way for it, and the suite may run past it.
+AT = datetime.now(UTC).replace(hour=2, minute=15, second=0, microsecond=0) + timedelta(days=1)
 
 
 @contextmanager
