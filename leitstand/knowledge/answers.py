@@ -9,8 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from leitstand.identity.access import Principal
+from leitstand.knowledge.by_words import Weights
 from leitstand.knowledge.parsing.passages import sentences
-from leitstand.knowledge.search import Found, Hit, Weights, search
+from leitstand.knowledge.search import Found, Hit, search
 from leitstand.words import N_, joined
 
 CITATIONS = 3

@@ -120,7 +120,7 @@ def _sample(
 ) -> list[Clause]:
     step = max(passages // SAMPLED, 1)
     values = {"language": language, "step": step, "queries": [quoted(lexeme) for lexeme in lexemes]}
-    values["any"] = query_of([frozenset([lexeme]) for lexeme in lexemes])
+    values["any"] = any_of(lexemes)
     rows = session.execute(SAMPLE, scope | values)
     holding = [
         held
@@ -134,6 +134,11 @@ def _sample(
 def query_of(clauses: Sequence[Clause]) -> str:
     """The full-text query that a passage satisfies which holds every lexeme of one of the clauses, as text."""
     return " | ".join("(" + " & ".join(map(quoted, sorted(clause))) + ")" for clause in clauses)
+
+
+def any_of(lexemes: Sequence[str]) -> str:
+    """The full-text query that any one of these lexemes satisfies, as text."""
+    return " | ".join(map(quoted, lexemes))
 
 
 def quoted(lexeme: str) -> str:

@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 
 from leitstand.db.models import Item
 from leitstand.identity.access import Principal
+from leitstand.knowledge.by_words import RANKS
 from leitstand.knowledge.candidates import Candidates, candidates
-from leitstand.knowledge.search import RANKS, Found, search
+from leitstand.knowledge.search import Found, search
 from tests.integration.knowledge.conftest import AddReady
 
 COMMON = "The flow of water along the river is wide and slow, as the rain of the season makes it."

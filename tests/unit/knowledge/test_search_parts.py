@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leitstand.errors import InvalidInput
+from leitstand.knowledge.candidates import any_of
 from leitstand.knowledge.evaluation import metrics
-from leitstand.knowledge.search import MARK_END, MARK_START, MAX_QUESTION, any_of, checked_question, unmark
+from leitstand.knowledge.search import MARK_END, MARK_START, MAX_QUESTION, checked_question, unmark
 
 pieces = st.lists(st.tuples(st.text("ab <", max_size=5), st.text("cd&", min_size=1, max_size=5)), max_size=6)
 
