@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 # Up to so many passages of a language, all that hold a word are weighed.
 WEIGHED_WHOLE = 3_000
-SAMPLED = 800
+SAMPLED = 500
 # About so many passages are weighed in a larger scope; and so many besides, where those are fewer than asked for.
 CANDIDATES = 1_000
 FURTHER_CANDIDATES = 400
