@@ -5,17 +5,20 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from playwright.sync_api import BrowserContext, Page
 from sqlalchemy.orm import Session
 
+from leitstand.db.engine import get_engine
 from leitstand.db.models import Workspace
 from leitstand.embedded.postgres import Cluster
 from leitstand.identity import sessions
 from leitstand.identity.sessions import COOKIE
 from panel_apps import scoped
-from tests.integration.panel_apps.support import Running, running
+from tests.integration.panel_apps.support import Log, Running, import_log, make_log, running
 from tests.people import PASSWORD, join
 from tests.services import cloned_database
 
@@ -52,6 +55,46 @@ def serving(
         tokens = prepare()
         with running() as server:
             yield server, tokens
+
+
+class Served:
+    """A running server with an event log, and the token of an owner and of an analyst."""
+
+    def __init__(self, server: Running, log: Log, tokens: dict[str, str]) -> None:
+        self.server, self.log, self.tokens = server, log, tokens
+
+
+@pytest.fixture(scope="module")
+def served(
+    cluster: Cluster, services: dict[str, object], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """One server for all the tests of a file."""
+    log = make_log(datetime.now(UTC).date())
+
+    def prepare() -> dict[str, str]:
+        with Session(get_engine(), expire_on_commit=False) as session:
+            workspace = Workspace(slug="demo", name="Demo")
+            session.add(workspace)
+            session.commit()
+            import_log(get_engine(), tmp_path_factory.mktemp("log"), workspace, log)
+            return {role: token_of(session, workspace, role) for role in ("owner", "analyst")}
+
+    with serving(cluster, services, prepare) as (server, tokens):
+        yield Served(server, log, tokens)
+
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def opened(served: Served, new_context: Callable[..., BrowserContext]) -> Open:
+    """Opens a dashboard as somebody, and waits until it shows its data."""
+
+    def open_as(path: str, role: str = "owner", **options: object) -> Page:
+        context = new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
+        return open_page(context, served.server, served.tokens[role], path)
+
+    return open_as
 
 
 def token_of(session: Session, workspace: Workspace, role: str) -> str:

@@ -1,67 +1,30 @@
 """Every dashboard in Chromium, on one server: barriers, narrow pages, definitions, pictures, annotations and views."""
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, expect
 from sqlalchemy.orm import Session
 
 from leitstand.db.engine import get_engine
-from leitstand.db.models import SavedView, Workspace
-from leitstand.embedded.postgres import Cluster
+from leitstand.db.models import SavedView
 from panel_apps.serve import APPLICATIONS
-from tests.browser.dashboards import READY, open_page, serving, token_of
-from tests.integration.panel_apps.support import Log, Running, import_log, make_log
+from tests.browser.dashboards import READY, Open, Served, opened, served
 
 DAY = timedelta(days=1)
 PATHS = sorted(APPLICATIONS)
 
 
-class Served:
-    """A running server with an event log, and the token of an owner and of an analyst."""
-
-    def __init__(self, server: Running, log: Log, tokens: dict[str, str]) -> None:
-        self.server, self.log, self.tokens = server, log, tokens
-
-
-@pytest.fixture(scope="module")
-def served(
-    cluster: Cluster, services: dict[str, object], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Served]:
-    """One server for all the tests of this file."""
-    log = make_log(datetime.now(UTC).date())
-
-    def prepare() -> dict[str, str]:
-        with Session(get_engine(), expire_on_commit=False) as session:
-            workspace = Workspace(slug="demo", name="Demo")
-            session.add(workspace)
-            session.commit()
-            import_log(get_engine(), tmp_path_factory.mktemp("log"), workspace, log)
-            return {role: token_of(session, workspace, role) for role in ("owner", "analyst")}
-
-    with serving(cluster, services, prepare) as (server, tokens):
-        yield Served(server, log, tokens)
-
-
-Open = Callable[..., Page]
-
-
-@pytest.fixture
-def opened(served: Served, new_context: Callable[..., BrowserContext]) -> Open:
-    """Opens a dashboard as somebody, and waits until it shows its data."""
-
-    def open_as(path: str, role: str = "owner", **options: object) -> Page:
-        context = new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
-        return open_page(context, served.server, served.tokens[role], path)
-
-    return open_as
+__all__ = ["opened", "served"]
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_no_serious_barrier_in_light_and_dark(opened: Open, path: str) -> None:
+def test_no_serious_barrier_in_light_and_dark_and_nothing_wider_than_a_narrow_page(
+    opened: Open, path: str
+) -> None:
     page = opened(f"{path}?range=all")
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
@@ -75,12 +38,9 @@ def test_no_serious_barrier_in_light_and_dark(opened: Open, path: str) -> None:
         assert serious == [], scheme
     for chart in page.get_by_role("img").all():
         assert chart.get_attribute("aria-label")
-
-
-@pytest.mark.parametrize("path", PATHS)
-def test_a_narrow_page_does_not_scroll_sideways(opened: Open, path: str) -> None:
-    page = opened(f"{path}?range=all", viewport={"width": 320, "height": 700})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.set_viewport_size({"width": 320, "height": 700})
+    expect(page.locator("body")).to_have_js_property("clientWidth", 320)
+    page.wait_for_function("document.documentElement.scrollWidth <= 320")
     heights = page.locator(".card-head button:visible").evaluate_all(
         "found => found.map(one => one.offsetHeight)"
     )

@@ -1,67 +1,32 @@
 """The dashboards in Chromium: what people see, choose and share; nothing from another host; readable by all."""
 
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
-from sqlalchemy import Engine, update
+from playwright.sync_api import Page, expect
 from sqlalchemy.orm import Session
 
-from leitstand.db.models import Person, UserSession, Workspace
+from leitstand.db.engine import get_engine
 from leitstand.identity import sessions
-from leitstand.identity.sessions import COOKIE
-from panel_apps import live, scoped
-from tests.integration.panel_apps.support import HOSTILE, Log, Running, import_log, make_log, running
-from tests.people import PASSWORD, join
+from panel_apps import live
+from tests.browser.dashboards import READY, Open, Served, opened, served
+from tests.integration.panel_apps.support import HOSTILE, Log
 
 DAY = timedelta(days=1)
-READY = ".dashboard[aria-busy=false]"
+__all__ = ["opened", "served"]
 
 
-@pytest.fixture
-def log(engine: Engine, workspace: Workspace, tmp_path: Path) -> Log:
-    made = make_log(datetime.now(UTC).date())
-    import_log(engine, tmp_path, workspace, made)
-    return made
-
-
-@pytest.fixture
-def server(log: Log, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether a session still holds is looked at twice a second."""
     monkeypatch.setattr(live, "CHECK_EVERY_MS", 500)
-    for memory in (scoped.ANSWERS, scoped.NAMES, scoped.SUGGESTIONS):
-        memory.clear()
-    with running() as server:
-        yield server
 
 
 @pytest.fixture
-def owner(session: Session, workspace: Workspace) -> Person:
-    return join(session, workspace)
-
-
-Open = Callable[..., Page]
-
-
-@pytest.fixture
-def opened(
-    server: Running, session: Session, owner: Person, new_context: Callable[..., BrowserContext]
-) -> Open:
-    """Opens a dashboard (its path under /insights) in a context of its own and waits until it shows its data."""
-    token = sessions.sign_in(session, email=owner.email, password=PASSWORD, address="", user_agent="").token
-    session.commit()
-
-    def open_page(path: str, **options: object) -> Page:
-        context = new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
-        context.add_cookies([{"name": COOKIE, "value": token, "url": server.address}])
-        page = context.new_page()
-        page.goto(f"{server.address}/insights{path}")
-        page.wait_for_selector(READY)
-        return page
-
-    return open_page
+def log(served: Served) -> Log:
+    return served.log
 
 
 def choose(page: Page, field: str, value: str) -> None:
@@ -164,11 +129,14 @@ def test_charts_follow_the_theme_of_the_system(opened: Open, log: Log) -> None:
     assert page.locator("canvas").first.screenshot() != light
 
 
-def test_a_session_that_ends_takes_the_figures_off_the_page(opened: Open, session: Session) -> None:
-    page = opened("/overview?range=all")
+def test_a_session_that_ends_takes_the_figures_off_the_page(opened: Open, served: Served) -> None:
+    page = opened("/overview?range=all", role="analyst")
     expect(page.locator("dl.figures")).to_be_visible()
-    session.execute(update(UserSession).values(ended_at=datetime.now(UTC)))
-    session.commit()
+    with Session(get_engine()) as session:
+        analyst = sessions.authenticate(session, served.tokens["analyst"], enter=True)
+        assert analyst is not None
+        sessions.sign_out(session, principal=analyst)
+        session.commit()
     expect(page.get_by_text("Your session has ended.")).to_be_visible()
     expect(page.locator("dl.figures")).to_have_count(0)
     assert HOSTILE not in page.locator(".cards").inner_text()
