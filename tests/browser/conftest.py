@@ -28,6 +28,8 @@ from playwright.sync_api import (
 from sqlalchemy.orm import Session
 
 from leitstand.db.models import Person, Workspace
+from leitstand.identity import sessions
+from leitstand.identity.sessions import COOKIE
 from leitstand.settings import Settings
 from tests.people import PASSWORD, join
 from tests.stack import Stack
@@ -192,9 +194,13 @@ def send_sign_in(page: Page, email: str, password: str) -> None:
 
 
 @pytest.fixture
-def signed_in_page(page: Page, site: Site) -> Page:
+def signed_in_page(page: Page, site: Site, session: Session) -> Page:
     """The owner of `site`, on its home page."""
-    return sign_in(page, site.base_url, site.email, site.password)
+    token = sessions.sign_in_for(session, email=site.email, user_agent=BROWSER).token
+    session.commit()
+    page.context.add_cookies([{"name": COOKIE, "value": token, "url": site.base_url}])
+    page.goto(f"{site.base_url}/")
+    return page
 
 
 @pytest.fixture
