@@ -35,6 +35,7 @@ from leitstand.companions.preparing import prepare
 from leitstand.companions.runs import (
     OpenCompanion,
     Outcome,
+    Prepared,
     find_open,
     find_run,
     give_answer,
@@ -181,16 +182,10 @@ def answer(request: Request, slug: str, fields: Fields, every: AllFields) -> Res
         stands = Stands(
             companion=companion, visitor=visitor.key, run_id=run_id, revision=revision, answer=given
         )
-        try:
-            outcome, _ = give_answer(session, **stands, quoting=False)
-        except InvalidInput as error:
-            return _mend(session, companion, visitor, given, error)
-        except Conflict:
-            outcome = Outcome.STALE
+        outcome = _taken(session, stands, visitor, quoting=False)
     if outcome is Outcome.ASKS:
         return _ask_and_go_on(request, stands, visitor)
-    STEPS.labels(outcome.value).inc()
-    return _go_on(slug, moved=outcome is Outcome.STALE)
+    return _answered(slug, outcome)
 
 
 def _ask_and_go_on(request: Request, stands: Stands, visitor: Visitor) -> Response:
@@ -206,14 +201,33 @@ def _ask_and_go_on(request: Request, stands: Stands, visitor: Visitor) -> Respon
         with _at(companion) as session:
             return _mend(session, companion, visitor, stands["answer"], error)
     with _at(companion) as session:
-        try:
-            outcome, _ = give_answer(session, **stands, prepared=prepared)
-        except InvalidInput as error:
-            return _mend(session, companion, visitor, stands["answer"], error)
-        except Conflict:
-            outcome = Outcome.STALE
+        outcome = _taken(session, stands, visitor, prepared=prepared)
+    return _answered(companion.slug, outcome)
+
+
+def _taken(
+    session: Session,
+    stands: Stands,
+    visitor: Visitor,
+    *,
+    prepared: Prepared | None = None,
+    quoting: bool = True,
+) -> Outcome | HTMLResponse:
+    """What became of an answer; where the step does not take it, its page once more."""
+    try:
+        return give_answer(session, **stands, prepared=prepared, quoting=quoting)[0]
+    except InvalidInput as error:
+        return _mend(session, stands["companion"], visitor, stands["answer"], error)
+    except Conflict:
+        return Outcome.STALE
+
+
+def _answered(slug: str, outcome: Outcome | HTMLResponse) -> Response:
+    """Where an answer leads, once it is committed."""
+    if isinstance(outcome, Response):
+        return outcome
     STEPS.labels(outcome.value).inc()
-    return _go_on(companion.slug, moved=outcome is Outcome.STALE)
+    return _go_on(slug, moved=outcome is Outcome.STALE)
 
 
 @router.post("/{slug}/again")

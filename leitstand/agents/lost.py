@@ -3,34 +3,17 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from leitstand.agents.keeping import Keeping
 from leitstand.agents.starting import JOB
 from leitstand.db.engine import transaction
+from leitstand.jobs.lost import lost
 from leitstand.jobs.queue import enqueue
 from leitstand.telemetry.logs import get_logger
-from leitstand.words import N_, joined, msg
+from leitstand.words import N_, joined
 
-# A thread whose job was just taken, or is being written, is no lost one.
-LOST = text("""
-    SELECT thread.id, failed.id AS job, failure.reason
-    FROM thread
-    LEFT JOIN LATERAL (
-        SELECT job.id FROM procrastinate_jobs AS job
-        WHERE job.task_name = :job AND job.status = 'failed' AND job.args ->> 'thread_id' = thread.id::text
-        ORDER BY job.id DESC LIMIT 1
-    ) AS failed ON true
-    LEFT JOIN LATERAL (
-        SELECT reason FROM job_failure WHERE job_failure.job_id = failed.id ORDER BY attempt DESC LIMIT 1
-    ) AS failure ON true
-    WHERE thread.status IN ('queued', 'running') AND NOT EXISTS (
-        SELECT FROM procrastinate_jobs AS job
-        WHERE job.task_name = :job AND job.status IN ('todo', 'doing') AND job.args ->> 'thread_id' = thread.id::text
-    )
-    ORDER BY thread.id
-    LIMIT 1000
-""")
+WAITING = "SELECT id FROM thread WHERE status IN ('queued', 'running')"
 AGAIN = N_("Run it again.")
 log = get_logger("agents")
 
@@ -46,19 +29,13 @@ class PickedUp:
 def pick_up(engine: Engine) -> PickedUp:
     """Look after the threads of all workspaces that nobody works on."""
     with transaction(engine) as session:
-        found = session.execute(LOST, {"job": JOB}).all()
-        again = [row.id for row in found if row.job is None]
+        found = lost(session, waiting=WAITING, job=JOB, argument="thread_id")
+        again = [one.id for one in found if not one.failed]
         for thread_id in again:
             enqueue(session, JOB, thread_id=thread_id)
-    failed = [row.id for row in found if row.job is not None]
-    for row in found:
-        if row.job is not None:
-            _fail(engine, row.id, row.reason or "")
+    failed = [one for one in found if one.failed]
+    for one in failed:
+        Keeping(engine, one.id).lost(joined(one.said, AGAIN))
     if found:
         log.warning("threads without a worker", again=len(again), failed=len(failed))
-    return PickedUp(again, failed)
-
-
-def _fail(engine: Engine, thread_id: UUID, reason: str) -> None:
-    said = msg("The work on it failed again and again: {reason}", reason=reason.partition("\x1e")[0])
-    Keeping(engine, thread_id).lost(joined(said, AGAIN))
+    return PickedUp(again, [one.id for one in failed])

@@ -137,7 +137,11 @@ def settle(
         An outcome for each event, in order.
     """
     now = datetime.now(UTC)
-    known = companions or _companions(session, workspace_id, {event.companion_id for event in events})
+    known = (
+        companions
+        if companions is not None
+        else _companions(session, workspace_id, {event.companion_id for event in events})
+    )
     outcomes: dict[int, Outcome] = {}
     hashes: dict[int, int] = {}
     for place, event in enumerate(events):
