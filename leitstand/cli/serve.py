@@ -4,8 +4,8 @@ import os
 
 import click
 
-from leitstand.containers.tasks import TASKS
 from leitstand.containers.programs import NAMES, program
+from leitstand.containers.tasks import TASKS
 
 
 @click.command(name="serve")
