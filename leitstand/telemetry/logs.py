@@ -54,8 +54,8 @@ def _names_secret(key: str) -> bool:
     return any(word in key.lower() for word in SECRET_WORDS)
 
 
-def configure_logging(service: str, level: str = "INFO") -> None:
-    """Send structlog's and the standard library's logs to standard error as JSON lines labelled `service`."""
+def configure_logging(service: str, level: str = "INFO", *, colour: str = "") -> None:
+    """Send structlog's and the standard library's logs to standard error as JSON lines labelled `service`, and `colour` where there is one."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -94,9 +94,11 @@ def _rendered(_: object, __: str, event: structlog.typing.EventDict) -> str:
     return TOKEN.sub(REDACTED, ENCODER.encode(event))
 
 
-def _label(service: str) -> structlog.typing.Processor:
+def _label(service: str, colour: str) -> structlog.typing.Processor:
+    labels = {"service": service} | ({"colour": colour} if colour else {})
+
     def add(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        event["service"] = service
+        event.update(labels)
         return event
 
     return add
