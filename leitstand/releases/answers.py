@@ -1,11 +1,11 @@
-"""What services and the proxy say of themselves, read from their answers."""
+"""What services say of themselves, read from their answers."""
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from leitstand.releases.asking import Answer
-from leitstand.releases.host import COLOURS, OF_MACHINES, SLOW_SECONDS, Sample, Tried
+from leitstand.releases.host import OF_MACHINES, SLOW_SECONDS, Checks, Sample, Tried
 
 # Service, what is tried, path, status, and a word that stands in the answer.
 PAGES = (
@@ -15,7 +15,7 @@ PAGES = (
 LINE = re.compile(r"^(\w+)\{(.*)\} (\S+)$")
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 REQUESTS, TIMES = "leitstand_http_requests_total", "leitstand_http_request_duration_seconds"
-UPSTREAM = "caddy_reverse_proxy_upstreams_healthy"
+CHECK = "/proxyz"
 
 
 def lines(metrics: str) -> Iterator[tuple[str, dict[str, str], float]]:
@@ -41,21 +41,14 @@ def sample(metrics: str) -> Sample:
     return Sample(int(requests), int(errors), int(slow))
 
 
-def rotation(metrics: str, addresses: Mapping[str, set[str]]) -> dict[str, bool]:
-    """Of each colour whether all (True) or none (False) of its addresses are in rotation, from the proxy's metrics.
-
-    Args:
-        addresses: colour -> host:port of its services.
-    """
-    healthy = {labels["upstream"]: value > 0 for name, labels, value in lines(metrics) if name == UPSTREAM}
-    found = {}
-    for colour in COLOURS:
-        states = {healthy.get(one) for one in addresses.get(colour, set())}
-        if states == {True}:
-            found[colour] = True
-        elif states and True not in states:
-            found[colour] = False
-    return found
+def checks(metrics: str) -> Checks:
+    """How the proxy's checks of a service went, from its metrics."""
+    passed = refused = 0.0
+    for name, labels, value in lines(metrics):
+        if name == REQUESTS and labels.get("route") == CHECK:
+            passed += value if labels["status"] == "200" else 0
+            refused += value if labels["status"] != "200" else 0
+    return Checks(int(passed), int(refused))
 
 
 def unready(answer: Answer) -> str:

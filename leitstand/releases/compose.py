@@ -10,14 +10,13 @@ from leitstand.errors import Unavailable
 from leitstand.releases import answers
 from leitstand.releases.asking import Answer
 from leitstand.releases.files import remove_durably, write_durably
-from leitstand.releases.host import COLOURS, HTTP, SINGLE, Sample, Tried
+from leitstand.releases.host import COLOURS, HTTP, SINGLE, Checks, Sample, Tried
 from leitstand.releases.images import image as named
 from leitstand.releases.site import Site
 from leitstand.words import N_, msg
 
 PORT = 8000
 ASK_SECONDS = 5.0
-PROXY_METRICS = "http://proxy:2019/metrics"
 # Names of variables in `.env` from which Compose takes the images.
 VARIABLES = {"blue": "LEITSTAND_IMAGE_BLUE", "green": "LEITSTAND_IMAGE_GREEN", "": "LEITSTAND_IMAGE"}
 MIGRATE = "migrate"
@@ -31,11 +30,10 @@ class ComposeHost:
 
     Args:
         alerts_url: Alertmanager's list of alerts, as the services reach it; empty: nobody watches.
-        metrics_url: the proxy's metrics, as the services reach them.
     """
 
-    def __init__(self, site: Site, *, alerts_url: str = "", metrics_url: str = PROXY_METRICS) -> None:
-        self.site, self.alerts_url, self.metrics_url = site, alerts_url, metrics_url
+    def __init__(self, site: Site, *, alerts_url: str = "") -> None:
+        self.site, self.alerts_url = site, alerts_url
 
     def free_bytes(self) -> int:
         """Disk space where the engine keeps images."""
@@ -90,22 +88,13 @@ class ComposeHost:
         """Its /proxyz says 200 from now on."""
         remove_durably(self._drain_file(colour))
 
-    def rotation(self) -> dict[str, bool]:
-        """As the proxy's own metrics say."""
-        for colour in COLOURS:
-            found = self._ask(colour, [self.metrics_url])[self.metrics_url]
-            if found.status == 200:
-                addresses = {one: {f"{name}:{PORT}" for name in _services(one)} for one in COLOURS}
-                return answers.rotation(found.body, addresses)
-        raise Unavailable(
-            N_("The proxy does not say which services it sends requests to."),
-            hint="docker compose logs proxy",
-        )
+    def checks(self, colour: str) -> dict[str, Checks]:
+        """From the metrics of each of its services."""
+        return {service: answers.checks(text) for service, text in self._metrics(colour).items()}
 
     def sample(self, colour: str) -> Sample:
         """From the metrics of all its services."""
-        found = self._ask(colour, [_url(service, colour, "/metrics") for service in HTTP])
-        return sum((answers.sample(one.body) for one in found.values() if one.status == 200), Sample())
+        return sum((answers.sample(text) for text in self._metrics(colour).values()), Sample())
 
     def alerts(self) -> list[str]:
         """Those that are neither silenced nor inhibited; one that can't be asked counts as one."""
@@ -137,6 +126,12 @@ class ComposeHost:
 
     def _drain_file(self, colour: str) -> Path:
         return self.site.state / f"{colour}.drain"
+
+    def _metrics(self, colour: str) -> dict[str, str]:
+        """The metrics of its services that answer."""
+        urls = {service: _url(service, colour, "/metrics") for service in HTTP}
+        found = self._ask(colour, list(urls.values()))
+        return {service: found[url].body for service, url in urls.items() if found[url].status == 200}
 
     def _ask(self, colour: str, urls: list[str]) -> dict[str, Answer]:
         """Ask from within the network, in a container of that colour; none runs: nothing is answered."""

@@ -50,6 +50,17 @@ class Sample:
         return Sample(self.requests + more.requests, self.errors + more.errors, self.slow + more.slow)
 
 
+@dataclass(frozen=True)
+class Checks:
+    """How often a service has told the proxy, which asks it again and again, that it takes requests, and that it does not.
+
+    The proxy does by the next answer as it says, so a further one after a change proves that the change has come there.
+    """
+
+    passed: int = 0
+    refused: int = 0
+
+
 class Host(Protocol):
     """One machine. Each call may be made again, and then changes nothing; each has a time limit of its own.
 
@@ -96,8 +107,8 @@ class Host(Protocol):
         """Have it tell the proxy that it does."""
         ...
 
-    def rotation(self) -> dict[str, bool]:
-        """Of each colour whether the proxy sends requests to all of its services (True), or to none (False); absent: to some."""
+    def checks(self, colour: str) -> dict[str, Checks]:
+        """Of each service of a colour how the proxy's checks went since it was started; a service that is silent is absent."""
         ...
 
     def sample(self, colour: str) -> Sample:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from leitstand.errors import PreconditionFailed, Unavailable
 from leitstand.releases import observing, preflight
 from leitstand.releases.current import Current, current, set_current
-from leitstand.releases.host import Host, other
+from leitstand.releases.host import Checks, Host, other
 from leitstand.releases.images import image
 from leitstand.releases.journal import Journal
 from leitstand.releases.site import Site
@@ -17,6 +17,7 @@ from leitstand.words import N_, msg
 POLL_SECONDS = 0.25
 # A roll back takes a minute at most, whatever the old colour does.
 BACK_SECONDS = 25.0
+NONE = Checks()
 MIGRATE = ["migrate", "up", "--json"]
 Evidence = dict[str, object]
 
@@ -144,28 +145,37 @@ def switch(work: Work) -> Evidence:
 
 
 def _bring_in(work: Work, colour: str) -> float:
+    """Have the colour say that it takes requests, until every service of it has told the proxy so."""
     work.host.admit(colour)
-    return _wait_rotation(work, colour, True)
+    before = work.host.checks(colour)
+
+    def told() -> bool:
+        now = work.host.checks(colour)
+        return bool(now) and all(one.passed > before.get(name, NONE).passed for name, one in now.items())
+
+    return _until(work, told, msg("The proxy does not take {colour} into rotation.", colour=colour))
 
 
 def _take_out(work: Work, colour: str) -> float:
+    """Have the colour say that it takes none, until every service that runs has told the proxy so."""
     work.host.drain(colour)
-    seconds = _wait_rotation(work, colour, False)
+    before = work.host.checks(colour)
+
+    def told() -> bool:
+        now = work.host.checks(colour)
+        return all(one.refused > before.get(name, NONE).refused for name, one in now.items())
+
+    seconds = _until(work, told, msg("The proxy does not take {colour} out of rotation.", colour=colour))
     # What it was sent until then is answered in this time.
     time.sleep(work.site.drain_seconds)
     return seconds
 
 
-def _wait_rotation(work: Work, colour: str, wanted: bool) -> float:
+def _until(work: Work, done: Callable[[], bool], otherwise: str) -> float:
     began = time.monotonic()
-    while work.host.rotation().get(colour) is not wanted:
+    while not done():
         if time.monotonic() > began + work.site.settle_seconds:
-            raise Unavailable(
-                msg("The proxy does not take {colour} into rotation.", colour=colour)
-                if wanted
-                else msg("The proxy does not take {colour} out of rotation.", colour=colour),
-                hint=N_("See its log and its upstreams."),
-            )
+            raise Unavailable(otherwise, hint=N_("See its log and its upstreams."))
         time.sleep(POLL_SECONDS)
     return round(time.monotonic() - began, 1)
 

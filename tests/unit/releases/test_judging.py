@@ -8,7 +8,7 @@ from leitstand.releases import answers, preflight
 from leitstand.releases.asking import Answer
 from leitstand.releases.compose import set_variable
 from leitstand.releases.from_settings import variables
-from leitstand.releases.host import Sample
+from leitstand.releases.host import Checks, Sample
 from leitstand.releases.images import image
 from leitstand.releases.observing import wrong_with
 from leitstand.releases.preflight import Facts
@@ -34,18 +34,10 @@ def test_requests_of_people_are_counted_and_those_of_machines_are_not() -> None:
     assert answers.sample(METRICS) == Sample(94, 4, 6)
 
 
-def test_the_proxys_metrics_say_which_colour_is_in_rotation() -> None:
-    def says(**values: int) -> dict[str, bool]:
-        lines = [
-            f'caddy_reverse_proxy_upstreams_healthy{{upstream="{name.replace("_", "-")}:8000"}} {value}'
-            for name, value in values.items()
-        ]
-        addresses = {colour: {f"web-{colour}:8000", f"api-{colour}:8000"} for colour in ("blue", "green")}
-        return answers.rotation("\n".join(lines), addresses)
-
-    assert says(web_blue=1, api_blue=1, web_green=0, api_green=0) == {"blue": True, "green": False}
-    assert says(web_blue=1, api_blue=0, web_green=0) == {"green": False}, "part of blue: neither in nor out"
-    assert says() == {"blue": False, "green": False}
+def test_checks_of_the_proxy_are_counted_by_what_they_were_told() -> None:
+    line = 'leitstand_http_requests_total{{method="GET",route="/proxyz",service="web",status="{}"}} {}.0\n'
+    assert answers.checks(METRICS + line.format(200, 7) + line.format(503, 2)) == Checks(7, 2)
+    assert answers.checks(METRICS) == Checks(0, 0)
 
 
 @pytest.mark.parametrize(
