@@ -46,6 +46,15 @@ OBJECTS = Service("objects", "Object storage (S3)", 10, "", python=False)
 LAB = Service("lab", "Notebooks to read and try (JupyterLab)", 15, "", "/lab", python=False)
 
 SERVICES = (PROXY, WEB, API, RUNTIME, QUERY, INSIGHTS, WORKER, PREFECT, PREFECT_WORKER, POSTGRES, OBJECTS)
+# Our ASGI services that answer requests through the proxy: where a release stands beside the one before, there are two of each.
+FACTORIES = {
+    WEB: "web.app:create",
+    API: "api.app:create",
+    RUNTIME: "api.runtime:create",
+    QUERY: "api.query:create",
+    INSIGHTS: "panel_apps.serve:create",
+}
+COLOURED = tuple(FACTORIES)
 BY_NAME = {service.name: service for service in SERVICES}
 
 # The object store opens further ports of its own behind `OBJECTS`: see embedded/objects.py.

@@ -16,9 +16,12 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr, computed_field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from leitstand.services import OBJECTS, POSTGRES, Service
+from leitstand.services import COLOURED, OBJECTS, POSTGRES, PROXY, Service
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+POSTGRES_PORT = 5432
+# The proxy's own listener for its health and its metrics, beside those for people.
+PROXY_PORT = 2019
 
 
 class Settings(BaseSettings):
@@ -43,6 +46,26 @@ class Settings(BaseSettings):
         le=45000,
         description="First port; the proxy listens here and the others on the ports after it.",
     )
+    service_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="Port on which every service listens where each is a container with its name as address; 0: all are on one machine, with the ports counted from the first.",
+    )
+    colour: Literal["", "blue", "green"] = Field(
+        "",
+        description="Colour of this process's release where two stand side by side; in its logs and its readiness.",
+    )
+    state_dir: str = Field(
+        "",
+        description="Folder in which a release says what a colour is to do: while COLOUR.drain is there, it tells the proxy to send nothing; empty: none.",
+    )
+    drain_seconds: float = Field(
+        0.0,
+        ge=0,
+        le=60,
+        description="How long a service that is told to end goes on answering, while it tells the proxy to send nothing.",
+    )
     public_url: str = Field(
         "", description="Address people type, without a trailing slash; empty means http://host:port."
     )
@@ -58,6 +81,9 @@ class Settings(BaseSettings):
         "",
         alias="LEITSTAND_DATABASE_URL",
         description="PostgreSQL as postgresql+psycopg://…; empty means the embedded one.",
+    )
+    database_host: str = Field(
+        "", description="Machine of PostgreSQL, which listens on 5432 there; empty: this environment's own."
     )
     database_password: SecretStr = Field(
         SecretStr(""), description="Password of the database role `leitstand`."
@@ -240,6 +266,10 @@ class Settings(BaseSettings):
     prefect_password: SecretStr = Field(
         SecretStr(""), description="Basic-auth password between our services and the Prefect server."
     )
+    secrets_folder: str = Field(
+        "",
+        description="Folder of the secrets' files where something else keeps them, as a container engine does in /run/secrets; empty: <data_dir>/secrets.",
+    )
     backup_recipients: str = Field(
         "",
         description="age public keys that backups are encrypted to, separated by spaces; empty: those in <data_dir>/keys.",
@@ -341,7 +371,14 @@ class Settings(BaseSettings):
         if self.database_url_override:
             return self.database_url_override
         password = quote(self.database_password.get_secret_value(), safe="")
-        return f"postgresql+psycopg://leitstand:{password}@{self.host}:{self.port_of(POSTGRES)}/leitstand"
+        return f"postgresql+psycopg://leitstand:{password}@{self.database_address}/leitstand"
+
+    @property
+    def database_address(self) -> str:
+        """host:port of PostgreSQL, where no whole address of it is set."""
+        if self.database_host:
+            return f"{self.database_host}:{POSTGRES_PORT}"
+        return f"{self.host}:{self.port + POSTGRES.offset}"
 
     @property
     def s3_url(self) -> str:
@@ -357,15 +394,20 @@ class Settings(BaseSettings):
 
     @property
     def secrets_dir(self) -> Path:
-        return self.data_dir / "secrets"
+        return Path(self.secrets_folder) if self.secrets_folder else self.data_dir / "secrets"
 
     def port_of(self, service: Service) -> int:
         """Port of a service of this environment."""
-        return self.port + service.offset
+        return self.service_port or self.port + service.offset
 
     def address_of(self, service: Service) -> str:
-        """Local address of a service, without a path."""
-        return f"http://{self.host}:{self.port_of(service)}"
+        """Address of a service as the others reach it, without a path; of one in two colours, that of our own."""
+        if not self.service_port:
+            return f"http://{self.host}:{self.port_of(service)}"
+        if service is PROXY:
+            return f"http://{service.name}:{PROXY_PORT}"
+        coloured = self.colour and service in COLOURED
+        return f"http://{service.name}{f'-{self.colour}' if coloured else ''}:{self.service_port}"
 
 
 def load_settings() -> Settings:
@@ -373,7 +415,7 @@ def load_settings() -> Settings:
     data_dir = Path(
         os.environ.get("LEITSTAND_DATA_DIR", "") or Settings.model_fields["data_dir"].default
     ).absolute()
-    secrets = data_dir / "secrets"
+    secrets = Path(os.environ.get("LEITSTAND_SECRETS_FOLDER", "") or data_dir / "secrets")
     known: dict[str, object] = {"data_dir": data_dir}
     if not os.environ.get("LEITSTAND_PORT") and (port := _remembered_port(data_dir)):
         known["port"] = port

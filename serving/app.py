@@ -50,7 +50,7 @@ def create_app(
     @asynccontextmanager
     async def whole(app: FastAPI) -> AsyncIterator[None]:
         settings = get_settings()
-        configure_logging(service, settings.log_level)
+        configure_logging(service, settings.log_level, colour=settings.colour)
         configure_tracing(service, settings.otlp_endpoint)
         if lifespan is None:
             yield

@@ -1,4 +1,4 @@
-"""/livez, /readyz and /metrics in the shape of health+json, on every service."""
+"""/livez, /readyz, /proxyz and /metrics in the shape of health+json, on every service."""
 
 import asyncio
 import time
@@ -9,6 +9,8 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from leitstand import __version__
+from leitstand.settings import get_settings
+from serving import rotation
 
 MEDIA_TYPE = "application/health+json"
 LIMIT_SECONDS = 2.0
@@ -17,7 +19,7 @@ Probe = Callable[[], object]
 
 
 def install(app: FastAPI, service: str, probes: Mapping[str, Probe]) -> None:
-    """Add the three endpoints; each probe raises when its dependency does not answer."""
+    """Add the endpoints; each probe raises when its dependency does not answer."""
 
     @app.get("/livez", include_in_schema=False)
     async def livez() -> JSONResponse:
@@ -35,11 +37,20 @@ def install(app: FastAPI, service: str, probes: Mapping[str, Probe]) -> None:
             "status": "fail" if failed else "pass",
             "serviceId": service,
             "version": __version__,
+            "notes": [f"colour: {colour}"] if (colour := get_settings().colour) else [],
             "checks": {name: [result] for name, result in results.items()},
         }
         if failed:
             body["output"] = f"not ready: {', '.join(failed)}"
         return JSONResponse(body, status_code=UNAVAILABLE if failed else 200, media_type=MEDIA_TYPE)
+
+    @app.get("/proxyz", include_in_schema=False)
+    async def proxyz() -> JSONResponse:
+        leaves = rotation.leaves()
+        body = {"status": "fail" if leaves else "pass", "serviceId": service, "version": __version__}
+        if leaves:
+            body["output"] = leaves
+        return JSONResponse(body, status_code=UNAVAILABLE if leaves else 200, media_type=MEDIA_TYPE)
 
     @app.get("/metrics", include_in_schema=False)
     def metrics() -> Response:

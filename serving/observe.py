@@ -18,7 +18,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-QUIET = {"/livez", "/readyz", "/metrics"}
+QUIET = {"/livez", "/readyz", "/proxyz", "/metrics"}
 SERVER_ERROR = 500
 log = get_logger("http")
 

@@ -14,8 +14,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-
 from leitstand.embedded import processes
 
 
@@ -30,7 +28,8 @@ def ask(path: str, asked: dict[str, Any]) -> None:
 
 def main(path: str, module: str) -> None:
     """Fork for everybody, one after another, until it is killed."""
-    importlib.import_module(module)
+    for name in (module, "uvicorn"):
+        importlib.import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -51,6 +50,8 @@ def main(path: str, module: str) -> None:
 
 
 def _serve(asked: dict[str, Any]) -> None:
+    import uvicorn
+
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     log = os.open(Path(asked["folder"]) / f"{asked['name']}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)

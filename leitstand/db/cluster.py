@@ -214,17 +214,19 @@ def set_passwords(connection: "psycopg.Connection[Any]", password: str) -> None:
 
 @dataclass(frozen=True)
 class Cluster:
-    """One PostgreSQL cluster on 127.0.0.1.
+    """One PostgreSQL cluster.
 
     Args:
         data: its folder (made by `create`).
         port: TCP port; there is no Unix socket.
         password: of the superuser `postgres` and of the role `leitstand`.
+        host: where it listens; one on another machine is only ever prepared.
     """
 
     data: Path
     port: int
     password: str
+    host: str = "127.0.0.1"
 
     def command(self, program: str, *arguments: str) -> list[str]:
         """argv of a PostgreSQL program, run as someone who is not root."""
@@ -397,7 +399,7 @@ class Cluster:
         import psycopg.conninfo
 
         return psycopg.conninfo.make_conninfo(
-            host="127.0.0.1", port=self.port, user=user, password=self.password, dbname=database
+            host=self.host, port=self.port, user=user, password=self.password, dbname=database
         )
 
     def change_password(self, password: str) -> None:

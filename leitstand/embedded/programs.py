@@ -16,18 +16,14 @@ from leitstand.embedded.environment import REPOSITORY, Environment
 from leitstand.embedded.objects import ObjectStore
 from leitstand.embedded.postgres import Cluster
 from leitstand.services import (
-    API,
-    INSIGHTS,
+    FACTORIES,
     LAB,
     OBJECTS,
     POSTGRES,
     PREFECT,
     PREFECT_WORKER,
     PROXY,
-    QUERY,
-    RUNTIME,
     SERVICES,
-    WEB,
     WORKER,
     Service,
 )
@@ -39,13 +35,6 @@ TEMPLATES = REPOSITORY / "deploy" / "embedded"
 PREFECT_USER = "admin"
 ARCHIVE_SECONDS = 60
 GRACE_SECONDS = 5
-FACTORIES = {
-    WEB: "web.app:create",
-    API: "api.app:create",
-    RUNTIME: "api.runtime:create",
-    QUERY: "api.query:create",
-    INSIGHTS: "panel_apps.serve:create",
-}
 
 Variables = dict[str, str]
 
@@ -206,15 +195,9 @@ def prefect_login(environment: Environment) -> str:
 
 def prefect_variables(environment: Environment) -> Variables:
     """What every Prefect process needs; the UI's files are copied into the data folder, not into the packages."""
-    from leitstand.jobs.prefect_environment import prefect_environment
+    from leitstand.jobs.prefect_environment import server_environment
 
-    own = {
-        "PREFECT__SERVER_FINAL": "1",
-        "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(environment.prefect_dir / "ui"),
-        # The second UI asks an analytics host at every page (and is stopped by the proxy's CSP); the first does not.
-        "PREFECT_SERVER_UI_V2_ENABLED": "false",
-    }
-    return prefect_environment(settings_of(environment)) | own
+    return server_environment(settings_of(environment))
 
 
 def prefect_argv(_: Environment) -> list[str]:

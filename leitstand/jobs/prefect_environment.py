@@ -44,6 +44,17 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
     return {**_shared(settings), **_server(settings), **_worker(settings), **_ours(settings)}
 
 
+def server_environment(settings: Settings) -> dict[str, str]:
+    """The same for a server that is supervised; the UI's files are copied into the data folder, not into the packages."""
+    own = {
+        "PREFECT__SERVER_FINAL": "1",
+        "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(settings.data_dir / "prefect" / "ui"),
+        # The second UI asks an analytics host at every page (and is stopped by the proxy's CSP); the first does not.
+        "PREFECT_SERVER_UI_V2_ENABLED": "false",
+    }
+    return prefect_environment(settings) | own
+
+
 def _shared(settings: Settings) -> dict[str, str]:
     return {
         "PREFECT_HOME": str(settings.data_dir / "prefect"),

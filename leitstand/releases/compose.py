@@ -40,6 +40,22 @@ class ComposeHost:
         root = self._docker(["info", "--format", "{{.DockerRootDir}}"]).strip()
         return shutil.disk_usage(root if Path(root).exists() else self.site.folder).free
 
+    def infrastructure(self) -> None:
+        """Start the other services of the Compose files and wait for their health; those that run stay as they are."""
+        listed = self._compose(["config", "--services"], SHORT).split()
+        ours = {*SINGLE, MIGRATE, *(name for colour in COLOURS for name in _services(colour))}
+        argv = ["up", "--detach", "--no-recreate", "--no-build", "--wait"]
+        self._compose([*argv, *sorted(set(listed) - ours)], LONG)
+
+    def running(self) -> dict[str, str]:
+        """As the engine says of the first service of each colour."""
+        found = {}
+        for colour in COLOURS:
+            listed = self._compose(["ps", "--format", "json", f"{HTTP[0]}-{colour}"], SHORT)
+            if running := [json.loads(line)["Image"] for line in listed.splitlines() if line.strip()]:
+                found[colour] = str(running[0])
+        return found
+
     def pull(self, image: str) -> None:
         """Fetch the image unless it is here."""
         if self._run(["docker", "image", "inspect", image], SHORT).returncode:
@@ -48,7 +64,8 @@ class ComposeHost:
     def one_shot(self, image: str, arguments: list[str]) -> str:
         """A container of its own in the services' network, gone afterwards."""
         argv = ["run", "--rm", "--no-deps", "-T", MIGRATE, "leitstand", *arguments]
-        return self._compose(argv, ONE_SHOT_SECONDS, images={"": image})
+        # The Compose file wants an image of blue, also where none was written down yet.
+        return self._compose(argv, ONE_SHOT_SECONDS, images={"": image, COLOURS[0]: image})
 
     def start(self, colour: str, image: str) -> None:
         """Write down the image, and have its containers."""

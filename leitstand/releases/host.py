@@ -71,6 +71,14 @@ class Host(Protocol):
         """Disk space for images."""
         ...
 
+    def infrastructure(self) -> None:
+        """Have everything run that is not exchanged by a release: the database, the proxy and the rest."""
+        ...
+
+    def running(self) -> dict[str, str]:
+        """The image of each colour of which services run."""
+        ...
+
     def pull(self, image: str) -> None:
         """Have the image here."""
         ...

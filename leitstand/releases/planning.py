@@ -6,7 +6,7 @@ from typing import Any
 from leitstand.errors import Forbidden
 from leitstand.releases import journal as journals
 from leitstand.releases import lease, passes, preflight, steps
-from leitstand.releases.current import current
+from leitstand.releases.current import current, serving_now
 from leitstand.releases.host import BLUE, Host, other
 from leitstand.releases.images import image
 from leitstand.releases.site import Site
@@ -39,18 +39,21 @@ def planned(site: Site, host: Host, wanted: str, *, passed: str = "") -> Planned
     Raises:
         InvalidInput: the image is not named by its digest.
     """
-    asked, serving = image(wanted), current(site.releases)
+    asked, serving = image(wanted), serving_now(site, host)
     before = serving.image if serving else ""
     found = [
         *preflight.refusals_of_image(site, asked, passed=_is_passed(site, passed, wanted)),
         *preflight.refusals_of_host(site, host),
     ]
-    host.pull(wanted)
-    facts = preflight.facts_of(host, wanted, before)
-    if isinstance(facts, preflight.Refusal):
-        found, facts = [*found, facts], preflight.Facts()
-    else:
-        found += preflight.refusals_of_facts(site, facts, first=not before)
+    facts = preflight.Facts()
+    if before:
+        host.pull(wanted)
+        said = preflight.facts_of(host, wanted, before)
+        if isinstance(said, preflight.Refusal):
+            found.append(said)
+        else:
+            facts = said
+            found += preflight.refusals_of_facts(site, facts)
     colour = other(serving.colour) if serving else BLUE
     return Planned(wanted, before, colour, steps.RELEASE, facts, tuple(found))
 

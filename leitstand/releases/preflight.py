@@ -112,20 +112,14 @@ def _firing(names: Sequence[str]) -> Iterator[Refusal]:
         )
 
 
-def refusals_of_facts(site: Site, facts: Facts, *, first: bool) -> Iterator[Refusal]:
-    """What is wrong with the database and its backups.
-
-    Args:
-        first: nothing has run here before, so that there is nothing to have a backup of.
-    """
+def refusals_of_facts(site: Site, facts: Facts) -> Iterator[Refusal]:
+    """What is wrong with the database and its backups."""
     if facts.unknown:
         yield Refusal(
             "schema-newer",
             msg("The database is at {revision}, which this image does not know.", revision=facts.revision),
             "Use a later image.",
         )
-    if first:
-        return
     if facts.migrating:
         yield Refusal("dump-running", "A dump or a migration is running.", "Wait until it has ended.")
     if facts.contracting:
@@ -165,11 +159,11 @@ def facts_of(host: Host, wanted: str, before: str) -> Facts | Refusal:
     """What the images say of the database, or that they say nothing.
 
     Args:
-        before: the image that serves; empty: none does, and there are no backups to ask about.
+        before: the image that serves.
     """
     try:
         schema = _asked(host, wanted, SCHEMA)
-        backups = _asked(host, before, BACKUPS) if before else schema
+        backups = _asked(host, before, BACKUPS)
     except (LeitstandError, ValueError, TypeError) as error:
         said = error.message if isinstance(error, LeitstandError) else "it printed no facts"
         return Refusal(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from leitstand.errors import Conflict, LeitstandError, NotFound
 from leitstand.releases import journal as journals
 from leitstand.releases import lease, passes, steps
-from leitstand.releases.current import Current, current
+from leitstand.releases.current import Current, current, serving_now
 from leitstand.releases.host import BLUE, Host, other
 from leitstand.releases.images import image
 from leitstand.releases.journal import Journal
@@ -49,7 +49,7 @@ def start(
     image(wanted)
     proof = passes.verified(passed, site.staging_key, wanted) if passed else {}
     with _Held(site, by) as held:
-        serving = _nothing_unfinished(site)
+        serving = _nothing_unfinished(site, host)
         if serving and serving.image == wanted:
             raise Conflict(
                 msg("{image} serves already.", image=wanted), hint=N_("There is nothing to release.")
@@ -100,7 +100,7 @@ def resume(site: Site, host: Host, *, by: str, tell: Tell) -> Journal | None:
         return _Run(site, host, found, held, tell).to_its_end()
 
 
-def _nothing_unfinished(site: Site) -> Current | None:
+def _nothing_unfinished(site: Site, host: Host) -> Current | None:
     found = journals.unfinished(site.releases)
     if found:
         raise Conflict(
@@ -109,7 +109,7 @@ def _nothing_unfinished(site: Site) -> Current | None:
                 "`leitstand release resume` goes on with it, `leitstand release rollback` takes it back."
             ),
         )
-    return current(site.releases)
+    return serving_now(site, host)
 
 
 def _plan(

@@ -18,7 +18,7 @@ POLL_SECONDS = 0.25
 # A roll back takes a minute at most, whatever the old colour does.
 BACK_SECONDS = 25.0
 NONE = Checks()
-MIGRATE = ["migrate", "up", "--json"]
+MIGRATE, PREPARE = ["migrate", "up", "--json"], ["serve", "migrate"]
 Evidence = dict[str, object]
 
 
@@ -65,12 +65,15 @@ def check(work: Work) -> Evidence:
         *preflight.refusals_of_host(site, host),
     ]
     _refuse(found, work.accepted)
+    if not work.before:
+        # Nothing ran here: there is no database that could be asked, and none to lose.
+        return {"accepted": [one.name for one in found], "facts": {}}
     host.pull(work.image)
     facts = preflight.facts_of(host, work.image, work.before)
     if isinstance(facts, preflight.Refusal):
         _refuse([facts], set())
     else:
-        found += preflight.refusals_of_facts(site, facts, first=not work.before)
+        found += preflight.refusals_of_facts(site, facts)
         _refuse(found, work.accepted)
     return {"accepted": [one.name for one in found], "facts": vars(facts)}
 
@@ -92,14 +95,19 @@ def pull(work: Work) -> Evidence:
 
 
 def expand(work: Work) -> Evidence:
-    """The schema is as the new image needs it, and the old one lives with it."""
-    contract = ["--contract"] if "migrations-contract" in work.accepted or not work.before else []
+    """The schema is as the new image needs it, and the old one lives with it; on a new server, the database is there."""
+    if not work.before:
+        work.host.infrastructure()
+        return {"said": work.host.one_shot(work.image, PREPARE).strip()[-500:]}
+    contract = ["--contract"] if "migrations-contract" in work.accepted else []
     return {"said": work.host.one_shot(work.image, [*MIGRATE, *contract]).strip()[-500:]}
 
 
 def start(work: Work) -> Evidence:
-    """The new colour runs and takes no requests of people."""
+    """The new colour runs and takes no requests of people; what ran of this colour has answered its own first."""
     work.host.drain(work.colour)
+    if work.host.checks(work.colour):
+        _take_out(work, work.colour)
     work.host.start(work.colour, work.image)
     return {}
 

@@ -25,8 +25,8 @@ def _names_secret(key: str) -> bool:
     return any(word in key.lower() for word in SECRET_WORDS)
 
 
-def configure_logging(service: str, level: str = "INFO") -> None:
-    """Send structlog's and the standard library's logs to standard error as JSON lines labelled `service`."""
+def configure_logging(service: str, level: str = "INFO", *, colour: str = "") -> None:
+    """Send structlog's and the standard library's logs to standard error as JSON lines labelled `service`, and `colour` where there is one."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -44,7 +44,7 @@ def configure_logging(service: str, level: str = "INFO") -> None:
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            _label(service),
+            _label(service, colour),
             structlog.processors.format_exc_info,
             _rendered,
         ],
@@ -66,9 +66,11 @@ def _rendered(logger: object, name: str, event: structlog.typing.EventDict) -> s
     return TOKEN.sub(REDACTED, line if isinstance(line, str) else line.decode())
 
 
-def _label(service: str) -> structlog.typing.Processor:
+def _label(service: str, colour: str) -> structlog.typing.Processor:
+    labels = {"service": service} | ({"colour": colour} if colour else {})
+
     def add(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-        event["service"] = service
+        event.update(labels)
         return event
 
     return add

@@ -10,7 +10,8 @@ from leitstand.releases import lease, passes, planning, rollout
 from leitstand.releases.current import current
 from leitstand.releases.journal import FINISHED, REFUSED, ROLLED_BACK
 from leitstand.releases.site import Site
-from tests.releasing import BROKEN, FAILING, NEW, OLD, Load, LocalHost, forking, machine, site_of
+from tests.local_host import BROKEN, FAILING, NEW, OLD, LocalHost, site_of
+from tests.releasing import Load, forking, machine
 
 __all__ = ["forking", "machine"]
 
@@ -47,8 +48,8 @@ def test_a_release_and_its_rollback_drop_no_request(machine: LocalHost) -> None:
 
 @pytest.mark.parametrize(("image", "step"), [(BROKEN, "ready"), (FAILING, "observe")])
 def test_what_does_no_good_is_rolled_back_by_itself(machine: LocalHost, image: str, step: str) -> None:
-    site = site_of(machine, ready_seconds=2.0, observe_seconds=10.0, fewest=5)
-    released(site, machine, OLD)
+    released(site_of(machine), machine, OLD)
+    site = site_of(machine, ready_seconds=1.0, observe_seconds=10.0, fewest=5)
     with Load(machine.port) as load:
         found = released(site, machine, image)
     assert found.outcome == ROLLED_BACK and found.at_step == "stop-new"
@@ -126,6 +127,21 @@ def test_one_at_a_time_and_nothing_to_go_back_to(machine: LocalHost) -> None:
     with pytest.raises(Conflict, match=left.id):
         released(site, machine, OLD)
     assert rollout.rollback(site, machine, by="anna", tell=lambda _: None).outcome == REFUSED
+
+
+def test_what_was_started_by_hand_is_taken_for_what_serves(machine: LocalHost) -> None:
+    """As `docker compose up` does it: both colours run on one image."""
+    for colour in ("blue", "green"):
+        machine.start(colour, OLD)
+    site = site_of(machine)
+    while machine.not_ready("green") or machine.not_ready("blue"):
+        time.sleep(0.1)
+    machine.served_by()
+    with Load(machine.port) as load:
+        found = released(site, machine, NEW)
+    assert found.outcome == FINISHED and found.plan["before"] == OLD and found.plan["colour"] == "green"
+    assert load.failed == [] and machine.colours() == {"green"}
+    assert machine.noted("infrastructure") == [], "it is no new server"
 
 
 def test_who_asks_it_to_end_has_it_rolled_back(machine: LocalHost) -> None:
