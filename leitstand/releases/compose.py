@@ -189,7 +189,7 @@ class ComposeHost:
             return subprocess.run(
                 argv,
                 cwd=self.site.folder,
-                env={**os.environ, **(more or {})},
+                env={**_others(), **(more or {})},
                 capture_output=True,
                 text=True,
                 timeout=seconds,
@@ -199,6 +199,11 @@ class ComposeHost:
             raise Unavailable(
                 msg("`{command}` takes longer than {seconds} s.", command=" ".join(argv[:8]), seconds=seconds)
             ) from error
+
+
+def _others() -> dict[str, str]:
+    """The environment without our own variables: Compose would take them before those that a release writes into `.env`."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("LEITSTAND_")}
 
 
 def set_variable(path: Path, name: str, value: str) -> None:
