@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from pydantic import SecretStr
 
 from leitstand.backups.engines.registry import chosen
 from leitstand.backups.pgbackrest import repository
+from leitstand.containers.certificates import write_certificates
 from leitstand.db.cluster import BACKUP_RIGHTS, Cluster, unprivileged
 from leitstand.db.engine import make_engine
 from leitstand.embedded.objects import ObjectStore
@@ -64,51 +64,18 @@ class TlsStore(ObjectStore):
 
     @property
     def authority(self) -> Path:
-        return self.data / "authority.pem"
+        return self.data / "objects_authority.pem"
 
     def create(self) -> None:
         super().create()
-        make_certificates(self.data)
+        write_certificates(self.data, "localhost", days=2)
 
     def server_command(self) -> list[str]:
-        tls = [f"-s3.port.https={self.port + TLS_OFFSET}", f"-s3.cert.file={self.data / 'tls.pem'}"]
-        return [*super().server_command(), *tls, f"-s3.key.file={self.data / 'tls-key.pem'}"]
-
-
-def make_certificates(folder: Path) -> None:
-    """An authority and, from it, a certificate for localhost: pgBackRest looks for names, not for addresses."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    now, pem = datetime.now(UTC), serialization.Encoding.PEM
-
-    def signed(
-        name: str, issuer: Any, key: Any, *, names: list[x509.GeneralName]
-    ) -> tuple[x509.Certificate, Any]:
-        own = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(issuer or subject)
-            .public_key(own.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=2))
-            .add_extension(x509.BasicConstraints(ca=not names, path_length=None), critical=True)
-        )
-        if names:
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        return builder.sign(key or own, hashes.SHA256()), own
-
-    authority, authority_key = signed("authority of the test", None, None, names=[])
-    server, key = signed("localhost", authority.subject, authority_key, names=[x509.DNSName("localhost")])
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / "authority.pem").write_bytes(authority.public_bytes(pem))
-    (folder / "tls.pem").write_bytes(server.public_bytes(pem))
-    (folder / "tls-key.pem").write_bytes(private)
+        tls = [
+            f"-s3.port.https={self.port + TLS_OFFSET}",
+            f"-s3.cert.file={self.data / 'objects_certificate.pem'}",
+        ]
+        return [*super().server_command(), *tls, f"-s3.key.file={self.data / 'objects_key.pem'}"]
 
 
 @dataclass

@@ -4,11 +4,12 @@ import os
 
 import click
 
-from leitstand import containers
+from leitstand.containers.programs import NAMES, program
+from leitstand.containers.tasks import TASKS
 
 
 @click.command(name="serve")
-@click.argument("name", type=click.Choice(containers.NAMES))
+@click.argument("name", type=click.Choice([*NAMES, *TASKS]))
 def group(name: str) -> None:
     """Become the service NAME until told to stop: what the containers of deploy/compose.yaml execute.
 
@@ -18,9 +19,9 @@ def group(name: str) -> None:
     from leitstand.settings import load_settings
 
     settings = load_settings()
-    if name in containers.TASKS:
-        containers.TASKS[name](settings)
+    if name in TASKS:
+        TASKS[name](settings)
         return
-    argv, variables = containers.program(name, settings)
+    argv, variables = program(name, settings)
     os.umask(0o077)
     os.execvpe(argv[0], argv, {**os.environ, **variables})  # noqa: S606 - argv is a list and no shell reads it

@@ -33,11 +33,16 @@ def ensure_secrets(environment: Environment) -> list[str]:
     for name in (*NAMES, *LASTING):
         path = environment.secrets_dir / f"{SECRET_PREFIX}{name}"
         if not path.exists() or not path.read_text().strip():
-            write_private(path, secrets.token_hex(BYTES // 3 if name == "s3_access_key" else BYTES))
+            write_private(path, random_secret(name))
             made.append(name)
         elif path.stat().st_mode & 0o077:
             path.chmod(0o600)
     return made
+
+
+def random_secret(name: str) -> str:
+    """A new value for the secret setting `name`."""
+    return secrets.token_hex(BYTES // 3 if name == "s3_access_key" else BYTES)
 
 
 def readable_password() -> str:

@@ -138,7 +138,7 @@ def configuration(repository: Repository, folder: Path, version: Version) -> str
     Nothing ever expires by itself: retention is ours. Nothing is resumed: what was killed is taken anew.
 
     Args:
-        folder: for its locks.
+        folder: for its locks and its queue.
 
     Raises:
         PreconditionFailed: this version can't reach the store, or is too old.
@@ -173,6 +173,8 @@ def configuration(repository: Repository, folder: Path, version: Version) -> str
         "job-retry": RETRIES,
         "job-retry-interval": RETRY_SECONDS,
         "lock-path": folder.resolve() / "lock",
+        # A restore clears it, and the package's own is another user's.
+        "spool-path": folder.resolve() / "spool",
         "log-level-file": "off",
     }
     lines = [f"{name}={value}" for name, value in values.items() if str(value)]

@@ -5,7 +5,7 @@ mounts and go into the environment of the one process that needs them, never int
 """
 
 import base64
-import shutil
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -14,16 +14,14 @@ from urllib.parse import urlsplit
 
 from leitstand.errors import PreconditionFailed, Unavailable
 from leitstand.services import COLOURED, OBJECTS, PREFECT, PREFECT_WORKER, PROXY, WORKER, Service
-from leitstand.settings import POSTGRES_PORT, REPOSITORY, Settings
+from leitstand.settings import REPOSITORY, Settings
 
 CADDYFILE = REPOSITORY / "deploy" / "caddy" / "Caddyfile"
 COLOURS = ("blue", "green")
-DATABASES = ("leitstand", "prefect")
 S3_PORT = 8333
 OBJECTS_PORT = 8400
 DEPLOY_SECONDS = 180
 DEPLOY_ATTEMPTS = 5
-ARCHIVE_FILE = "archive_command"
 
 Program = tuple[list[str], dict[str, str]]
 
@@ -72,8 +70,6 @@ def _prefect_worker(settings: Settings) -> Program:
 
 
 def _deploy_flows(variables: Mapping[str, str]) -> None:
-    import os
-
     argv = [sys.executable, "-m", "flows.deploy", "--crash-unfinished"]
     for _ in range(DEPLOY_ATTEMPTS):
         done = subprocess.run(argv, env={**os.environ, **variables}, check=False, timeout=DEPLOY_SECONDS)
@@ -130,54 +126,13 @@ def _objects(settings: Settings) -> Program:
     )
     store.create()
     tls = [
-        "-s3.bind.ip=0.0.0.0",
+        # Its inner ports ask for keys and certificates of its own, wherever they are reached from.
+        "-ip.bind=0.0.0.0",
         f"-s3.port.https={S3_PORT}",
         f"-s3.cert.file={settings.secrets_dir / 'objects_certificate.pem'}",
         f"-s3.key.file={settings.secrets_dir / 'objects_key.pem'}",
     ]
     return [*store.server_command(), *tls], store.own_environment()
-
-
-def prepare(settings: Settings) -> None:
-    """Roles, databases, extensions, schema and buckets; what is there stays.
-
-    Raises:
-        Conflict: another migration, or a dump, is running.
-        Unavailable: somebody holds a lock that a migration needs.
-    """
-    from leitstand.db import migrate, row_security
-    from leitstand.db.cluster import Cluster
-    from leitstand.db.engine import make_engine
-    from leitstand.storage.objects import ObjectStorage
-
-    password = settings.database_password.get_secret_value()
-    server = Cluster(Path(), POSTGRES_PORT, password, settings.database_host)
-    server.prepare(*DATABASES)
-    engine = make_engine(settings)
-    try:
-        if migrate.knows(migrate.current(engine)):
-            migrate.upgrade(engine)
-        # Roles are the server's: what was migrated where the role was missing gets its rights here.
-        with engine.begin() as connection:
-            row_security.build(connection)
-    finally:
-        engine.dispose()
-    ObjectStorage(settings).ensure_buckets()
-
-
-def write_archive_command(settings: Settings) -> None:
-    """Write the configuration with which PostgreSQL archives its log, and the command, into a folder that both see.
-
-    PostgreSQL's image has no Python: it reads the command at its start.
-    """
-    from leitstand.backups.engines.registry import chosen
-
-    command = chosen(settings).archive_command(settings)
-    folder = settings.data_dir / "pgbackrest"
-    folder.mkdir(parents=True, exist_ok=True)
-    if shutil.which("pgbackrest") is None:
-        raise PreconditionFailed("pgBackRest is not in this image.", hint="Build it by deploy/Dockerfile.")
-    (folder / ARCHIVE_FILE).write_text(command)
 
 
 _PROGRAMS: dict[str, Callable[[Settings], Program]] = {
@@ -188,5 +143,4 @@ _PROGRAMS: dict[str, Callable[[Settings], Program]] = {
     PROXY.name: _proxy,
     OBJECTS.name: _objects,
 }
-TASKS: dict[str, Callable[[Settings], None]] = {"migrate": prepare, "archive": write_archive_command}
-NAMES = (*_PROGRAMS, *TASKS)
+NAMES = tuple(_PROGRAMS)
