@@ -321,6 +321,28 @@ class Settings(BaseSettings):
         REPOSITORY / "flows" / "schedules.toml", description="Cron schedules of the flows."
     )
 
+    server_dir: Path = Field(
+        Path("/srv/leitstand"),
+        description="Folder of a server on which Docker Compose runs the services: Compose files, .env, secrets, state and releases.",
+    )
+    release_repository: str = Field(
+        "", description="The one repository whose images are released on this server; empty: any."
+    )
+    release_staging_key: str = Field(
+        "",
+        description="Public key (hexadecimal) of the staging server, by which production knows the images that have passed there; `leitstand release promote-check --key` prints it.",
+    )
+    release_observe_seconds: float = Field(
+        300, ge=0, description="How long a release is watched in use before it is finished, or rolled back."
+    )
+    release_free_gb: float = Field(
+        3, ge=0, description="Disk space in GB that must be free before an image is fetched."
+    )
+    release_alerts_url: str = Field(
+        "",
+        description="Alertmanager's list of alerts as the services reach it, as http://alertmanager:9093/api/v2/alerts; empty: a release asks only for conditions of the backups.",
+    )
+
     @field_validator("events_kept_months")
     @classmethod
     def _months_are_none_or_enough(cls, value: int) -> int:

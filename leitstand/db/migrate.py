@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Engine, text
 
-from leitstand.db import vectors
+from leitstand.db import schema_history, vectors
 from leitstand.db.migration_lock import PATIENCE_SECONDS, alone, letting_others_pass
+from leitstand.errors import Conflict
+from leitstand.words import N_, msg
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+CHECKOUT = Path(__file__).parent.parent.parent
 
 
 def _config() -> "Config":
@@ -46,6 +49,48 @@ def upgrade(engine: Engine, revision: str = "head", *, patience: float = PATIENC
     with engine.connect() as connection, alone(connection, patience=patience):
         config.attributes["connection"] = connection
         letting_others_pass(connection, lambda: command.upgrade(config, revision), patience=patience)
+
+
+def pending(engine: Engine) -> list[schema_history.Migration]:
+    """The migrations that this code has and the database has not, the oldest first.
+
+    Raises:
+        Conflict: the database is further than this code, or of another line.
+    """
+    revision = current(engine)
+    if not knows(revision):
+        raise Conflict(
+            msg("The database is at {revision}, which this release does not know.", revision=revision),
+            hint=N_("A later release has migrated it: use that one, or one that came after it."),
+        )
+    known = schema_history.history(CHECKOUT)
+    return schema_history.since(known, revision) if revision else known
+
+
+def expand(engine: Engine, *, patience: float = PATIENCE_SECONDS) -> list[schema_history.Migration]:
+    """Apply what is pending, if the release that still runs can go on meanwhile and afterwards; gives what was applied.
+
+    An empty database has no such release: everything is applied.
+
+    Raises:
+        Conflict: one of them contracts, another migration or a dump is running, or the database is further.
+        Unavailable: somebody holds a lock that it needs.
+    """
+    found = pending(engine)
+    contracting = [one for one in found if one.contracts] if current(engine) else []
+    if contracting:
+        raise Conflict(
+            msg(
+                "{revision} contracts the schema: {narrows}.",
+                revision=contracting[0].revision,
+                narrows="; ".join(contracting[0].narrows),
+            ),
+            hint=N_(
+                "Release what only expands first. When no earlier release runs any more: `leitstand migrate up --contract`."
+            ),
+        )
+    upgrade(engine, patience=patience)
+    return found
 
 
 def head() -> str:

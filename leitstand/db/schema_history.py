@@ -1,7 +1,9 @@
 """What a release knows of the schema, read from its migration files without running them, and what its migrations do.
 
 An earlier release can run on a newer schema when everything that came after it only added: tables, indexes, columns that may
-be left out. What can't be told from the file is named, for a person to read.
+be left out. What can't be told from the file is named, for a person to read; who has read it says so in the migration, as
+`compatible = "why an earlier release goes on working"`. Such a migration expands; every other that narrows contracts, and waits
+until no earlier release runs any more.
 """
 
 import ast
@@ -20,12 +22,19 @@ class Migration:
 
     Args:
         narrows: what it does that is more than adding, in words; empty: an earlier release can run on what it leaves.
+        compatible: why an earlier release can run on it all the same, as its author says; empty: nobody does.
     """
 
     revision: str
     down_revision: str
     title: str
     narrows: tuple[str, ...]
+    compatible: str = ""
+
+    @property
+    def contracts(self) -> bool:
+        """Whether an earlier release may not go on while it is applied."""
+        return bool(self.narrows) and not self.compatible
 
 
 def history(checkout: Path) -> list[Migration]:
@@ -68,6 +77,7 @@ def _read(path: Path) -> Migration | None:
         str(ast.literal_eval(values["down_revision"]) or "") if "down_revision" in values else "",
         title,
         tuple(_narrowing(upgrade[0])),
+        str(ast.literal_eval(values["compatible"])).strip() if "compatible" in values else "",
     )
 
 
@@ -96,12 +106,28 @@ def _only_adds(expression: ast.expr, made: set[str]) -> bool:
     if isinstance(expression, ast.Constant):
         return True
     name = _operation(expression)
+    if _walls_in(expression, made):
+        return True
     if not isinstance(expression, ast.Call) or not name:
         return False
     if name == "create_index":
         unique = any(one.arg == "unique" and _is(one.value, True) for one in expression.keywords)
         return not unique or (len(expression.args) > 1 and _text(expression.args[1]) in made)
     return name == "create_table" or (name == "add_column" and _may_be_left_out(expression))
+
+
+def _walls_in(expression: ast.expr, made: set[str]) -> bool:
+    """`row_security.build(…, "table")` of a table that the same migration makes: no earlier release reads it."""
+    if not isinstance(expression, ast.Call) or not isinstance(expression.func, ast.Attribute):
+        return False
+    owner = expression.func.value
+    names = [_text(one) for one in expression.args[1:]]
+    return (
+        isinstance(owner, ast.Name)
+        and (owner.id, expression.func.attr) == ("row_security", "build")
+        and bool(names)
+        and set(names) <= made
+    )
 
 
 def _text(node: ast.expr) -> str:

@@ -105,7 +105,7 @@ def compare(engine: Engine, folder: Path, revision: str) -> Comparison:
         folder: an empty PostgreSQL is made in it, and removed.
     """
     there = _schema(engine)
-    with _empty_database(folder) as empty:
+    with empty_database(folder) as empty:
         if revision:
             migrate.upgrade(empty, revision)
         expected = _schema(empty)
@@ -126,8 +126,8 @@ def _schema(engine: Engine) -> set[str]:
 
 
 @contextmanager
-def _empty_database(folder: Path) -> Iterator[Engine]:
-    """A PostgreSQL of our own, reachable by a private socket alone."""
+def empty_database(folder: Path) -> Iterator[Engine]:
+    """A PostgreSQL of our own without any schema, in `folder`, reachable by a private socket alone; removed afterwards."""
     data = folder / "expected"
     Cluster(data, 0, secrets.token_urlsafe()).create()
     server = ScratchServer(folder, data)

@@ -46,6 +46,7 @@ def test_this_repositorys_history_ends_where_alembics_does() -> None:
         "op.add_column('a', sa.Column('b', sa.Text(), server_default='', nullable=False))",
         "op.create_index('ix', 'a', ['b'], unique=False)",
         "op.create_table('a', sa.Column('id', sa.Uuid()))\n    op.create_index('uq', 'a', ['b'], unique=True)",
+        "op.create_table('a', sa.Column('id', sa.Uuid()))\n    row_security.build(op.get_bind(), 'a')",
     ],
 )
 def test_an_addition_is_one(tmp_path: Path, body: str) -> None:
@@ -64,11 +65,19 @@ def test_an_addition_is_one(tmp_path: Path, body: str) -> None:
         "for table in TABLES:\n        op.create_table(table)",
         "op.create_table('c', sa.Column('id', sa.Uuid()))\n    op.create_index('uq', 'a', ['b'], unique=True)",
         "other.create_table('a')",
+        "row_security.build(op.get_bind(), 'a')",
     ],
 )
 def test_anything_else_is_named_for_a_person_to_read(tmp_path: Path, body: str) -> None:
     narrows = history(checkout(tmp_path, body))[0].narrows
     assert len(narrows) == 1 and narrows[0][:10] in body.replace("\n    ", "\n")[-len(narrows[0]) - 200 :]
+
+
+def test_who_has_read_a_narrowing_says_why_an_earlier_release_goes_on(tmp_path: Path) -> None:
+    read = "op.execute('UPDATE a SET b = 1')\n\ncompatible = 'it only fills what nobody reads yet'"
+    known = history(checkout(tmp_path, "'a'", read, "op.drop_column('a', 'b')"))
+    assert [one.contracts for one in known] == [False, False, True]
+    assert known[1].narrows and known[1].compatible == "it only fills what nobody reads yet"
 
 
 def test_the_migrations_after_a_revision(tmp_path: Path) -> None:
