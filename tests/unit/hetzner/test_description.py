@@ -90,6 +90,24 @@ def test_the_address_of_staging_has_a_record_once_it_is_known() -> None:
     ]
 
 
+def test_the_second_server_of_the_readme_is_right(tmp_path: Path) -> None:
+    lines = (
+        (FOLDER.parent / "README.md").read_text().split("# Growing", 1)[1].split("1. **", 1)[0].splitlines()
+    )
+    added = "\n".join(line.strip() for line in lines if line.startswith("    "))
+    text = (ENVIRONMENTS / "production.toml").read_text()
+    assert "[[servers]]" in added
+    (tmp_path / "production.toml").write_text(f"{text}\n{added}\n")
+
+    wanted = read_environment("production", read_site(SITE), tmp_path)
+
+    assert [(each.name, each.role) for each in wanted.servers] == [
+        ("production-1", "all"),
+        ("production-2", "workers"),
+    ]
+    assert wanted.firewalls[1].rules[0].sources == ["203.0.113.0/24", "2001:db8::/48"]
+
+
 def test_values_can_not_change_a_documents_structure() -> None:
     hostile = 'a"\n- b: ${c}'
 
