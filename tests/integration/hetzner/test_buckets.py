@@ -1,13 +1,17 @@
 """Buckets in a real object store: made with lock and versions, and never made to hold less."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from leitstand.errors import Conflict, LeitstandError
+from leitstand.errors import Conflict, LeitstandError, PreconditionFailed
+from leitstand.hetzner.buckets import storage_of
 from leitstand.hetzner.description import FOLDER, Bucket, Environment, Site, read_environment, read_site
 from leitstand.hetzner.plan import Target, apply, destroy_plan, plan
+from leitstand.hetzner.targets import target_of
+from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from leitstand.storage.types import ObjectLock
 
@@ -83,3 +87,30 @@ def test_versions_are_switched_on_and_never_off(
     assert "goes on keeping them" in step.notes[0]
     apply(as_described(versioned=False))
     assert storage.is_versioned(name)
+
+
+def test_the_keys_of_a_project_open_its_storage(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Settings(data_dir=tmp_path, hetzner_s3_endpoint=settings.s3_url)
+    with pytest.raises(PreconditionFailed, match="no leitstand_hetzner_s3_access_key_backups"):
+        target_of(own, "backups", FOLDER / "site.example.toml")
+    monkeypatch.setenv("LEITSTAND_HETZNER_S3_ACCESS_KEY_BACKUPS", settings.s3_access_key.get_secret_value())
+    monkeypatch.setenv("LEITSTAND_HETZNER_S3_SECRET_KEY_BACKUPS", settings.s3_secret_key.get_secret_value())
+
+    target = target_of(own, "backups", FOLDER / "site.example.toml")
+
+    assert target.cloud is None, "a project of buckets alone needs no token"
+    assert [step.name for step in plan(target).steps] == ["leitstand-backups", "leitstand-copies"]
+
+
+def test_without_another_address_buckets_are_made_in_the_environments_location(
+    backups: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEITSTAND_HETZNER_S3_ACCESS_KEY_BACKUPS", "a")
+    monkeypatch.setenv("LEITSTAND_HETZNER_S3_SECRET_KEY_BACKUPS", "b")
+
+    storage = storage_of(Settings(data_dir=tmp_path), backups)
+
+    assert storage.settings.s3_url == "https://hel1.your-objectstorage.com"
+    assert storage.settings.s3_region == "hel1"

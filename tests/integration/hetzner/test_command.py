@@ -111,3 +111,10 @@ def test_staging_with_the_keys_of_production_is_refused(
 
     with pytest.raises(PreconditionFailed, match="the same token"):
         target_of(Settings(data_dir=tmp_path), "staging", SITE)
+
+
+def test_a_token_is_not_sent_in_the_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEITSTAND_HETZNER_TOKEN_STAGING", "one token")
+
+    with pytest.raises(PreconditionFailed, match="not sent to"):
+        target_of(Settings(data_dir=tmp_path, hetzner_api="http://api.hetzner.cloud/v1"), "staging", SITE)

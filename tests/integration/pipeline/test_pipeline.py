@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -236,7 +237,8 @@ def test_the_linters_find_what_was_planted(tmp_path: Path, tool: str, planted: s
     assert planted in text
     path = tmp_path / ".github" / "workflows" / "check.yml"
     path.parent.mkdir(parents=True)
-    command = [tool, str(path)] if tool == "actionlint" else [tool, "--offline", "--quiet", str(path)]
+    program = str(Path(sys.executable).parent / tool)
+    command = [program, str(path)] if tool == "actionlint" else [program, "--offline", "--quiet", str(path)]
     path.write_text(text)
     assert subprocess.run(command, check=False, capture_output=True, cwd=tmp_path).returncode == 0
 
