@@ -142,6 +142,15 @@ class Settings(BaseSettings):
     )
     bucket_copies: str = Field("leitstand-copies", description="Bucket of copies in the second store.")
 
+    hetzner_api: str = Field(
+        "https://api.hetzner.cloud/v1",
+        description="Address of Hetzner's Cloud API, which `leitstand hetzner` asks.",
+    )
+    hetzner_s3_endpoint: str = Field(
+        "",
+        description="S3 address where `leitstand hetzner` makes buckets; empty: Hetzner's in the environment's location.",
+    )
+
     insights_engine: Literal["auto", "postgres", "columnar", "distributed"] = Field(
         "auto",
         description="Where figures are computed: PostgreSQL, DuckDB on the columnar copy, a Spark cluster on the same copy, or (auto) whichever of the first two is faster for the range.",

@@ -63,7 +63,7 @@ def configure_logging(service: str, level: str = "INFO", *, colour: str = "") ->
         _redact,
     ]
     written: list[structlog.typing.Processor] = [
-        _label(service),
+        _label(service, colour),
         structlog.processors.format_exc_info,
         _rendered,
     ]
