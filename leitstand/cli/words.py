@@ -6,6 +6,7 @@ import click
 
 from leitstand.errors import IntegrityFailed
 from leitstand.words import catalogue
+from leitstand.words.extraction import extract as texts_of
 from leitstand.words.locales import LANGUAGES
 from leitstand.words.unsaid import unsaid
 
@@ -31,7 +32,8 @@ def check() -> None:
     made = unsaid(ROOT)
     for line in made:
         click.echo(line, err=True)
-    wrong = {language: catalogue.faults(ROOT, language) for language in catalogue.others()}
+    texts = texts_of(ROOT)
+    wrong = {language: catalogue.faults(texts, language) for language in catalogue.others()}
     for language, faults in wrong.items():
         for fault in faults:
             click.echo(f"{language}: {fault}", err=True)

@@ -90,9 +90,13 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def faults(root: Path, language: str) -> list[str]:
-    """What is wrong with a catalogue, a line for each text: a missing, gone, empty or unsure one, or one that does not fit."""
-    texts, known = extract(root), read(language)
+def faults(texts: dict[str, Found], language: str) -> list[str]:
+    """What is wrong with a catalogue, a line for each text: a missing, gone, empty or unsure one, or one that does not fit.
+
+    Args:
+        texts: those of the code, as `extract` finds them.
+    """
+    known = read(language)
     gone = [f"is in no source any more: {text!r}" for text in known if text not in texts]
     return [
         f"{fault}: {text!r}"

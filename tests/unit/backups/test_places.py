@@ -40,6 +40,7 @@ GIVEN = {
     "leitstand/backups/secret_files.py": {"job.bucket": "bucket_backups"},
     "leitstand/backups/entries.py": {"bucket": "bucket_backups, or that of the second store"},
     "leitstand/backups/pins.py": {"bucket": "bucket_backups"},
+    "leitstand/hetzner/buckets.py": {"self.name": "one that an environment's description names"},
     "leitstand/events/archive/moving.py": {
         "settings": "bucket_media, in leitstand/events/archive/objects.py"
     },
@@ -66,7 +67,9 @@ def sources() -> Iterator[tuple[str, str]]:
 def unlisted_buckets(name: str, source: str) -> list[str]:
     """Calls that store in a bucket which is no setting of a known place, in words."""
     known = {place.setting for place in PLACES}
-    found = []
+    found: list[str] = []
+    if not any(name in source for name in WRITING):
+        return found
     for call, assigned in _scoped(ast.parse(source), ast.Call):
         if isinstance(call.func, ast.Attribute) and call.func.attr in WRITING and (bucket := _bucket(call)):
             texts = {bucket, *assigned.get(bucket, ())}
@@ -86,7 +89,9 @@ def _bucket(call: ast.Call) -> str:
 
 def unlisted_folders(name: str, source: str) -> list[str]:
     """Paths under <data_dir> whose first part is no known folder, in words."""
-    found = []
+    found: list[str] = []
+    if "data_dir" not in source:
+        return found
     for node, assigned in _scoped(ast.parse(source), ast.BinOp):
         if isinstance(node.op, ast.Div) and ast.unparse(node.left).endswith("data_dir"):
             texts = {ast.unparse(node.right), *assigned.get(ast.unparse(node.right), ())}

@@ -13,24 +13,29 @@ from tests.repository import ROOT
 PO = "leitstand/words/locale/de/LC_MESSAGES/leitstand.po"
 
 
+@pytest.fixture(scope="module")
+def texts() -> dict[str, Found]:
+    """Every text of the code; finding them takes seconds."""
+    return extract(ROOT)
+
+
 @pytest.mark.parametrize("language", catalogue.others())
-def test_every_text_has_a_translation_that_fits(language: str) -> None:
-    assert catalogue.faults(ROOT, language) == [], "run `./run words extract` and write what is missing"
+def test_every_text_has_a_translation_that_fits(texts: dict[str, Found], language: str) -> None:
+    assert catalogue.faults(texts, language) == [], "run `./run words extract` and write what is missing"
 
 
-def test_a_percent_sign_stands_twice_where_a_template_says_it() -> None:
+def test_a_percent_sign_stands_twice_where_a_template_says_it(texts: dict[str, Found]) -> None:
     """Templates fill every text with `%`, where one that stands alone takes what follows it for a form: the page fails."""
     known, filled = catalogue.read("de"), re.compile(r"%\(\w+\)s|%%")
     said = {
         text: known[text].said
-        for text, found in extract(ROOT).items()
+        for text, found in texts.items()
         if any(name.endswith(".html") for name in found.files)
     }
     assert [text for pair in said.items() for text in pair if "%" in filled.sub("", text)] == []
 
 
-def test_the_catalogue_is_as_extraction_writes_it() -> None:
-    texts = extract(ROOT)
+def test_the_catalogue_is_as_extraction_writes_it(texts: dict[str, Found]) -> None:
     assert (ROOT / PO).read_text(encoding="utf-8") == catalogue.written(texts, catalogue.read("de"), "de")
 
 
