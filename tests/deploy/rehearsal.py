@@ -159,7 +159,7 @@ class Rehearsal:
             ("/readyz", 404),
             ("/proxyz", 404),
             ("/api/v1/me", 401),
-            ("/prefect/", 303),
+            ("/prefect/", 302),
         ):
             answer, _ = stranger.ask(path)
             assert answer.status == wanted, f"to a stranger {path} answers {answer.status}, not {wanted}"
