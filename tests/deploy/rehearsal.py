@@ -32,7 +32,7 @@ from tests.deploy.site import (
 )
 
 IMAGE, NEXT, POSTGRES = "leitstand:test", "leitstand:test-next", "leitstand-postgres:test"
-SETTLE_SECONDS, DRAIN_SECONDS, CALM_SECONDS = 3.0, 3.0, 5.0
+SETTLE_SECONDS, DRAIN_SECONDS, CALM_SECONDS = 4.0, 5.0, 5.0
 ENGINE = DEPLOY / "testing" / "engine"
 PAGES = (
     ("/", 200),
