@@ -106,8 +106,8 @@ class LocalHost:
     def free_bytes(self) -> int:
         return shutil.disk_usage(self.folder).free
 
-    def infrastructure(self) -> None:
-        self._note("infrastructure", "")
+    def infrastructure(self, image: str) -> None:
+        self._note("infrastructure", image)
 
     def running(self) -> dict[str, str]:
         return {colour: self._image_of(colour) for colour in sorted(self.colours())}

@@ -64,7 +64,9 @@ def test_a_colour_is_of_its_own_image_and_knows_which_it_is() -> None:
 def test_no_secret_is_a_variable_and_the_private_network_leads_nowhere() -> None:
     for service in ALL.values():
         names = set(service.get("environment", {}))
-        assert not {name for name in names if name.endswith(("PASSWORD", "SECRET", "SECRET_KEY", "SECRETS_KEY"))}
+        assert not {
+            name for name in names if name.endswith(("PASSWORD", "SECRET", "SECRET_KEY", "SECRETS_KEY"))
+        }
     assert BASE["networks"]["private"]["internal"] is True
     for network in BASE["networks"].values():
         assert network["driver_opts"]["com.docker.network.driver.mtu"] == "1450"

@@ -40,7 +40,10 @@ def test_the_database_has_a_name_too() -> None:
 
 def test_no_secret_is_in_an_argument(tmp_path: Path) -> None:
     settings = in_container(
-        public_url="https://a.example", data_dir=tmp_path, s3_secret_key=SecretStr("s3-9e2b"), s3_access_key=SecretStr("k")
+        public_url="https://a.example",
+        data_dir=tmp_path,
+        s3_secret_key=SecretStr("s3-9e2b"),
+        s3_access_key=SecretStr("k"),
     )
     for name in set(NAMES) - {"prefect-worker"}:
         argv, _ = program(name, settings)
