@@ -11,7 +11,6 @@ from leitstand.releases import answers
 from leitstand.releases.asking import Answer
 from leitstand.releases.files import remove_durably, write_durably
 from leitstand.releases.host import COLOURS, HTTP, SINGLE, Checks, Sample, Tried
-from leitstand.releases.images import image as named
 from leitstand.releases.site import Site
 from leitstand.words import N_, msg
 
@@ -129,8 +128,7 @@ class ComposeHost:
 
     def discard(self, keep: set[str]) -> None:
         """Remove images of our repository that nobody goes back to; one that is in use stays."""
-        repositories = {named(one).repository for one in keep if one} - {""}
-        for repository in repositories:
+        for repository in repositories(keep):
             listed = self._docker(
                 ["image", "ls", "--digests", "--format", "{{.Repository}}@{{.Digest}}", repository]
             )
@@ -212,6 +210,11 @@ class ComposeHost:
 def _others() -> dict[str, str]:
     """The environment without our own variables: Compose would take them before those that a release writes into `.env`."""
     return {name: value for name, value in os.environ.items() if not name.startswith("LEITSTAND_")}
+
+
+def repositories(images: set[str]) -> set[str]:
+    """Those of images that are named by their digests; what was started by hand may be named otherwise, and is left alone."""
+    return {one.partition("@")[0] for one in images if "@" in one}
 
 
 def set_variable(path: Path, name: str, value: str) -> None:
