@@ -58,7 +58,10 @@ http://:{port} {{
 	handle /_proxy/health {{
 		respond 200
 	}}
-	handle {{
+{routes}
+}}
+"""
+ROUTE = """	handle {path} {{
 		reverse_proxy {blue} {green} {{
 			health_uri /proxyz
 			health_interval {every}
@@ -73,8 +76,8 @@ http://:{port} {{
 			}}
 		}}
 	}}
-}}
 """
+PATHS = {"web": "", "api": "/api/*"}
 
 
 @dataclass
@@ -83,7 +86,7 @@ class LocalHost:
 
     Args:
         port: of the proxy; the colours have those after it.
-        factory: ASGI application that a colour serves.
+        factory: ASGI application that a colour serves; `{service}` in it is the service's name.
         images: the image that there is -> variables of its services.
         facts: what the database is said to be like, where there is none; None: `leitstand` is really asked.
         alerts_fire: names of alerts.
@@ -106,8 +109,8 @@ class LocalHost:
     def free_bytes(self) -> int:
         return shutil.disk_usage(self.folder).free
 
-    def infrastructure(self) -> None:
-        self._note("infrastructure", "")
+    def infrastructure(self, image: str) -> None:
+        self._note("infrastructure", image)
 
     def running(self) -> dict[str, str]:
         return {colour: self._image_of(colour) for colour in sorted(self.colours())}
@@ -190,12 +193,15 @@ class LocalHost:
     def begin(self) -> None:
         """The proxy runs, and nothing behind it."""
         (self.folder / "state").mkdir(parents=True, exist_ok=True)
-        text = CADDYFILE.format(
-            port=self.port,
-            state=self.folder / "state",
-            every=CHECK_EVERY,
-            **{colour: self._url(colour, "web", "").removeprefix("http://") for colour in COLOURS},
+        routes = "".join(
+            ROUTE.format(
+                path=PATHS[service],
+                every=CHECK_EVERY,
+                **{colour: self._url(colour, service, "").removeprefix("http://") for colour in COLOURS},
+            )
+            for service in self.services
         )
+        text = CADDYFILE.format(port=self.port, state=self.folder / "state", routes=routes)
         (self.folder / "Caddyfile").write_text(text)
         (self.folder / "host.json").write_text(json.dumps({**asdict(self), "folder": str(self.folder)}))
         caddy = Path(sys.executable).parent / "caddy"
@@ -265,10 +271,23 @@ class LocalHost:
         own = {"LEITSTAND_COLOUR": colour, "LEITSTAND_STATE_DIR": str(self.folder / "state")}
         if self.forker:
             variables = {**self.images[image], **own}
-            asked = {"folder": str(self.folder), "name": name, "factory": self.factory, "port": port}
+            asked = {
+                "folder": str(self.folder),
+                "name": name,
+                "factory": self.factory.format(service=service),
+                "port": port,
+            }
             forker.ask(self.forker, {**asked, "variables": variables})
             return
-        argv = [sys.executable, "-P", "-m", "uvicorn", self.factory, "--factory", "--no-access-log"]
+        argv = [
+            sys.executable,
+            "-P",
+            "-m",
+            "uvicorn",
+            self.factory.format(service=service),
+            "--factory",
+            "--no-access-log",
+        ]
         argv += ["--host", "127.0.0.1", "--port", str(port), "--timeout-graceful-shutdown", "5"]
         self._popen(argv, {**self._variables(image), **own}, name)
 

@@ -9,6 +9,7 @@ from itertools import count
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
+from leitstand.errors import NotSignedIn
 from serving.app import create_app
 
 UNREADY, FAILING = "LEITSTAND_TEST_UNREADY", "LEITSTAND_TEST_FAILING"
@@ -24,6 +25,10 @@ def create() -> FastAPI:
         if os.environ.get(FAILING) and next(asked):
             raise RuntimeError("it fails in use")
         return HTMLResponse('<input type="password">')
+
+    @app.get("/api/v1/me")
+    async def me() -> None:
+        raise NotSignedIn("Nobody is signed in.")
 
     return app
 

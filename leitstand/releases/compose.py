@@ -11,7 +11,6 @@ from leitstand.releases import answers
 from leitstand.releases.asking import Answer
 from leitstand.releases.files import remove_durably, write_durably
 from leitstand.releases.host import COLOURS, HTTP, SINGLE, Checks, Sample, Tried
-from leitstand.releases.images import image as named
 from leitstand.releases.site import Site
 from leitstand.words import N_, msg
 
@@ -20,6 +19,7 @@ ASK_SECONDS = 5.0
 # Names of variables in `.env` from which Compose takes the images.
 VARIABLES = {"blue": "LEITSTAND_IMAGE_BLUE", "green": "LEITSTAND_IMAGE_GREEN", "": "LEITSTAND_IMAGE"}
 MIGRATE = "migrate"
+UNKNOWN = "unknown"
 SHORT, LONG = 60, 900
 ONE_SHOT_SECONDS = 1500
 SHOWN = 600
@@ -40,12 +40,13 @@ class ComposeHost:
         root = self._docker(["info", "--format", "{{.DockerRootDir}}"]).strip()
         return shutil.disk_usage(root if Path(root).exists() else self.site.folder).free
 
-    def infrastructure(self) -> None:
+    def infrastructure(self, image: str) -> None:
         """Start the other services of the Compose files and wait for their health; those that run stay as they are."""
+        images = {COLOURS[0]: image}
         listed = self._compose(["config", "--services"], SHORT).split()
         ours = {*SINGLE, MIGRATE, *(name for colour in COLOURS for name in _services(colour))}
         argv = ["up", "--detach", "--no-recreate", "--no-build", "--wait"]
-        self._compose([*argv, *sorted(set(listed) - ours)], LONG)
+        self._compose([*argv, *sorted(set(listed) - ours)], LONG, images)
 
     def running(self) -> dict[str, str]:
         """As the engine says of the first service of each colour."""
@@ -64,8 +65,7 @@ class ComposeHost:
     def one_shot(self, image: str, arguments: list[str]) -> str:
         """A container of its own in the services' network, gone afterwards."""
         argv = ["run", "--rm", "--no-deps", "-T", MIGRATE, "leitstand", *arguments]
-        # The Compose file wants an image of blue, also where none was written down yet.
-        return self._compose(argv, ONE_SHOT_SECONDS, images={"": image, COLOURS[0]: image})
+        return self._compose(argv, ONE_SHOT_SECONDS, images={"": image})
 
     def start(self, colour: str, image: str) -> None:
         """Write down the image, and have its containers."""
@@ -128,8 +128,7 @@ class ComposeHost:
 
     def discard(self, keep: set[str]) -> None:
         """Remove images of our repository that nobody goes back to; one that is in use stays."""
-        repositories = {named(one).repository for one in keep if one}
-        for repository in repositories:
+        for repository in repositories(keep):
             listed = self._docker(
                 ["image", "ls", "--digests", "--format", "{{.Repository}}@{{.Digest}}", repository]
             )
@@ -161,7 +160,14 @@ class ComposeHost:
 
     def _compose(self, argv: list[str], seconds: float, images: dict[str, str] | None = None) -> str:
         more = {VARIABLES[colour]: image for colour, image in (images or {}).items()}
+        if VARIABLES[COLOURS[0]] not in self._written():
+            # The Compose file demands it, also where nothing was released yet and whatever is asked.
+            more = {VARIABLES[COLOURS[0]]: UNKNOWN, **more}
         return self._out([*self._compose_argv(), *argv], seconds, more)
+
+    def _written(self) -> str:
+        path = self.site.folder / ".env"
+        return path.read_text() if path.exists() else ""
 
     def _compose_argv(self) -> list[str]:
         return ["docker", "compose", "--project-directory", str(self.site.folder)]
@@ -204,6 +210,11 @@ class ComposeHost:
 def _others() -> dict[str, str]:
     """The environment without our own variables: Compose would take them before those that a release writes into `.env`."""
     return {name: value for name, value in os.environ.items() if not name.startswith("LEITSTAND_")}
+
+
+def repositories(images: set[str]) -> set[str]:
+    """Those of images that are named by their digests; what was started by hand may be named otherwise, and is left alone."""
+    return {one.partition("@")[0] for one in images if "@" in one}
 
 
 def set_variable(path: Path, name: str, value: str) -> None:

@@ -71,8 +71,8 @@ class Host(Protocol):
         """Disk space for images."""
         ...
 
-    def infrastructure(self) -> None:
-        """Have everything run that is not exchanged by a release: the database, the proxy and the rest."""
+    def infrastructure(self, image: str) -> None:
+        """Have everything run that is not exchanged by a release: the database, the proxy (on the image) and the rest."""
         ...
 
     def running(self) -> dict[str, str]:

@@ -17,7 +17,7 @@ class Image:
     """One image.
 
     Args:
-        repository: its name, with the host that keeps it.
+        repository: its name, with the host that keeps it; empty: it is named by its id, and is on this machine alone.
         digest: sha256: and 64 digits.
     """
 
@@ -25,7 +25,7 @@ class Image:
     digest: str
 
     def __str__(self) -> str:
-        return f"{self.repository}@{self.digest}"
+        return f"{self.repository}@{self.digest}" if self.repository else self.digest
 
     @property
     def short(self) -> str:
@@ -34,11 +34,13 @@ class Image:
 
 
 def image(text: str) -> Image:
-    """Read `repository@sha256:…`.
+    """Read `repository@sha256:…`, or `sha256:…`, the id of an image that was built on this machine.
 
     Raises:
         InvalidInput: it is named by a tag, which says something else tomorrow, or is no image.
     """
+    if DIGEST.fullmatch(text):
+        return Image("", text)
     name, _, digest = text.partition("@")
     if len(text) > LONGEST or not NAME.fullmatch(name) or not DIGEST.fullmatch(digest):
         raise InvalidInput(

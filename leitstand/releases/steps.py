@@ -97,7 +97,7 @@ def pull(work: Work) -> Evidence:
 def expand(work: Work) -> Evidence:
     """The schema is as the new image needs it, and the old one lives with it; on a new server, the database is there."""
     if not work.before:
-        work.host.infrastructure()
+        work.host.infrastructure(work.image)
         return {"said": work.host.one_shot(work.image, PREPARE).strip()[-500:]}
     contract = ["--contract"] if "migrations-contract" in work.accepted else []
     return {"said": work.host.one_shot(work.image, [*MIGRATE, *contract]).strip()[-500:]}

@@ -6,7 +6,7 @@ import pytest
 
 from leitstand.releases import answers, preflight
 from leitstand.releases.asking import Answer
-from leitstand.releases.compose import set_variable
+from leitstand.releases.compose import repositories, set_variable
 from leitstand.releases.from_settings import variables
 from leitstand.releases.host import Checks, Sample
 from leitstand.releases.images import image
@@ -117,3 +117,8 @@ def test_an_env_file_keeps_what_is_not_set(tmp_path: Path) -> None:
     set_variable(path, "LEITSTAND_IMAGE_BLUE", "d@e")
     assert path.read_text() == "# ours\nLEITSTAND_IMAGE_BLUENESS=b\nOTHER='c'\nLEITSTAND_IMAGE_BLUE=d@e\n"
     assert variables(path.read_text()) == {"LEITSTAND_IMAGE_BLUENESS": "b", "LEITSTAND_IMAGE_BLUE": "d@e"}
+
+
+def test_only_images_by_digest_are_cleared_away() -> None:
+    digest = "sha256:" + "a" * 64
+    assert repositories({f"our/leitstand@{digest}", digest, "leitstand:test", ""}) == {"our/leitstand"}

@@ -88,4 +88,7 @@ def test_an_image_is_named_by_its_digest_alone(named: str) -> None:
 
 def test_an_image_is_read() -> None:
     assert str(image(IMAGE)) == IMAGE and image(IMAGE).short == "a1" * 6
+    assert str(image(DIGEST)) == DIGEST and image(DIGEST).repository == "", (
+        "the id of one that was built here"
+    )
     assert image(f"127.0.0.1:5000/leitstand@{DIGEST}").repository == "127.0.0.1:5000/leitstand"
