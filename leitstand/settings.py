@@ -224,6 +224,18 @@ class Settings(BaseSettings):
         "", description="Sender of our mail, as reports@example.org or Leitstand <reports@example.org>."
     )
 
+    alert_mail: str = Field(
+        "", description="Addresses that alerts are mailed to, separated by spaces; empty: none is mailed."
+    )
+    alert_webhook_url: SecretStr = Field(
+        SecretStr(""),
+        description="Address that Alertmanager posts urgent alerts to, as JSON; empty: it posts none.",
+    )
+    dead_mans_switch_url: SecretStr = Field(
+        SecretStr(""),
+        description="Address of a service outside that is called every minute while all is well, and tells when that stops; empty: nobody is called.",
+    )
+
     plans_file: Path = Field(
         REPOSITORY / "leitstand" / "limits" / "plans.json",
         description="Plans that workspaces choose from; a workspace without a choice is on the first one.",
