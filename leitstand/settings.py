@@ -49,6 +49,10 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Lowest level that is logged."
     )
+    log_store: str = Field(
+        "",
+        description="File in which `leitstand logs --request` looks, kept by `leitstand log-store collect`; empty: the logs of this machine's services.",
+    )
     otlp_endpoint: str = Field(
         "",
         description="OpenTelemetry collector (OTLP over HTTP); empty: traces are only propagated, not sent.",
