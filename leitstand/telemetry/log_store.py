@@ -20,7 +20,8 @@ CREATE INDEX IF NOT EXISTS line_request ON line (request_id) WHERE request_id <>
 CREATE INDEX IF NOT EXISTS line_at ON line (at);
 CREATE TABLE IF NOT EXISTS position (inode INTEGER PRIMARY KEY, first TEXT, offset INTEGER);
 """
-FIND = "SELECT at, service, level, request_id, text FROM line WHERE request_id = ? ORDER BY at, rowid"
+# The second condition lets the partial index be used.
+FIND = "SELECT at, service, level, request_id, text FROM line WHERE request_id = ? AND request_id <> '' ORDER BY at, rowid"
 KEEP_DAYS, MOST_BYTES = 14, 2_000_000_000
 AT_ONCE = 5_000_000
 DAY = 86_400

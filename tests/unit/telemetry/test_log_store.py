@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from leitstand.cli.logs import group
 from leitstand.settings import get_settings
 from leitstand.telemetry.context import bound
-from leitstand.telemetry.log_store import LogStore, find_in
+from leitstand.telemetry.log_store import FIND, LogStore, find_in
 from leitstand.telemetry.logs import configure_logging, get_logger
 
 ID = "request-12345678"
@@ -67,6 +67,9 @@ def test_a_request_is_found_across_services(
     assert [line["service"] for line in json.loads(shown.output)] == ["proxy", "web", "worker"]
     assert none.exit_code != 0
     assert store.path.stat().st_mode & 0o077 == 0
+    with sqlite3.connect(store.path) as database:
+        plan = str(database.execute(f"EXPLAIN QUERY PLAN {FIND}", (ID,)).fetchall())
+    assert "line_request" in plan
 
 
 def test_nothing_is_doubled_or_lost_by_rotation(store: LogStore, tmp_path: Path) -> None:
