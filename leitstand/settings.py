@@ -72,6 +72,10 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Lowest level that is logged."
     )
+    log_store: str = Field(
+        "",
+        description="File in which `leitstand logs --request` looks, kept by `leitstand log-store collect`; empty: the logs of this machine's services.",
+    )
     otlp_endpoint: str = Field(
         "",
         description="OpenTelemetry collector (OTLP over HTTP); empty: traces are only propagated, not sent.",
@@ -257,6 +261,18 @@ class Settings(BaseSettings):
     smtp_password: SecretStr = Field(SecretStr(""), description="Password of that user.")
     mail_sender: str = Field(
         "", description="Sender of our mail, as reports@example.org or Leitstand <reports@example.org>."
+    )
+
+    alert_mail: str = Field(
+        "", description="Addresses that alerts are mailed to, separated by spaces; empty: none is mailed."
+    )
+    alert_webhook_url: SecretStr = Field(
+        SecretStr(""),
+        description="Address that Alertmanager posts urgent alerts to, as JSON; empty: it posts none.",
+    )
+    dead_mans_switch_url: SecretStr = Field(
+        SecretStr(""),
+        description="Address of a service outside that is called every minute while all is well, and tells when that stops; empty: nobody is called.",
     )
 
     plans_file: Path = Field(

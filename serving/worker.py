@@ -12,11 +12,13 @@ from contextlib import asynccontextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from leitstand.checks import metrics as check_metrics
+from leitstand.backups.metrics import BackupsCollector
+from leitstand.checks.metrics import ChecksCollector
 from leitstand.db.engine import get_engine, make_engine
+from leitstand.db.figures import install
 from leitstand.errors import Unavailable
-from leitstand.events.archive import metrics as archive_metrics
-from leitstand.jobs import metrics
+from leitstand.events.archive.metrics import ArchiveCollector
+from leitstand.jobs.metrics import FlowsCollector, PrefectCollector, QueueCollector
 from leitstand.jobs.worker import CONCURRENCY, QueueWorker
 from leitstand.services import WORKER
 from leitstand.settings import get_settings
@@ -24,6 +26,15 @@ from leitstand.telemetry.logs import configure_logging, get_logger
 from serving.app import create_app, probe_database
 
 GRACE_SECONDS = 20.0
+# What is true of the whole environment is told by one service.
+FIGURES = (
+    QueueCollector,
+    FlowsCollector,
+    PrefectCollector,
+    ChecksCollector,
+    ArchiveCollector,
+    BackupsCollector,
+)
 log = get_logger("worker")
 
 
@@ -32,9 +43,7 @@ def create(concurrency: int = CONCURRENCY) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        metrics.install()
-        check_metrics.install()
-        archive_metrics.install()
+        install(*FIGURES)
         app.state.worker = worker = QueueWorker(
             make_engine(get_settings(), application="leitstand-worker-records"),
             get_settings(),

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
@@ -23,7 +24,7 @@ EVIDENCE_WITHIN = timedelta(hours=1)
 LEAST_FREE_SHARE = 0.1
 LEAST_FREE_BYTES = 5_000_000_000
 ARCHIVER = text("""
-    SELECT current_setting('archive_mode') AS mode, last_failed_time AS failed_at,
+    SELECT current_setting('archive_mode') AS mode, last_failed_time AS failed_at, failed_count AS failures,
            last_failed_time > coalesce(last_archived_time, '-infinity') AS failing,
            (SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready') AS waiting,
            (SELECT min(modification) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready') AS oldest
@@ -58,11 +59,18 @@ def server_conditions(
     yield from _evidence(settings.data_dir / "evidence" / PENDING, now)
 
 
-def _archiver(session: Session, settings: Settings, known: KnownKind, now: datetime) -> Iterator[Condition]:
+def archiver(session: Session) -> Row[Any] | None:
+    """How the server's archiver stands: mode, failed_at, failures, failing, waiting files, since when the oldest waits; None where the role may not look."""
     try:
         with lifted(session, "the archiver is the whole server's"), session.begin_nested():
-            found = session.execute(ARCHIVER).one()
+            return session.execute(ARCHIVER).one()
     except ProgrammingError:
+        return None
+
+
+def _archiver(session: Session, settings: Settings, known: KnownKind, now: datetime) -> Iterator[Condition]:
+    found = archiver(session)
+    if found is None:
         yield Condition(
             "archive-hidden",
             "Whether the log is archived can't be seen: the database's role may not look.",

@@ -1,15 +1,13 @@
 """Prometheus metrics of the checks: on how many days facts or copies differ, and how many facts from archived events."""
 
 from collections.abc import Iterable
-from functools import lru_cache
 
-from prometheus_client import REGISTRY
+from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
-from sqlalchemy import Engine, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
-from leitstand.db.engine import get_engine, transaction
+from leitstand.db.figures import DatabaseCollector
 
 # The checks whose violations are days of a workspace.
 DAILY = ("runs-equal-events", "actors-equal-events", "copy-equals-facts")
@@ -24,23 +22,11 @@ WHERE outcome ->> 'name' = ANY(:names) ORDER BY 1
 """)
 
 
-class ChecksCollector(Collector):
+class ChecksCollector(DatabaseCollector):
     """Days that differ, by check, and when that was looked at."""
 
-    def __init__(self, engine: Engine | None = None) -> None:
-        self.engine = engine
-
-    def describe(self) -> Iterable[GaugeMetricFamily]:
-        """No families: so that registering it asks the database nothing."""
-        return []
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        """The figures of the last checks; none while the database does not answer."""
-        try:
-            with transaction(self.engine or get_engine()) as session:
-                found = session.execute(LATEST, {"names": [*DAILY, *ARCHIVED]}).all()
-        except SQLAlchemyError:
-            return
+    def families(self, session: Session) -> Iterable[Metric]:
+        found = session.execute(LATEST, {"names": [*DAILY, *ARCHIVED]}).all()
         days = GaugeMetricFamily(
             "leitstand_insights_differing_days",
             "Days on which facts differ from events, or copies from facts; alert on any.",
@@ -57,12 +43,4 @@ class ChecksCollector(Collector):
         for name, differing, checked in found:
             (days if name in DAILY else archived).add_metric([name], differing)
             at.add_metric([name], float(checked))
-        yield days
-        yield archived
-        yield at
-
-
-@lru_cache(maxsize=1)
-def install() -> None:
-    """Add the checks' figures to this process's metrics, once."""
-    REGISTRY.register(ChecksCollector())
+        return days, archived, at

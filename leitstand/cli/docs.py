@@ -5,6 +5,7 @@ import pkgutil
 from pathlib import Path
 
 import click
+from pydantic import SecretStr
 
 from leitstand import errors
 from leitstand.errors import Conflict, LeitstandError
@@ -13,6 +14,12 @@ from leitstand.identity.permission_matrix import Need, matrix
 from leitstand.settings import REPOSITORY, Settings
 
 REFERENCE = REPOSITORY / "docs" / "reference"
+EXAMPLE = REPOSITORY / ".env.example"
+EXAMPLE_INTRO = """
+# Every setting with its default: written by `./run docs write` from the code; edit the code.
+# Copy what differs into `.env` beside the Compose files, or into the environment. `.env` is never committed.
+# Secrets do not belong here: each is a file of its name (lower case) in the folder of secrets, mode 0600.
+""".strip()
 NOTE = "<!-- Written by `./run docs write` from the code; edit the code. -->\n"
 
 PERMISSIONS_INTRO = """
@@ -38,13 +45,13 @@ def group() -> None:
 @group.command()
 @click.option("--check", is_flag=True, help="Write nothing; fail when a page differs from the code.")
 def write(check: bool) -> None:
-    """Write docs/reference from settings, errors and commands."""
+    """Write docs/reference and .env.example from settings, errors and commands."""
     stale = []
-    for name, text in pages().items():
-        path = REFERENCE / name
+    written = {REFERENCE / name: text for name, text in pages().items()} | {EXAMPLE: example()}
+    for path, text in written.items():
         if path.exists() and path.read_text() == text:
             continue
-        stale.append(name)
+        stale.append(path.name)
         if not check:
             REFERENCE.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
@@ -71,6 +78,20 @@ def settings_page() -> str:
         rows.append(f"| `{variable}` | {_default(field.default)} | {field.description} |")
     intro = ((Settings.__module__ and importlib.import_module(Settings.__module__).__doc__) or "").strip()
     return f"# Settings\n{NOTE}\n{intro}\n\n" + "\n".join(rows) + "\n"
+
+
+def example() -> str:
+    """`.env.example`: every setting with what it is, commented out; of secrets only the file's name."""
+    parts = [EXAMPLE_INTRO]
+    for name, field in Settings.model_fields.items():
+        variable = field.alias or f"LEITSTAND_{name.upper()}"
+        if isinstance(field.default, SecretStr):
+            parts.append(f"# {field.description}\n# a secret: secrets/{variable.lower()}")
+            continue
+        default = "" if isinstance(field.default, Path) else str(field.default)
+        shown = f"'{default}'" if set(default) & set(" ;#<>") else default
+        parts.append(f"# {field.description}\n#{variable}={shown}")
+    return "\n\n".join(parts) + "\n"
 
 
 def _default(value: object) -> str:

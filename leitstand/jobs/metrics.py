@@ -1,17 +1,24 @@
-"""Prometheus metrics of the queue, read from the database when they are asked for."""
+"""Prometheus metrics of the queue, of its workers and of the flows, read from the database when they are asked for."""
 
 from collections.abc import Iterable
-from functools import lru_cache
+from datetime import UTC, datetime
 
-from prometheus_client import REGISTRY, Counter, Histogram
+from prometheus_client import Counter, Histogram, Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
-from leitstand.db.engine import get_engine, transaction
+from leitstand.db.figures import DatabaseCollector
+from leitstand.db.models import FlowExecution, Heartbeat
+from leitstand.errors import LeitstandError
+from leitstand.jobs.flow_executions import RUNNING
 from leitstand.jobs.listing import queue_figures
+from leitstand.jobs.prefect_api import PrefectApi
+from leitstand.settings import Settings, get_settings
 
+# A scrape has ten seconds for everything.
+PREFECT_SECONDS = 2.0
 ATTEMPTS = Counter(
     "leitstand_job_attempts_total",
     "Attempts of jobs that ended, by outcome (succeeded, retried, failed).",
@@ -26,23 +33,11 @@ DURATION = Histogram(
 TAKEN_BACK = Counter("leitstand_jobs_taken_back_total", "Jobs taken back from workers that died.")
 
 
-class QueueCollector(Collector):
-    """Waiting, running and failed jobs, and the age of the oldest that could run."""
+class QueueCollector(DatabaseCollector):
+    """Waiting, running and failed jobs, the age of the oldest that could run, and the workers' last signs of life."""
 
-    def __init__(self, engine: Engine | None = None) -> None:
-        self.engine = engine
-
-    def describe(self) -> Iterable[GaugeMetricFamily]:
-        """No families: so that registering it asks the database nothing."""
-        return []
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        """The figures of now; none while the database does not answer."""
-        try:
-            with transaction(self.engine or get_engine()) as session:
-                figures = queue_figures(session)
-        except SQLAlchemyError:
-            return
+    def families(self, session: Session) -> Iterable[Metric]:
+        figures = queue_figures(session)
         jobs = GaugeMetricFamily("leitstand_jobs", "Jobs in the queue.", labels=["state"])
         for state, count in (
             ("waiting", figures.waiting),
@@ -56,9 +51,56 @@ class QueueCollector(Collector):
             "How long the oldest job that could run has waited.",
             value=figures.oldest_seconds,
         )
+        beats = GaugeMetricFamily(
+            "leitstand_heartbeat_timestamp_seconds",
+            "When any process of a service last gave a sign of life.",
+            labels=["service"],
+        )
+        last = select(Heartbeat.service, func.max(Heartbeat.at)).group_by(Heartbeat.service)
+        for service, at in session.execute(last).tuples():
+            beats.add_metric([service], at.timestamp())
+        yield beats
 
 
-@lru_cache(maxsize=1)
-def install() -> None:
-    """Add the queue's figures to this process's metrics, once."""
-    REGISTRY.register(QueueCollector())
+class FlowsCollector(DatabaseCollector):
+    """For how long flows run already, by what we keep of them."""
+
+    def families(self, session: Session) -> Iterable[Metric]:
+        seconds = func.extract("epoch", func.now() - func.min(FlowExecution.started_at))
+        running = select(FlowExecution.flow, seconds).where(FlowExecution.status == RUNNING)
+        family = GaugeMetricFamily(
+            "leitstand_flow_running_seconds",
+            "For how long the oldest unfinished execution of a flow has run.",
+            labels=["flow"],
+        )
+        for flow, age in session.execute(running.group_by(FlowExecution.flow)).tuples():
+            family.add_metric([flow], float(age))
+        yield family
+
+
+class PrefectCollector(Collector):
+    """Runs that stay in a state which they should leave within a minute, by what Prefect says."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings
+        self.api: PrefectApi | None = None
+
+    def describe(self) -> Iterable[Metric]:
+        """No families: so that registering it asks nobody."""
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        """The ages of now; none while Prefect does not answer, which another alert tells."""
+        self.api = self.api or PrefectApi(self.settings or get_settings(), timeout=PREFECT_SECONDS)
+        try:
+            ages = self.api.waiting_seconds(datetime.now(UTC))
+        except LeitstandError:
+            return
+        family = GaugeMetricFamily(
+            "leitstand_prefect_run_waiting_seconds",
+            "For how long the oldest run is late, pending or being cancelled.",
+            labels=["state"],
+        )
+        for state, age in ages.items():
+            family.add_metric([state], age)
+        yield family

@@ -204,6 +204,27 @@ class PrefectApi:
             newest.add(run["deployment_id"])
         return stale
 
+    def waiting_seconds(self, now: datetime) -> dict[str, float]:
+        """For how long the oldest run is late (nobody takes it), pending (its process does not begin) or cancelling; 0 where none is."""
+        ages = {"late": 0.0, "pending": 0.0, "cancelling": 0.0}
+        question: dict[str, Any] = {
+            "flow_runs": {"state": {"type": {"any_": ["PENDING", "CANCELLING"]}}},
+            "limit": 200,
+        }
+        for run in self._ask("POST", "/flow_runs/filter", question):
+            age = (now - _time(run["state"]["timestamp"])).total_seconds()
+            state = run["state"]["type"].lower()
+            ages[state] = max(ages[state], age)
+        due = {"type": {"any_": ["SCHEDULED"]}}, {"before_": now.isoformat()}
+        question = {
+            "flow_runs": {"state": due[0], "expected_start_time": due[1]},
+            "sort": "EXPECTED_START_TIME_ASC",
+            "limit": 1,
+        }
+        for run in self._ask("POST", "/flow_runs/filter", question):
+            ages["late"] = max(0.0, (now - _time(run["expected_start_time"])).total_seconds())
+        return ages
+
     def pause_pool(self) -> None:
         """Have our work pool start no run any more, whatever is scheduled.
 

@@ -18,6 +18,7 @@ from leitstand.backups import keys, wal
 from leitstand.backups.archived_log import missing_log, segments_since
 from leitstand.backups.catalogue import list_backups
 from leitstand.backups.engines.interface import FULL
+from leitstand.backups.metrics import BackupsCollector
 from leitstand.backups.operations import run_backup, verify_backup
 from leitstand.backups.restore import refuse_removed_log, restore_postgres
 from leitstand.backups.server_commands import archive_command
@@ -185,11 +186,22 @@ def test_postgresql_goes_on_while_the_archive_is_down_and_catches_up(source: Sou
     assert "does not answer" in told["archive-failing"] and "files wait" in told["archive-failing"]
     assert "wait to be archived, the oldest since" in told["archive-late"]
     assert "does not answer" in source.conditions(settings=down)["store-failing"]
+    figures = _archive_figures(source)
+    assert figures["leitstand_archive_lag_seconds"] > 0
+    assert figures["leitstand_archive_waiting_files"] >= 2
+    assert figures["leitstand_archive_failures_total"] > failed_before
     _set_archive_command(source, archive_command(source.settings))
     source.archive_now()
     assert missing_log(source.storage, source.settings.bucket_backups, backup.manifest) == ""
     assert source.one(f"SELECT count(*) = 0 FROM {WAITING}")
     assert not {"archive-failing", "archive-late", "store-failing"} & source.conditions(later=LATER).keys()
+    assert _archive_figures(source)["leitstand_archive_lag_seconds"] == 0
+
+
+def _archive_figures(source: Source) -> dict[str, float]:
+    families = BackupsCollector(source.engine, source.settings).collect()
+    samples = [sample for family in families for sample in family.samples]
+    return {sample.name: sample.value for sample in samples if "archive" in sample.name}
 
 
 def _set_archive_command(source: Source, command: str) -> None:

@@ -2,16 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
-from prometheus_client import REGISTRY
+from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 from sqlalchemy import Engine, func, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from leitstand.db.engine import get_engine, transaction
+from leitstand.db.figures import DatabaseCollector
 from leitstand.db.models import EventArchive
 from leitstand.events.archive import holding
 from leitstand.events.partitions import list_partitions
@@ -32,28 +29,19 @@ def overdue(session: Session, settings: Settings, *, now: datetime | None = None
     return len(late - set(session.scalars(restored)))
 
 
-class ArchiveCollector(Collector):
+class ArchiveCollector(DatabaseCollector):
     """Events in the archive, and months that should be there."""
 
     def __init__(self, engine: Engine | None = None, settings: Settings | None = None) -> None:
-        self.engine = engine
+        super().__init__(engine)
         self.settings = settings
 
-    def describe(self) -> Iterable[GaugeMetricFamily]:
-        """No families: so that registering it asks the database nothing."""
-        return []
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        """The figures of now; none while the database does not answer."""
+    def families(self, session: Session) -> Iterable[Metric]:
         counted = select(
             func.coalesce(func.sum(EventArchive.rows), 0), func.coalesce(func.sum(EventArchive.bytes), 0)
         )
-        try:
-            with transaction(self.engine or get_engine()) as session:
-                events, size = session.execute(counted.where(EventArchive.restored_at.is_(None))).one()
-                late = overdue(session, self.settings or get_settings())
-        except SQLAlchemyError:
-            return
+        events, size = session.execute(counted.where(EventArchive.restored_at.is_(None))).one()
+        late = overdue(session, self.settings or get_settings())
         yield GaugeMetricFamily("leitstand_events_archived", "Events in the archive.", value=float(events))
         yield GaugeMetricFamily("leitstand_events_archive_bytes", "Size of the archive.", value=float(size))
         yield GaugeMetricFamily(
@@ -61,9 +49,3 @@ class ArchiveCollector(Collector):
             "Months of events that should have been archived and are in the database still; alert on any.",
             value=late,
         )
-
-
-@lru_cache(maxsize=1)
-def install() -> None:
-    """Add the archive's figures to this process's metrics, once."""
-    REGISTRY.register(ArchiveCollector())

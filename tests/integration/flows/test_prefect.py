@@ -23,6 +23,7 @@ from leitstand.db.models.base import new_id
 from leitstand.embedded.postgres import Cluster
 from leitstand.errors import InvalidInput, NotFound, Unavailable
 from leitstand.events.partitions import list_partitions
+from leitstand.jobs.metrics import PrefectCollector
 from leitstand.jobs.prefect_api import PrefectApi
 from tests.integration.flows.prefect_services import SCHEDULES, PrefectServices
 from tests.services import cloned_database, free_base_port
@@ -214,6 +215,22 @@ def test_flows_are_listed_with_their_runs(prefect: PrefectServices, api: Prefect
     assert listed["ingest-inbox"]["next_run"]
     assert (listed["backup-postgres"]["cron"], listed["backup-postgres"]["zone"]) == ("15 2 * * *", "UTC")
     assert "ingest-inbox" in CliRunner().invoke(group, ["list"]).stdout
+
+
+def test_runs_that_stay_where_they_are_have_an_age(prefect: PrefectServices, api: PrefectApi) -> None:
+    deployment = api.digests()["ingest-inbox"][0]
+    pending = {"state": {"type": "PENDING"}}
+    run = api._ask("POST", f"/deployments/{deployment}/create_flow_run", pending)["id"]
+    try:
+        # The schedule has runs of every minute then, which nobody has taken.
+        ages = api.waiting_seconds(datetime.now(UTC) + timedelta(hours=1))
+        (family,) = PrefectCollector(prefect.settings).collect()
+    finally:
+        cancelled = {"state": {"type": "CANCELLED"}, "force": True}
+        api._ask("POST", f"/flow_runs/{run}/set_state", cancelled)
+    assert ages["pending"] == pytest.approx(3600, abs=60)
+    assert ages["late"] == pytest.approx(3600, abs=180)
+    assert {sample.labels["state"] for sample in family.samples} == {"late", "pending", "cancelling"}
 
 
 def test_what_can_not_be_started_is_said(prefect: PrefectServices, api: PrefectApi) -> None:

@@ -85,6 +85,12 @@ def test_answers_health_and_metrics_on_its_port(
     metrics = httpx.get(f"{process.url}/metrics").text
     assert 'leitstand_job_attempts_total{job="test.note",outcome="succeeded"} 1.0' in metrics
     assert 'leitstand_jobs{state="failed"} 0.0' in metrics
+    for figure in (
+        "leitstand_conditions ",
+        "leitstand_flow_running_seconds",
+        'leitstand_backups_missing{kind="postgres"}',
+    ):
+        assert figure in metrics
     process.process.send_signal(signal.SIGTERM)
     assert process.process.wait(LIMIT) in {0, -signal.SIGTERM}
     assert '"worker stopped"' in process.log.read_text()

@@ -3,15 +3,17 @@
 import asyncio
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
 from leitstand.db.engine import transaction
-from leitstand.jobs.heartbeat import last_beat
+from leitstand.db.models import FlowExecution
+from leitstand.jobs.heartbeat import beat, last_beat
 from leitstand.jobs.listing import JobRow, list_jobs
-from leitstand.jobs.metrics import QueueCollector
+from leitstand.jobs.metrics import FlowsCollector, PrefectCollector, QueueCollector
 from leitstand.jobs.queue import enqueue
 from leitstand.jobs.registry import AGENTS_QUEUE, QUEUES, job
 from leitstand.jobs.worker import CONCURRENCY_OF_AGENTS, POLL_SECONDS, QueueWorker
@@ -196,11 +198,32 @@ def test_the_queues_figures_are_metrics(engine: Engine) -> None:
     assert samples["leitstand_jobs_oldest_seconds", None] >= 0
 
 
+def test_signs_of_life_and_running_flows_are_metrics(engine: Engine) -> None:
+    begun = datetime.now(UTC) - timedelta(hours=2)
+    with transaction(engine) as session:
+        beat(session, service="worker", instance="here-1")
+        for minutes, status in ((0, "running"), (30, "running"), (-600, "complete")):
+            session.add(
+                FlowExecution(
+                    flow="backup-postgres",
+                    scheduled_for=begun + timedelta(minutes=minutes),
+                    started_at=begun + timedelta(minutes=minutes),
+                    status=status,
+                )
+            )
+    families = [*QueueCollector(engine).collect(), *FlowsCollector(engine).collect()]
+    found = {(one.name, *one.labels.values()): one.value for family in families for one in family.samples}
+    now = datetime.now(UTC).timestamp()
+    assert found["leitstand_heartbeat_timestamp_seconds", "worker"] == pytest.approx(now, abs=60)
+    assert found["leitstand_flow_running_seconds", "backup-postgres"] == pytest.approx(7200, abs=60)
+
+
 def test_metrics_are_silent_when_the_database_is_away(settings: Settings) -> None:
     from leitstand.db.engine import make_engine
 
     away = settings.model_copy(update={"database_url_override": "postgresql+psycopg://x:y@127.0.0.1:1/none"})
     assert list(QueueCollector(make_engine(away)).collect()) == []
+    assert list(PrefectCollector(settings).collect()) == []
 
 
 def test_logs_of_a_job_carry_its_request_id(

@@ -16,7 +16,7 @@ def test_the_signature_is_that_of_the_specification() -> None:
     """The example of the libraries of Standard Webhooks (and of Svix, where it comes from)."""
     at = datetime.fromtimestamp(1614265330, UTC)
     found = signing.headers(
-        "msg_p5jXN8AQM9LWM0D4loKWxJek", b'{"test": 2432232314}', ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], at=at
+        "msg_p5jXN8AQM9LWM0D4loKWxJek", b'{"test": 2432232314}', ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], at=at  # pragma: allowlist secret
     )  # fmt: skip
     assert found["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
     assert found["webhook-timestamp"] == "1614265330"
