@@ -62,7 +62,7 @@ def inventory(engine: Engine, settings: Settings) -> list[Item]:
 def _item(settings: Settings, name: str, mark: str, backed_up_at: str) -> Item:
     short = name.removeprefix(secret_files.PREFIX).removeprefix(secret_files.FOLDER)
     field = type(settings).model_fields.get(short)
-    path, variable = settings.data_dir / name, f"LEITSTAND_{short.upper()}"
+    path, variable = secret_files.path_of(settings, name), f"LEITSTAND_{short.upper()}"
     here = path.is_file() and not os.environ.get(variable)
     changed = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds") if here else ""
     purpose = (field.description if field else "") or NO_SETTING

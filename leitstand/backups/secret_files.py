@@ -105,6 +105,13 @@ def gather(settings: Settings) -> dict[str, bytes]:
     return found
 
 
+def path_of(settings: Settings, name: str) -> Path:
+    """Where the file of a secret lies, whose name in a backup is `name`: secrets may have a folder of their own."""
+    if name.startswith(FOLDER):
+        return settings.secrets_dir / name.removeprefix(FOLDER)
+    return settings.data_dir / name
+
+
 def lacking(settings: Settings, names: Iterable[str]) -> list[str]:
     """The secrets without which nothing comes back that are not among `names`."""
     needed = {f"{PREFIX}{name}" for name in NEEDED}
@@ -129,7 +136,7 @@ def reread(settings: Settings, names: list[str]) -> Settings:
 
 
 def _of_files(settings: Settings) -> dict[str, str]:
-    paths = {name: settings.data_dir / f"{PREFIX}{name}" for name in type(settings).model_fields}
+    paths = {name: path_of(settings, f"{PREFIX}{name}") for name in type(settings).model_fields}
     secret = {name: path for name, path in paths.items() if isinstance(getattr(settings, name), SecretStr)}
     return {name: path.read_text().strip() for name, path in secret.items() if path.is_file()}
 

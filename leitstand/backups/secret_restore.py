@@ -64,12 +64,14 @@ class Plan:
 def plan(settings: Settings, opened: Opened) -> Plan:
     """Compare a backup with the files that are here."""
     key, known = fingerprint_key(settings), opened.secrets
-    here = {name: path.read_bytes() for name in known if (path := settings.data_dir / name).is_file()}
+    here = {
+        name: path.read_bytes() for name in known if (path := secret_files.path_of(settings, name)).is_file()
+    }
     ours, theirs = fingerprints(key, here), fingerprints(key, known)
     changes = tuple(
         Change(
             name,
-            _state(settings.data_dir / name, ours.get(name, ""), mark, opened.made_at),
+            _state(secret_files.path_of(settings, name), ours.get(name, ""), mark, opened.made_at),
             ours.get(name, ""),
             mark,
         )
@@ -109,7 +111,7 @@ def restore(settings: Settings, opened: Opened, agreed: Plan, *, replace_newer: 
     aside = _set_aside(settings, opened, agreed)
     settings.secrets_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in agreed.written:
-        keys.write_private(settings.data_dir / name, opened.secrets[name])
+        keys.write_private(secret_files.path_of(settings, name), opened.secrets[name])
     with keys.locked(keys.keys_dir(settings)):
         path = keys.keys_dir(settings) / keys.RECIPIENTS
         if not path.exists():
@@ -120,7 +122,7 @@ def restore(settings: Settings, opened: Opened, agreed: Plan, *, replace_newer: 
 def _set_aside(settings: Settings, opened: Opened, agreed: Plan) -> Path | None:
     """What is about to be replaced, sealed to the recipients of this machine or, where it has none, of the backup."""
     replaced = {
-        change.name: (settings.data_dir / change.name).read_bytes()
+        change.name: secret_files.path_of(settings, change.name).read_bytes()
         for change in agreed.changes
         if change.state in {OLDER, NEWER}
     }

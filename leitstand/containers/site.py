@@ -5,14 +5,12 @@ import secrets
 from pathlib import Path
 
 from leitstand.containers.certificates import AUTHORITY, CERTIFICATE, KEY, write_certificates
-from leitstand.embedded.credentials import LASTING, NAMES, random_secret
+from leitstand.embedded.credentials import GIVEN, LASTING, LEFT, NAMES, random_secret
 from leitstand.embedded.environment import SECRET_PREFIX, write_private
 
 STORE = "objects"
 CACHE_USERS = "cache_users.acl"
 CACHE_PASSWORD = "leitstand_cache_password"  # noqa: S105 - the name of a file
-# Given by others; the file must be there, and may be empty.
-GIVEN = ("smtp_password",)
 READABLE = 0o444
 
 
@@ -29,7 +27,8 @@ def ensure(folder: Path) -> list[str]:
     made = [
         name for name in (*NAMES, *LASTING) if _ensure(own / f"{SECRET_PREFIX}{name}", random_secret(name))
     ]
-    made += [name for name in GIVEN if _ensure(own / f"{SECRET_PREFIX}{name}", "")]
+    # Given by others, or left by a rotation: the file must be there, and may be empty.
+    made += [name for name in (*GIVEN, *LEFT) if _ensure(own / f"{SECRET_PREFIX}{name}", "")]
     if _ensure(own / CACHE_PASSWORD, secrets.token_hex(32)):
         (own / CACHE_USERS).unlink(missing_ok=True)
         made.append(CACHE_PASSWORD)

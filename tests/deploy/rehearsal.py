@@ -32,7 +32,7 @@ from tests.deploy.site import (
 )
 
 IMAGE, NEXT, POSTGRES = "leitstand:test", "leitstand:test-next", "leitstand-postgres:test"
-SETTLE_SECONDS, DRAIN_SECONDS, CALM_SECONDS = 3.0, 3.0, 5.0
+SETTLE_SECONDS, DRAIN_SECONDS, CALM_SECONDS = 4.0, 5.0, 5.0
 ENGINE = DEPLOY / "testing" / "engine"
 PAGES = (
     ("/", 200),
@@ -68,6 +68,7 @@ class Rehearsal:
                 return
         self.record.step("smoke", self.smoke)
         self.record.step("containers as they should be", self.hardening)
+        self.record.step("a stranger at the object store", self.strangers)
         self.record.step("request id in the logs of proxy and service", self.request_ids)
         self.record.step("new release under load", lambda: self.switch(NEXT))
         self.record.step("back under load", lambda: self.switch(IMAGE))
@@ -159,7 +160,7 @@ class Rehearsal:
             ("/readyz", 404),
             ("/proxyz", 404),
             ("/api/v1/me", 401),
-            ("/prefect/", 303),
+            ("/prefect/", 302),
         ):
             answer, _ = stranger.ask(path)
             assert answer.status == wanted, f"to a stranger {path} answers {answer.status}, not {wanted}"
@@ -190,6 +191,14 @@ class Rehearsal:
             ]
             assert not secrets, f"{service} has secrets among its variables"
         return {"containers": len(found)}
+
+    def strangers(self) -> dict[str, Any]:
+        """Every port of the store, asked without a credential from within the private network."""
+        script = (REPOSITORY / "tests" / "deploy" / "stranger.py").read_text()
+        told = json.loads(self.site.within(f"web-{self.colour}", "python", "-", given=script))
+        assert told["ports"] >= 3, f"only {told['ports']} ports answer: the wrong ones are asked"
+        assert not told["let_in"], told["let_in"]
+        return {"ports": told["ports"]}
 
     def request_ids(self) -> dict[str, Any]:
         """One request is found again in the proxy's log and in the service's."""
@@ -244,9 +253,9 @@ class Rehearsal:
         told = json.loads(
             self.site.within("prefect-worker", "leitstand", "backup", "run", "postgres", "--json")
         )
-        one = told["backups"][0] if "backups" in told else told[0] if isinstance(told, list) else told
+        one = told["backups"][0]
         assert one["status"] == "complete", one
-        return {"level": one["level"], "bytes": one.get("stored_bytes")}
+        return {"level": one["level"], "bytes": one["bytes"]}
 
     def restore(self) -> dict[str, Any]:
         """The newest backup into a scratch PostgreSQL, checked; the executed notebook is evidence."""

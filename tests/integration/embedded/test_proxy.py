@@ -111,7 +111,7 @@ def test_a_path_reaches_its_service_as_it_was_typed(
     assert (seen(client.get(path))["service"], seen(client.get(path))["path"]) == (service.name, path)
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/readyz", "/auth/operator"])
+@pytest.mark.parametrize("path", ["/metrics", "/readyz", "/proxyz", "/auth/operator"])
 def test_what_is_for_monitoring_stays_inside(client: httpx.Client, path: str) -> None:
     assert client.get(path, headers=SIGNED_IN).status_code == 404
 

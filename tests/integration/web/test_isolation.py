@@ -29,7 +29,7 @@ from web.routes.flows import example
 
 SECRET = "Zebrafink"
 # Their answers are the same for everybody: files, health, the installation's own operations.
-EVERYBODYS = ("/static/", "/favicon.ico", "/livez", "/readyz", "/metrics", "/sign-in/callback")
+EVERYBODYS = ("/static/", "/favicon.ico", "/livez", "/readyz", "/proxyz", "/metrics", "/sign-in/callback")
 
 
 @dataclass

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import SecretStr
 
 from leitstand.containers.programs import COLOURS, NAMES
 from leitstand.containers.tasks import TASKS
 from leitstand.services import COLOURED, SERVICES
+from leitstand.settings import Settings
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
 BASE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
@@ -59,6 +61,16 @@ def test_a_colour_is_of_its_own_image_and_knows_which_it_is() -> None:
             one = ALL[f"{service.name}-{colour}"]
             assert one["image"].startswith(f"${{LEITSTAND_IMAGE_{colour.upper()}")
             assert one["environment"]["LEITSTAND_COLOUR"] == colour
+
+
+def test_every_secret_setting_is_a_file_of_each_python_service() -> None:
+    secret = {
+        f"leitstand_{name}" for name, field in Settings.model_fields.items() if field.annotation is SecretStr
+    }
+    for name, service in ALL.items():
+        if "serve" in service.get("command", []) and name not in {"proxy", "objects"}:
+            assert secret <= set(service["secrets"]), name
+    assert secret <= set(BASE["secrets"])
 
 
 def test_no_secret_is_a_variable_and_the_private_network_leads_nowhere() -> None:
