@@ -81,7 +81,18 @@ class Site:
 
     def containers(self) -> dict[str, dict[str, Any]]:
         """What the engine says of every container, by service."""
-        ids = self.compose("ps", "--all", "--quiet").split()
+        project = ["--filter", "label=com.docker.compose.project=leitstand"]
+        ids = run(
+            [
+                "docker",
+                "ps",
+                "--all",
+                "--quiet",
+                *project,
+                "--filter",
+                "label=com.docker.compose.oneoff=False",
+            ]
+        ).split()
         found = json.loads(run(["docker", "inspect", *ids]))
         return {one["Config"]["Labels"]["com.docker.compose.service"]: one for one in found}
 

@@ -61,6 +61,7 @@ def test_a_colour_is_of_its_own_image_and_knows_which_it_is() -> None:
             one = ALL[f"{service.name}-{colour}"]
             assert one["image"].startswith(f"${{LEITSTAND_IMAGE_{colour.upper()}")
             assert one["environment"]["LEITSTAND_COLOUR"] == colour
+            assert one["networks"]["private"]["aliases"] == [service.name]
 
 
 def test_every_secret_setting_is_a_file_of_each_python_service() -> None:
