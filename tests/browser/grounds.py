@@ -77,7 +77,7 @@ PAGES = {
     "external_users.html": "/external-users", "favorites.html": "/favorites", "flow/canvas.html": "/companions/{item_id}/flow/canvas",
     "flow/outline.html": "/companions/{item_id}/flow", "flow/preview.html": "/companions/{item_id}/flow/preview",
     "flow/step.html": "/companions/{item_id}/flow/steps/new",
-    "forgot_password.html": "/forgot-password", "group.html": "/groups/{group_id}", "groups.html": "/groups", "home.html": "/",
+    "forgot_password.html": "/forgot-password", "status.html": "/status", "group.html": "/groups/{group_id}", "groups.html": "/groups", "home.html": "/",
     "insights.html": "/insights", "integrations.html": "/settings/integrations",
     "invoice.html": "/settings/billing/invoices/{invoice_id}", "items/canvas.html": "/boards/{item_id}/canvas",
     "items/form.html": "/companions/new", "items/form/agent.html": "/agents/{item_id}/edit",
