@@ -78,10 +78,12 @@ class Records(Part):
         if thing is None:
             return Look(False)
         look = Look(True)
-        if values is not None and sorted(each.value for each in thing.records or []) != sorted(values):
-            look.changes.append(
-                Change(msg("sets {values}", values=", ".join(values)), lambda: self._set(thing))
+        there = sorted(each.value for each in thing.records or [])
+        if values is not None and there != sorted(values):
+            sentence = msg(
+                "sets {values} instead of {there}", values=", ".join(values), there=", ".join(there)
             )
+            look.changes.append(Change(sentence, lambda: self._set(thing)))
         if thing.ttl != self.record.ttl:
             look.changes.append(
                 Change(msg("sets the TTL"), lambda: self.cloud.wait(thing.change_rrset_ttl(self.record.ttl)))

@@ -169,6 +169,10 @@ def test_what_differs_is_changed_in_place(double: Double, production: Environmen
         "production-1",
         "@ A",
     }
+    (record,) = (step for step in found.of("change") if step.name == "@ A")
+    assert record.reasons[0].endswith(" instead of 192.0.2.1"), (
+        "what somebody wrote there is told before it goes"
+    )
     apply(target(double, production, site))
 
     assert plan(target(double, production, site)).nothing_to_do

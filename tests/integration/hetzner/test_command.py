@@ -5,17 +5,21 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
-from leitstand.errors import PreconditionFailed
+from leitstand.cli.hetzner import group
+from leitstand.errors import Conflict, InvalidInput, PreconditionFailed
 from leitstand.hetzner.description import FOLDER
 from leitstand.hetzner.targets import target_of
-from leitstand.settings import REPOSITORY, Settings
+from leitstand.settings import REPOSITORY, Settings, get_settings
 from tests.hetzner_double import TOKEN, Double
 
 SITE = FOLDER / "site.example.toml"
+type Calls = Callable[..., Result]
 
 
 @pytest.fixture
@@ -72,22 +76,66 @@ def test_killed_in_the_middle_the_same_command_goes_on(double: Double, command: 
     assert TOKEN not in "".join(str(body) for _, _, body in double.calls)
 
 
-def test_the_plan_tells_what_a_month_costs(double: Double, command: Command) -> None:
-    code, out, _ = command("plan", "staging", "--json")
+@pytest.fixture
+def staging(double: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
+    """The commands in this process, with the token of staging's project."""
+    monkeypatch.setenv("LEITSTAND_HETZNER_TOKEN_STAGING", TOKEN)
+    monkeypatch.setenv("LEITSTAND_HETZNER_API", double.url)
+    monkeypatch.setenv("LEITSTAND_DATA_DIR", str(tmp_path))
+    get_settings.cache_clear()
+    yield lambda *words: CliRunner().invoke(group, [words[0], "staging", *words[1:], "--site", str(SITE)])
+    get_settings.cache_clear()
 
-    cost = json.loads(out)["cost"]
-    assert code == 0
+
+def test_the_plan_tells_what_a_month_costs(double: Double, staging: Calls) -> None:
+    done = staging("plan", "--json")
+
+    cost = json.loads(done.stdout)["cost"]
+    assert done.exit_code == 0
     # 10.49 for the host, 50 GB at 0.044, 0.50 for its address; and 19 % on it.
     assert (cost["net"], cost["gross"], cost["currency"], cost["complete"]) == ("13.19", "15.70", "EUR", True)
+    assert "A month: 13.19 EUR net, 15.70 with 19.00 % VAT" in staging("cost").stdout
     assert double.changes() == []
 
 
-def test_nothing_is_made_without_its_name(double: Double, command: Command) -> None:
-    code, _, err = command("apply", "staging", "--yes", "production")
+def test_nothing_is_made_without_its_name(double: Double, staging: Calls) -> None:
+    done = staging("apply", "--yes", "production")
 
-    assert code == 2
-    assert "Not confirmed" in err
+    assert isinstance(done.exception, InvalidInput)
     assert double.changes() == []
+
+
+def test_a_refusal_is_shown_and_told_by_the_exit_code(double: Double, staging: Calls) -> None:
+    double.new("volumes", name="staging-data", size=50, location="fsn1")
+
+    done = staging("plan")
+
+    assert done.exit_code == 1
+    assert "! refuse  volume           staging-data" in done.stdout
+    assert "leitstand-environment=staging" in done.stdout
+    assert isinstance(staging("apply", "--yes", "staging").exception, Conflict)
+    assert double.changes() == []
+
+
+def test_what_was_made_is_listed_and_nothing_of_it_is_deleted(double: Double, staging: Calls) -> None:
+    first = staging("apply", "--yes", "staging")
+    assert first.stdout.endswith("Done.\n")
+    assert staging("apply").stdout.endswith("Nothing to do.\n"), "nobody is asked where nothing is to do"
+    made = len(double.changes())
+    address = double.named("primary_ips", "staging-ipv4")["ip"]
+
+    assert json.loads(staging("addresses", "--json").stdout) == {"staging-ipv4": address}
+    fates = {each["name"]: each for each in json.loads(staging("destroy-plan", "--json").stdout)["things"]}
+    listed = staging("destroy-plan").stdout
+
+    assert [fates[name]["holds_data"] for name in ("staging-data", "staging-1", "staging-public")] == [
+        True,
+        True,
+        False,
+    ]
+    assert list(fates)[-1] == "anna", "what was made first would go last"
+    assert "Nothing was deleted" in listed
+    assert len(double.changes()) == made
 
 
 def test_a_token_that_others_may_read_is_not_used(double: Double, tmp_path: Path) -> None:
