@@ -19,7 +19,8 @@ LASTING = ("pgbackrest_cipher_pass",)
 # What others give us, or a person keeps: never made here.
 GIVEN = (
     "smtp_password", "copies_s3_access_key", "copies_s3_secret_key", "insights_distributed_token",
-    "pgbackrest_cipher_pass_previous", "stripe_secret_key", "stripe_webhook_secret",
+    "pgbackrest_cipher_pass_previous", "stripe_secret_key", "stripe_webhook_secret", "alert_webhook_url",
+    "dead_mans_switch_url",
 )  # fmt: skip
 # What a rotation leaves behind, for as long as it is needed.
 LEFT = ("session_secret_previous", "secrets_key_previous")
