@@ -51,7 +51,10 @@ GIVEN_FOLDERS = {
     "leitstand/runbooks/disk_full.py": {"path": "one that may go", "reserve.NAME": "`reserve`"},
     "leitstand/runbooks/space.py": {"path": "the same"},
     "leitstand/backups/secret_backups.py": {"name": "a file of `secrets` or `keys`"},
-    "leitstand/backups/secret_files.py": {"f'{PREFIX}{name}'": "a file of `secrets`", "name": "a file of `keys`"},
+    "leitstand/backups/secret_files.py": {
+        "f'{PREFIX}{name}'": "a file of `secrets`",
+        "name": "a file of `keys`",
+    },
     "leitstand/backups/secret_restore.py": {"name": "of `secrets` or `keys`", "change.name": "the same"},
     "leitstand/embedded/rotation_journal.py": {"name": "a file of `secrets` or `keys`"},
 }
