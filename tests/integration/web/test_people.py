@@ -192,7 +192,7 @@ def test_an_external_person_opens_nothing_but_what_is_theirs(
         assert (outside.get(area.route).status_code == 200) is (area.slug in FOR_EXTERNAL), area.slug
     allowed = {area.route for area in AREAS if area.slug in FOR_EXTERNAL} | {
         "/search", "/home/popular", "/settings/membership", "/favicon.ico", "/sign-in",
-        "/sign-in/callback", "/forgot-password",
+        "/sign-in/callback", "/forgot-password", "/status", "/status.json",
     }  # fmt: skip
     from web.app import MODULES
 
