@@ -1,12 +1,24 @@
 """What models are given to read: documents, attachments, answers of tools. It is quoted, so that nothing in it ends the quote."""
 
+from unicodedata import category
+
 MARK = "> "
 
 
 def clean(text: str) -> str:
-    """A text of several lines without control characters, which PostgreSQL does not keep and terminals obey."""
+    """A text of several lines without what nobody sees: control characters, and letters that hide what a model reads."""
     lines = text.replace("\r\n", "\n")
     return "".join(letter if letter.isprintable() or letter in "\n\t" else " " for letter in lines).strip()
+
+
+def as_written(text: str) -> str:
+    """A text of several lines as a person wrote it, without control characters, which PostgreSQL does not keep and terminals
+    obey. What joins the parts of a letter or of a picture stays, though nobody sees it.
+    """
+    lines = text.replace("\r\n", "\n")
+    return "".join(
+        " " if category(letter) == "Cc" and letter not in "\n\t" else letter for letter in lines
+    ).strip()
 
 
 def shortened(text: str, most: int) -> str:

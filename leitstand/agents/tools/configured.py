@@ -21,7 +21,7 @@ from leitstand.identity.access import Principal, require, require_member
 from leitstand.identity.sealed import place_of_tool
 from leitstand.identity.sealing import seal
 from leitstand.integrations import servers
-from leitstand.language_models.material import clean
+from leitstand.language_models.material import as_written
 from leitstand.words import msg
 
 # What models' servers take as the name of a function.
@@ -218,7 +218,7 @@ def checked_tool_name(name: str) -> str:
 
 def _checked(draft: Draft) -> dict[str, Any]:
     kind = find(draft.kind)
-    description = clean(draft.description)
+    description = as_written(draft.description)
     if not description or len(description) > LONGEST_DESCRIPTION:
         raise InvalidInput(
             msg("A description is needed, of at most {most:,} characters.", most=LONGEST_DESCRIPTION),

@@ -26,7 +26,7 @@ NOT_SHOWN = {
     r"/comments/0/(author|at)": "who said it and when is filled in",
     r"/events .*/user_agent": "tells robots from people, and is not kept",
     r"/refusals/replay ": "chooses, and changes nothing",
-    r"/runbooks/\S+ .*/typed": "asked for where it is no dry run",
+    r"/(runbooks|runbook-runs)/\S+ .*/typed": "asked for where it is no dry run",
     r"/invitations \S+ body /message": "stands in the mail",
     r"(secret|secret_key|key|password)$": "is sealed",
 }
