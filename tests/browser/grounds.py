@@ -58,6 +58,7 @@ FILES = (
     "/export",
     "/file",
     ".csv",
+    ".json",
     ".pdf",
     ".ipynb",
     ".html",
