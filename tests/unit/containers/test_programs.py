@@ -1,5 +1,6 @@
 """What a container executes, and the addresses that it knows the others by."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,13 @@ from leitstand.errors import PreconditionFailed
 from leitstand.jobs.prefect_environment import api_url
 from leitstand.services import API, PREFECT, PROXY, SERVICES, WEB
 from leitstand.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables of another test's environment would go before what is given here."""
+    for name in [one for one in os.environ if one.startswith("LEITSTAND_")]:
+        monkeypatch.delenv(name)
 
 
 def in_container(**more: object) -> Settings:
