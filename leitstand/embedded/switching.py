@@ -20,6 +20,7 @@ from leitstand.embedded.programs import BY_NAME
 from leitstand.embedded.stop import wait_stopped, waves
 from leitstand.embedded.supervisor import GONE_STATES, Supervisor
 from leitstand.errors import Conflict, PreconditionFailed
+from leitstand.runbooks.pending import sync_folder
 from leitstand.services import MARK, OBJECTS, POSTGRES
 from leitstand.words import msg
 
@@ -165,7 +166,7 @@ def swap(switch: Switch) -> None:
             switch.aside.mkdir(mode=0o700)
     if switch.stage() == BETWEEN:
         switch.waiting.rename(switch.live)
-    _sync(switch.live.parent)
+    sync_folder(switch.live.parent)
     if switch.stage() != SWITCHED:
         raise Conflict(
             msg(
@@ -194,11 +195,3 @@ def start(environment: Environment, names: list[str], progress: "Progress") -> N
 
 def _listed(switch: Switch) -> str:
     return ", ".join(path.name for path in (switch.live, switch.waiting, switch.aside) if path.exists())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

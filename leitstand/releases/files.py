@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from leitstand.runbooks.pending import sync_folder
+
 
 def write_durably(path: Path, content: str, *, mode: int = 0o600) -> None:
     """Replace a file by `content`, or leave it as it was; on disk when this returns."""
@@ -23,12 +25,3 @@ def remove_durably(path: Path) -> None:
     path.unlink(missing_ok=True)
     if path.parent.is_dir():
         sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Put on disk which files a folder has."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

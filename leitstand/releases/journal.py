@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from leitstand.errors import NotFound
-from leitstand.releases.files import sync_folder
+from leitstand.runbooks.pending import sync_folder
 from leitstand.words import msg
 
 FORWARD, BACK = "forward", "back"
