@@ -30,9 +30,8 @@ def ensure(folder: Path) -> list[str]:
     # Given by others, or left by a rotation: the file must be there, and may be empty.
     made += [name for name in (*GIVEN, *LEFT) if _ensure(own / f"{SECRET_PREFIX}{name}", "")]
     if _ensure(own / CACHE_PASSWORD, secrets.token_hex(32)):
-        (own / CACHE_USERS).unlink(missing_ok=True)
         made.append(CACHE_PASSWORD)
-    _ensure(own / CACHE_USERS, cache_users((own / CACHE_PASSWORD).read_text()))
+    _derive(own / CACHE_USERS, cache_users((own / CACHE_PASSWORD).read_text()))
     if not all((own / name).exists() for name in (AUTHORITY, CERTIFICATE, KEY)):
         write_certificates(own, STORE)
         made.append(CERTIFICATE)
@@ -42,9 +41,16 @@ def ensure(folder: Path) -> list[str]:
 
 
 def cache_users(password: str) -> str:
-    """Who may do what in the cache: one user with a password, and one that may only ask whether it is there."""
+    """Who may do what in the cache: one user with a password; without one it only says whether it is there and how it is."""
     digest = hashlib.sha256(password.encode()).hexdigest()
-    return f"user default off\nuser leitstand on #{digest} ~* &* +@all\nuser ping on >ping -@all +ping\n"
+    return f"user default on nopass -@all +ping +info\nuser leitstand on #{digest} ~* &* +@all\n"
+
+
+def _derive(path: Path, content: str) -> None:
+    """Made of other files alone: written anew whenever they, or we, say something else."""
+    if not path.exists() or path.read_text() != content:
+        path.unlink(missing_ok=True)
+        _ensure(path, content)
 
 
 def _ensure(path: Path, content: str) -> bool:

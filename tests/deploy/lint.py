@@ -19,6 +19,7 @@ DEPLOY = REPOSITORY / "deploy"
 BIN = Path(sys.executable).parent
 ENGINE = DEPLOY / "testing" / "engine"
 OVERLAYS = ("staging", "production")
+MONITORING = DEPLOY / "compose.monitoring.yaml"
 SAMPLE = {
     "LEITSTAND_ENVIRONMENT": "staging",
     "LEITSTAND_PUBLIC_URL": "https://leitstand.example.org",
@@ -53,7 +54,8 @@ def compose_files(program: list[str], variables: dict[str, str]) -> str:
     """What Compose finds in each overlay."""
     found = ""
     for overlay in OVERLAYS:
-        files = ["-f", str(DEPLOY / "compose.yaml"), "-f", str(DEPLOY / f"compose.{overlay}.yaml")]
+        paths = (DEPLOY / "compose.yaml", DEPLOY / f"compose.{overlay}.yaml", MONITORING)
+        files = [word for path in paths for word in ("-f", str(path))]
         found += _said([*program, *files, "config", "--quiet"], {**variables, **SAMPLE})
     return found
 

@@ -12,9 +12,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from leitstand.releases.host import BLUE, other
 from leitstand.services import COLOURED
 from tests.deploy.load import Load
 from tests.deploy.record import FAILED, NOT_DONE, PASSED, NotDone, Record
@@ -30,16 +32,22 @@ from tests.deploy.site import (
     Visitor,
     run,
 )
+from tests.deploy.watching import Watching, override
 
 IMAGE, NEXT, POSTGRES = "leitstand:test", "leitstand:test-next", "leitstand-postgres:test"
-SETTLE_SECONDS, DRAIN_SECONDS, CALM_SECONDS = 4.0, 5.0, 5.0
+CALM_SECONDS, ROLLBACK_SECONDS = 5.0, 60.0
+# A server that was just made has never copied its objects or its secrets.
+ACCEPTED = ("--accept", "alerts-firing")
 ENGINE = DEPLOY / "testing" / "engine"
+# Root's user, of whose powers only these stay: the log store reads Docker's files; the other gives secrets away, and ends.
+POWERS = {"logs": {"DAC_READ_SEARCH"}, "watching": {"CHOWN", "DAC_READ_SEARCH"}}
 PAGES = (
     ("/", 200),
     ("/operations", 200),
     ("/sign-in", 303),
     ("/api/v1/me", 200),
     ("/c/nothing-here", 404),
+    ("/query/v1/search?q=anything", 200),
     ("/insights", 200),
 )
 
@@ -48,9 +56,10 @@ class Rehearsal:
     """One run."""
 
     def __init__(self, folder: Path, record: Record) -> None:
-        self.site, self.record, self.folder = Site(folder / "site"), record, folder
+        self.site, self.record = Site(folder / "site"), record
+        self.watching = Watching(self.site)
         self.visitor: Visitor | None = None
-        self.colour, self.images = "blue", {"blue": IMAGE, "green": IMAGE}
+        self.colour, self.ids = BLUE, dict[str, str]()
 
     def run(self) -> None:
         """Every step; those after one that the others stand on are not done when it fails."""
@@ -66,17 +75,28 @@ class Rehearsal:
             if not self.record.step(name, work):
                 self.record.step("everything after that", _not_done("it stands on what did not pass"))
                 return
+        with self.watching.receiver():
+            self.live()
+
+    def live(self) -> None:
+        """What happens to an environment that is up."""
         self.record.step("smoke", self.smoke)
+        self.record.step("what watches, up and healthy", self.watching.up)
+        self.record.step("every service is seen", lambda: self.watching.sees(self.colour))
         self.record.step("containers as they should be", self.hardening)
         self.record.step("a stranger at the object store", self.strangers)
         self.record.step("request id in the logs of proxy and service", self.request_ids)
-        self.record.step("new release under load", lambda: self.switch(NEXT))
-        self.record.step("back under load", lambda: self.switch(IMAGE))
-        self.record.step("maintenance page", self.maintenance)
+        self.record.step("a release is refused before a restore was proven", self.refused)
         self.record.step("backup by pgBackRest into the store", self.backup)
         self.record.step("restore, checked by a drill", self.restore)
+        self.record.step("no alert at rest", self.watching.quiet)
+        self.record.step("release under load", self.release)
+        self.record.step("rollback under load", self.rollback)
+        self.record.step("a killed release goes on under load", self.killed)
+        self.record.step("maintenance page", self.maintenance)
         for service in [*(f"{one.name}-{self.colour}" for one in COLOURED), *SINGLES]:
-            self.record.step(f"{service} killed", lambda service=service: self.kill(service))
+            self.record.step(f"{service} killed", partial(self.kill, service))
+        self.record.step("an alert for every service that is away", lambda: self.watching.away(self.colour))
         self.record.step("smoke after all", self.smoke)
 
     def engine(self) -> dict[str, Any]:
@@ -116,12 +136,15 @@ class Rehearsal:
             ],
             seconds=1800,
         )
-        size = int(run(["docker", "image", "inspect", "--format", "{{.Size}}", name]))
-        return {"MB": size // 1_000_000}
+        identity, size = run(["docker", "image", "inspect", "--format", "{{.Id}} {{.Size}}", name]).split()
+        # Without a registry an image has no digest: its id says as much.
+        self.ids[name] = identity
+        return {"MB": int(size) // 1_000_000}
 
     def up(self) -> dict[str, Any]:
         """From an empty folder."""
         self.site.lay_out(IMAGE, POSTGRES)
+        override(self.site.folder)
         self.site.compose("down", "--volumes", "--remove-orphans")
         self.site.up("blue")
         return {"containers": len(self.site.containers())}
@@ -169,7 +192,9 @@ class Rehearsal:
         with socket.create_connection((HOST, HTTP_PORT), timeout=10) as plain:
             plain.sendall(f"GET / HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n".encode())
             assert b" 308 " in plain.recv(64), "HTTP is not redirected"
-        return {"pages": len(PAGES) + 7}
+        health = json.loads(self.site.within(f"web-{self.colour}", "leitstand", "health", "--json"))
+        self.site.within("worker", "leitstand", "storage", "probe")
+        return {"pages": len(PAGES) + 7, "services": len(health["services"])}
 
     def hardening(self) -> dict[str, Any]:
         """What the engine says of every container that runs."""
@@ -177,9 +202,12 @@ class Rehearsal:
         for service, one in found.items():
             host, config = one["HostConfig"], one["Config"]
             assert host["ReadonlyRootfs"], f"{service} may write to its root"
-            assert host["CapDrop"] == ["ALL"] and not host["CapAdd"], f"{service} has capabilities"
+            kept = {name.removeprefix("CAP_") for name in host["CapAdd"] or ()}
+            assert host["CapDrop"] == ["ALL"], f"{service} keeps capabilities"
+            assert kept == POWERS.get(service, set()), f"{service} has {kept}"
             assert "no-new-privileges:true" in host["SecurityOpt"], f"{service} may gain privileges"
-            assert config["User"] not in {"", "root", "0"}, f"{service} runs as root"
+            root = config["User"].split(":")[0] in {"", "root", "0"}
+            assert not root or service in POWERS, f"{service} runs as root"
             assert host["Memory"] and host["PidsLimit"] and host["Init"], f"{service} has no limits"
             assert host["LogConfig"]["Config"].get("max-size"), f"{service}'s log is not rotated"
             published = {port for port, bound in (host["PortBindings"] or {}).items() if bound}
@@ -210,31 +238,53 @@ class Rehearsal:
             assert mark in self.site.compose("logs", "--tail", "300", service), (
                 f"{service} did not log {mark}"
             )
-        return {}
+        return self.watching.found(mark, ("proxy", "web"))
 
-    def switch(self, image: str) -> dict[str, Any]:
-        """Another image in the other colour while people work; the old one leaves when the new one serves."""
-        old, new = self.colour, "green" if self.colour == "blue" else "blue"
-        state, services = self.site.folder / "state", [f"{one.name}-{new}" for one in COLOURED]
-        self._set(f"LEITSTAND_IMAGE_{new.upper()}", image)
+    def refused(self) -> dict[str, Any]:
+        """Its plan says why, and nothing is changed."""
+        code, told = self.site.release("plan", self.ids[NEXT], "--json")
+        names = {one["name"] for one in json.loads(told)["refusals"]}
+        assert code == 1 and {"backup-old", "restore-unproven"} <= names, f"{code}: {names}"
+        return {"refused": sorted(names)}
+
+    def release(self) -> dict[str, Any]:
+        """Another image while people work."""
+        return self._released(
+            lambda: self.site.release("start", self.ids[NEXT], *ACCEPTED), other(self.colour)
+        )
+
+    def rollback(self) -> dict[str, Any]:
+        """What served before serves everybody again within a minute; what there is once follows."""
+        found = self._released(lambda: self.site.release("rollback"), other(self.colour))
+        _, told = self.site.release("history", "--json")
+        steps = json.loads(told)["releases"][0]["steps"]
+        names = [one["step"] for one in steps]
+        seconds = round(sum(one["seconds"] for one in steps[: names.index("switch") + 1]), 1)
+        assert seconds <= ROLLBACK_SECONDS, f"it took {seconds} s until the one before served"
+        return {**found, "served_again_after_s": seconds}
+
+    def killed(self) -> dict[str, Any]:
+        """The command ends by SIGKILL in the middle of its steps; the next one finishes what it left."""
+
+        def work() -> tuple[int, str]:
+            self.site.killed_at("smoke", "start", self.ids[NEXT], *ACCEPTED)
+            return self.site.release("resume")
+
+        return self._released(work, other(self.colour))
+
+    def _released(self, work: Callable[[], tuple[int, str]], colour: str) -> dict[str, Any]:
+        """What a release did to those who asked for pages meanwhile."""
         with self._load() as load:
-            began = time.monotonic()
-            (state / f"{new}.drain").touch(mode=0o644)
-            self.site.compose("up", "--detach", "--wait", "--no-deps", *services)
-            ready = time.monotonic()
-            (state / f"{new}.drain").unlink()
-            time.sleep(SETTLE_SECONDS)
-            (state / f"{old}.drain").touch(mode=0o644)
-            time.sleep(DRAIN_SECONDS)
-            switched = time.monotonic()
-            self.site.compose("rm", "--stop", "--force", *(f"{one.name}-{old}" for one in COLOURED))
-            (state / f"{old}.drain").unlink()
             time.sleep(CALM_SECONDS)
-        self.colour = new
+            began = time.monotonic()
+            code, told = work()
+            seconds = round(time.monotonic() - began, 1)
+            time.sleep(CALM_SECONDS)
         figures = load.figures()
+        assert code == 0, f"it ended with {code}: {told[-600:]}"
         assert not load.failures, f"{len(load.failures)} of {figures['requests']} failed: {load.failures[:8]}"
-        times = {"start_s": round(ready - began, 1), "switch_s": round(switched - ready, 1)}
-        return {**figures, **times}
+        self.colour = colour
+        return {**figures, "release_s": seconds}
 
     def maintenance(self) -> dict[str, Any]:
         """Everybody is shown the page while it is there, and nobody afterwards."""
@@ -249,12 +299,14 @@ class Rehearsal:
         return {}
 
     def backup(self) -> dict[str, Any]:
-        """In the container that runs the schedules."""
+        """In the container that runs the schedules; with the objects and the secrets, as every night."""
         told = json.loads(
             self.site.within("prefect-worker", "leitstand", "backup", "run", "postgres", "--json")
         )
         one = told["backups"][0]
         assert one["status"] == "complete", one
+        for kind in ("objects", "secrets"):
+            self.site.within("prefect-worker", "leitstand", "backup", "run", kind)
         return {"level": one["level"], "bytes": one["bytes"]}
 
     def restore(self) -> dict[str, Any]:
@@ -278,11 +330,6 @@ class Rehearsal:
     def _load(self) -> Load:
         visitor = self._visitor()
         return Load(HOST, HTTPS_PORT, visitor.context, PAGES, visitor.cookie)
-
-    def _set(self, name: str, value: str) -> None:
-        path = self.site.folder / ".env"
-        kept = [line for line in path.read_text().splitlines() if not line.startswith(f"{name}=")]
-        path.write_text("\n".join([*kept, f"{name}={value}", ""]))
 
     def down(self) -> None:
         """Containers and their data go; images and the engine's folder stay for the next time."""

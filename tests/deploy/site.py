@@ -7,6 +7,7 @@ import shutil
 import signal
 import ssl
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from http.client import HTTPResponse, HTTPSConnection
@@ -19,11 +20,15 @@ from leitstand.services import COLOURED
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEPLOY = REPOSITORY / "deploy"
-FILES = ("compose.yaml", "compose.staging.yaml")
+FILES = ("compose.yaml", "compose.staging.yaml", "compose.monitoring.yaml")
+FOLDERS = ("prometheus", "alertmanager", "blackbox")
+# Of the rehearsal alone, written into the site's folder.
+REHEARSAL = "compose.rehearsal.yaml"
 HOST, HTTP_PORT, HTTPS_PORT = "localhost", 8480, 8443
 OWNER = "owner@example.org"
 SINGLES = ("proxy", "worker", "prefect", "prefect-worker", "cache", "postgres", "objects")
 PATIENCE_SECONDS = 300.0
+OBSERVE_SECONDS = "10"
 SHOWN = 1500
 
 
@@ -34,7 +39,7 @@ def run(argv: list[str], *, seconds: float = 900, cwd: Path = REPOSITORY, **more
         raise AssertionError(
             f"{' '.join(argv[:8])} ended with {done.returncode}: {(done.stdout + done.stderr)[-SHOWN:]}"
         )
-    return done.stdout
+    return str(done.stdout)
 
 
 @dataclass
@@ -48,8 +53,12 @@ class Site:
         ensure(self.folder)
         for name in FILES:
             shutil.copy(DEPLOY / name, self.folder / name)
+        for name in FOLDERS:
+            shutil.copytree(DEPLOY / name, self.folder / name, dirs_exist_ok=True)
+        containers = run(["docker", "info", "--format", "{{.DockerRootDir}}"]).strip() + "/containers"
+        stand_ins = run([str(DEPLOY / "testing" / "bases"), "names"])
         variables = {
-            "COMPOSE_FILE": ":".join(FILES),
+            "COMPOSE_FILE": ":".join((*FILES, REHEARSAL)),
             "COMPOSE_PROJECT_NAME": "leitstand",
             "LEITSTAND_ENVIRONMENT": "staging",
             "LEITSTAND_PUBLIC_URL": f"https://{HOST}:{HTTPS_PORT}",
@@ -62,9 +71,10 @@ class Site:
             "LEITSTAND_IMAGE": image,
             "LEITSTAND_IMAGE_BLUE": image,
             "LEITSTAND_POSTGRES_IMAGE": postgres,
+            "LEITSTAND_CONTAINER_LOGS": containers,
         }
         text = "".join(f"{name}={value}\n" for name, value in variables.items())
-        (self.folder / ".env").write_text(text)
+        (self.folder / ".env").write_text(text + stand_ins)
 
     def compose(self, *arguments: str, seconds: float = 900, given: str | None = None) -> str:
         """`docker compose ARGUMENTS` in the folder."""
@@ -78,6 +88,39 @@ class Site:
     def within(self, service: str, *command: str, given: str | None = None) -> str:
         """A command in the running container of a service."""
         return self.compose("exec", "-T", service, *command, given=given)
+
+    def release(self, *arguments: str) -> tuple[int, str]:
+        """`leitstand release ARGUMENTS` on this server: how it ended, and what it printed."""
+        done = subprocess.run(
+            self._release(*arguments), cwd=REPOSITORY, capture_output=True, text=True, timeout=1200, check=False, env=self._environment()
+        )  # fmt: skip
+        return done.returncode, done.stdout if done.returncode == 0 else done.stdout + done.stderr[-SHOWN:]
+
+    def killed_at(self, step: str, *arguments: str) -> None:
+        """The same, ended by SIGKILL when it begins a step."""
+        process = subprocess.Popen(
+            self._release(*arguments), cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=self._environment()
+        )  # fmt: skip
+        assert process.stderr is not None
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if line.startswith(f"{step} …"):
+                process.kill()
+                break
+        process.wait(PATIENCE_SECONDS)
+        process.stderr.close()
+        assert said and said[-1].startswith(f"{step} …"), f"it never came to {step}: {''.join(said)[-SHOWN:]}"
+
+    def _release(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-P", "-m", "leitstand", "release", "--folder", str(self.folder), *arguments]
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "LEITSTAND_RELEASE_OBSERVE_SECONDS": OBSERVE_SECONDS,
+            "LEITSTAND_RELEASE_FREE_GB": "1",
+        }
 
     def containers(self) -> dict[str, dict[str, Any]]:
         """What the engine says of every container, by service."""

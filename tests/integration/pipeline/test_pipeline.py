@@ -1,6 +1,7 @@
 """The steps of a pipeline: over a real sshd with a forced command, and against what a server really answers."""
 
 import getpass
+import hashlib
 import os
 import re
 import shutil
@@ -221,6 +222,102 @@ def test_production_needs_staging_and_its_pass() -> None:
     assert 'release "$IMAGE" "$PASS"' in production
     assert "deploy/pipeline build" not in production, "it is built once"
     assert text.count("deploy/pipeline build") == 1
+
+
+# --- others' images ---
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The files that name images, and a Docker that knows a digest for every one but `unknown`."""
+    deploy, programs = tmp_path / "deploy", tmp_path / "bin"
+    deploy.mkdir()
+    programs.mkdir()
+    for path in (
+        PIPELINE,
+        REPOSITORY / "deploy" / "bases.env",
+        *sorted((REPOSITORY / "deploy").glob("compose*.yaml")),
+    ):
+        shutil.copy(path, deploy)
+    docker = programs / "docker"
+    docker.write_text(
+        '#!/bin/sh\nfor word; do :; done\ncase $word in *unknown*) exit 1 ;; esac\nprintf "sha256:"; printf %s "$word" | sha256sum | cut -c 1-64\n'
+    )
+    docker.chmod(0o755)
+    return deploy
+
+
+def pin(deploy: Path) -> "subprocess.CompletedProcess[str]":
+    variables = {**os.environ, "PATH": f"{deploy.parent / 'bin'}:{os.environ['PATH']}"}
+    return subprocess.run(
+        [str(deploy / "pipeline"), "pin"],
+        check=False,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_pin_writes_the_digest_of_every_image_that_is_not_ours(copy: Path) -> None:
+    before = (copy / "compose.monitoring.yaml").read_text()
+
+    done = pin(copy)
+
+    assert done.returncode == 0, done.stderr
+    pinned = dict(line.split("@") for line in done.stdout.split())
+    assert len(pinned) == 8, pinned
+    for name, digest in pinned.items():
+        assert digest == f"sha256:{hashlib.sha256(name.encode()).hexdigest()}"
+    after = (copy / "compose.monitoring.yaml").read_text()
+    assert re.sub(r"@sha256:[0-9a-f]+", "", after) == re.sub(r"@sha256:[0-9a-f]+", "", before), "only digests"
+    assert all(f"{name}@{digest}" in _named(copy) for name, digest in pinned.items())
+    assert pin(copy).stdout == done.stdout, "twice is as once"
+
+
+def test_pin_writes_nothing_where_one_image_is_not_known(copy: Path) -> None:
+    path = copy / "compose.monitoring.yaml"
+    path.write_text(path.read_text().replace("prom/node-exporter:v1.9.1", "prom/unknown:v1"))
+    before = _named(copy)
+
+    done = pin(copy)
+
+    assert done.returncode == 1 and "can't be looked up" in done.stderr
+    assert _named(copy) == before
+
+
+def test_nothing_is_built_from_a_base_without_a_digest(copy: Path) -> None:
+    (copy / "bases.env").write_text("BASE=postgres:18\n")
+    subprocess.run(["git", "init", "-q"], cwd=copy.parent, check=True)
+    subprocess.run(
+        [
+            "git",
+            "-c",
+            "user.name=t",
+            "-c",
+            "user.email=t@example.org",
+            "commit",
+            "-q",
+            "--allow-empty",
+            "-m",
+            "x",
+        ],
+        cwd=copy.parent,
+        check=True,
+    )
+
+    done = subprocess.run(
+        [str(copy / "pipeline"), "build", "example/leitstand", "1"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 1 and "has no digest" in done.stderr
+
+
+def _named(deploy: Path) -> str:
+    return "".join(path.read_text() for path in sorted(deploy.iterdir()))
 
 
 @pytest.mark.parametrize(

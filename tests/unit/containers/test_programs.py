@@ -95,4 +95,17 @@ def test_a_server_with_lost_secrets_keeps_those_it_has(tmp_path: Path) -> None:
 def test_the_caches_users_are_known_by_hash() -> None:
     users = site.cache_users("word")
     assert "word" not in users
-    assert "user default off" in users
+    assert "user default on nopass -@all +ping +info\n" in users, "without a password it only says how it is"
+
+
+def test_the_caches_users_follow_what_is_known_of_them(tmp_path: Path) -> None:
+    site.ensure(tmp_path)
+    path = tmp_path / "secrets" / "cache_users.acl"
+    made = path.read_text()
+    path.chmod(0o600)
+    path.write_text("user default on nopass ~* &* +@all\n")
+
+    assert site.ensure(tmp_path) == []
+
+    assert path.read_text() == made
+    assert path.stat().st_mode & 0o777 == 0o444

@@ -94,3 +94,31 @@ def test_what_is_asked_is_what_compose_starts() -> None:
     }
     assert asked - set(compose) - {"localhost"} == ours | {"worker", "proxy"}
     assert all("ports" not in service for service in compose.values())
+
+
+def test_the_guide_has_every_service_with_its_health_alert_and_runbook() -> None:
+    """A service that joins, or an alert that is renamed, is missing here."""
+    guide = (REPOSITORY / "docs" / "guide" / "operations.md").read_text()
+    rows = re.findall(
+        r"^\| (`.+) \|$", guide.partition("## Every service")[2].partition("\n## ")[0], re.MULTILINE
+    )
+    known, listed = {str(rule["alert"]) for rule in alerts()}, set[str]()
+    for row in rows:
+        services, health, tried, alert, runbook = row.split(" | ")
+        listed |= set(re.findall(r"`([a-z-]+)`", services))
+        assert health and tried
+        named = set(re.findall(r"`([A-Z]\w+)`", alert))
+        assert named and named <= known, row
+        assert runbook.strip("`") in RUNBOOKS, row
+
+    compose = [
+        yaml.safe_load((REPOSITORY / "deploy" / f"compose{name}.yaml").read_text())["services"]
+        for name in ("", ".staging", ".monitoring")
+    ]
+    lasting = {
+        re.sub("-(blue|green)$", "", name)
+        for services in compose
+        for name, service in services.items()
+        if service.get("restart") != "no" and "image" in service
+    }
+    assert listed == lasting
