@@ -120,7 +120,7 @@ class LocalHost:
             raise Unavailable(f"{image} can't be fetched.")
         self._note("pull", image)
 
-    def one_shot(self, image: str, arguments: list[str]) -> str:
+    def one_shot(self, image: str, arguments: list[str], *, seconds: float = 120) -> str:
         self._note("one-shot", " ".join(arguments))
         if self.facts is not None:
             return json.dumps(self.facts) if arguments[:2] == ["release", "facts"] else "{}"
@@ -131,7 +131,7 @@ class LocalHost:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=seconds,
         )
         if done.returncode:
             raise Unavailable(done.stderr.strip())

@@ -92,6 +92,30 @@ def check(as_json: bool) -> None:
         click.echo(f"the schema is at {migrate.head()}, as it should be")
 
 
+@group.command(name="rehearse")
+@click.option("--backup", "backup_id", default="", help="The beginning of its id; default: the newest.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def rehearse(backup_id: str, as_json: bool) -> None:
+    """Apply what is pending to a restored copy of the newest backup, and say how long each migration took; the live database is asked nothing."""
+    from dataclasses import asdict
+
+    from leitstand.runbooks import migration_rehearsal
+    from leitstand.settings import get_settings
+    from leitstand.telemetry.logs import configure_logging
+
+    configure_logging("cli", "ERROR")
+    found = migration_rehearsal.rehearse(
+        get_settings(), backup_id=backup_id, progress=lambda line: click.echo(line, err=True)
+    )
+    if as_json:
+        click.echo(json.dumps(asdict(found)))
+        return
+    click.echo(f"backup {found.backup} of {found.taken_at}, restored in {found.restore_seconds} s")
+    for one in found.applied:
+        click.echo(f"{one.revision:<28} {CONTRACTS if one.contracts else EXPANDS:<10} {one.seconds:>7.1f} s")
+    click.echo(f"from {found.revision}: all of them apply" if found.applied else "nothing was pending")
+
+
 def _document(one: "Migration") -> dict[str, object]:
     return {
         "revision": one.revision,

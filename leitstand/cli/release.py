@@ -68,6 +68,29 @@ def plan(context: click.Context, image: str, passed: str, as_json: bool) -> None
     context.exit(1 if found.refusals else 0)
 
 
+@group.command(name="rehearse")
+@click.argument("image")
+@pass_option
+@as_json
+@click.pass_context
+def rehearse(context: click.Context, image: str, passed: str, as_json: bool) -> None:
+    """Try IMAGE's migrations on a restored copy of this server's newest backup; changes nothing that serves."""
+    from leitstand.releases.planning import rehearsed
+
+    site, host = _server(context)
+    found = rehearsed(site, host, image, passed=passed)
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    if not found:
+        click.echo("nothing was released here yet: there is no backup to try them on")
+        return
+    click.echo(f"backup {found['backup']} of {found['taken_at']}, restored in {found['restore_seconds']} s")
+    for one in found["applied"]:
+        click.echo(f"{one['revision']:<28} {one['seconds']:>7.1f} s")
+    click.echo(f"from {found['revision']}: {len(found['applied'])} migrations, all of them apply")
+
+
 @group.command(name="start")
 @click.argument("image")
 @pass_option

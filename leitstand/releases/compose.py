@@ -10,7 +10,7 @@ from leitstand.errors import Unavailable
 from leitstand.releases import answers
 from leitstand.releases.asking import Answer
 from leitstand.releases.files import remove_durably, write_durably
-from leitstand.releases.host import COLOURS, HTTP, SINGLE, Checks, Sample, Tried
+from leitstand.releases.host import COLOURS, HTTP, ONE_SHOT_SECONDS, SINGLE, Checks, Sample, Tried
 from leitstand.releases.site import Site
 from leitstand.words import N_, msg
 
@@ -21,7 +21,6 @@ VARIABLES = {"blue": "LEITSTAND_IMAGE_BLUE", "green": "LEITSTAND_IMAGE_GREEN", "
 MIGRATE = "migrate"
 UNKNOWN = "unknown"
 SHORT, LONG = 60, 900
-ONE_SHOT_SECONDS = 1500
 SHOWN = 600
 
 
@@ -62,10 +61,10 @@ class ComposeHost:
         if self._run(["docker", "image", "inspect", image], SHORT).returncode:
             self._docker(["pull", "--quiet", image], LONG)
 
-    def one_shot(self, image: str, arguments: list[str]) -> str:
+    def one_shot(self, image: str, arguments: list[str], *, seconds: float = ONE_SHOT_SECONDS) -> str:
         """A container of its own in the services' network, gone afterwards."""
         argv = ["run", "--rm", "--no-deps", "-T", MIGRATE, "leitstand", *arguments]
-        return self._compose(argv, ONE_SHOT_SECONDS, images={"": image})
+        return self._compose(argv, seconds, images={"": image})
 
     def start(self, colour: str, image: str) -> None:
         """Write down the image, and have its containers."""

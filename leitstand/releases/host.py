@@ -12,6 +12,7 @@ SINGLE = ("prefect", "prefect-worker", "worker")
 # Never requests of people.
 OF_MACHINES = {"/livez", "/readyz", "/proxyz", "/metrics"}
 SLOW_SECONDS = 1.0
+ONE_SHOT_SECONDS = 1500
 
 
 def other(colour: str) -> str:
@@ -83,7 +84,7 @@ class Host(Protocol):
         """Have the image here."""
         ...
 
-    def one_shot(self, image: str, arguments: list[str]) -> str:
+    def one_shot(self, image: str, arguments: list[str], *, seconds: float = ONE_SHOT_SECONDS) -> str:
         """Run `leitstand ARGUMENTS` of the image to its end; what it printed on standard output."""
         ...
 

@@ -1,5 +1,6 @@
 """What a release would do, and what is under way: looked at without changing anything."""
 
+import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +11,10 @@ from leitstand.releases.current import current, serving_now
 from leitstand.releases.host import BLUE, Host, other
 from leitstand.releases.images import image
 from leitstand.releases.site import Site
+
+REHEARSE = ["migrate", "rehearse", "--json"]
+# A copy of some hundred gigabytes takes hours to come.
+REHEARSAL_SECONDS = 6 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,25 @@ def planned(site: Site, host: Host, wanted: str, *, passed: str = "") -> Planned
             found += preflight.refusals_of_facts(site, facts)
     colour = other(serving.colour) if serving else BLUE
     return Planned(wanted, before, colour, steps.RELEASE, facts, tuple(found))
+
+
+def rehearsed(site: Site, host: Host, wanted: str, *, passed: str = "") -> dict[str, Any]:
+    """What the image's migrations do to a restored copy of this server's newest backup (`leitstand migrate rehearse`).
+
+    The copy is gone afterwards, and what serves is asked nothing. Empty where nothing was released here yet.
+
+    Raises:
+        InvalidInput: the image is not named by its digest.
+        PreconditionFailed: it is not ours, or has not passed staging: it would be given the keys of the backups.
+        Unavailable: it can't be fetched, or a migration fails; the message has what it said.
+    """
+    found = preflight.refusals_of_image(site, image(wanted), passed=_is_passed(site, passed, wanted))
+    steps.refuse(list(found), set())
+    if serving_now(site, host) is None:
+        return {}
+    host.pull(wanted)
+    said: dict[str, Any] = json.loads(host.one_shot(wanted, REHEARSE, seconds=REHEARSAL_SECONDS))
+    return said
 
 
 def _is_passed(site: Site, passed: str, wanted: str) -> bool:

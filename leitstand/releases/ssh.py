@@ -21,6 +21,7 @@ VALUES = {"--pass": PASS, "--by": BY, "--accept": re.compile(r"[a-z-]{1,40}")}
 COMMANDS: dict[str, tuple[tuple[str, ...], frozenset[str]]] = {
     "start": (("IMAGE",), frozenset({"--pass", "--by"})),
     "plan": (("IMAGE",), frozenset({"--pass", "--json"})),
+    "rehearse": (("IMAGE",), frozenset({"--pass", "--json"})),
     "promote-check": (("IMAGE",), frozenset({"--pass", "--json"})),
     "resume": ((), frozenset({"--by"})),
     "rollback": ((), frozenset({"--by"})),

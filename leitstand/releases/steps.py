@@ -64,21 +64,22 @@ def check(work: Work) -> Evidence:
         *preflight.refusals_of_image(site, wanted, passed=passed),
         *preflight.refusals_of_host(site, host),
     ]
-    _refuse(found, work.accepted)
+    refuse(found, work.accepted)
     if not work.before:
         # Nothing ran here: there is no database that could be asked, and none to lose.
         return {"accepted": [one.name for one in found], "facts": {}}
     host.pull(work.image)
     facts = preflight.facts_of(host, work.image, work.before)
     if isinstance(facts, preflight.Refusal):
-        _refuse([facts], set())
+        refuse([facts], set())
     else:
         found += preflight.refusals_of_facts(site, facts)
-        _refuse(found, work.accepted)
+        refuse(found, work.accepted)
     return {"accepted": [one.name for one in found], "facts": vars(facts)}
 
 
-def _refuse(found: list[preflight.Refusal], accepted: set[str]) -> None:
+def refuse(found: list[preflight.Refusal], accepted: set[str]) -> None:
+    """Raise `PreconditionFailed` for what is refused and not accepted, or can't be."""
     left = [one for one in found if one.name not in accepted & preflight.ACCEPTABLE]
     if left:
         raise PreconditionFailed(

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -140,7 +141,10 @@ class _Probe:
         """An unsigned read must be refused."""
         import httpx
 
-        answer = httpx.get(f"{self.storage.settings.s3_url}/{self.bucket}/{self.key}", timeout=10)
+        settings = self.storage.settings
+        # A store with a certificate of its own authority is known by that one alone.
+        known = ssl.create_default_context(cafile=settings.s3_ca_file or None)
+        answer = httpx.get(f"{settings.s3_url}/{self.bucket}/{self.key}", timeout=10, verify=known)
         if answer.status_code not in {401, 403}:
             raise IntegrityFailed(f"an unsigned read was answered with {answer.status_code}")
         return f"refused with {answer.status_code}"

@@ -89,6 +89,7 @@ class Rehearsal:
         self.record.step("a release is refused before a restore was proven", self.refused)
         self.record.step("backup by pgBackRest into the store", self.backup)
         self.record.step("restore, checked by a drill", self.restore)
+        self.record.step("migrations on a restored copy", self.migrations)
         self.record.step("no alert at rest", self.watching.quiet)
         self.record.step("release under load", self.release)
         self.record.step("rollback under load", self.rollback)
@@ -315,6 +316,13 @@ class Rehearsal:
             self.site.within("prefect-worker", "leitstand", "drill", "run", "postgres-latest", "--json")
         )
         return {key: told[key] for key in ("status", "rpo_seconds", "rto_seconds") if key in told}
+
+    def migrations(self) -> dict[str, Any]:
+        """By the image that is to be released, before it is."""
+        code, told = self.site.release("rehearse", self.ids[NEXT], "--json")
+        assert code == 0, told
+        found = json.loads(told)
+        return {"restore_s": found["restore_seconds"], "applied": len(found["applied"])}
 
     def kill(self, service: str) -> dict[str, Any]:
         """A crash: the engine brings it back, healthy."""

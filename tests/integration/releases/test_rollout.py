@@ -1,10 +1,11 @@
 """A release on a machine with real processes behind the real proxy: on, back by itself, and back by hand."""
 
+import json
 import time
 
 import pytest
 
-from leitstand.errors import Conflict, Forbidden, NotFound
+from leitstand.errors import Conflict, Forbidden, NotFound, PreconditionFailed
 from leitstand.releases import journal as journals
 from leitstand.releases import lease, passes, planning, rollout
 from leitstand.releases.current import current
@@ -81,6 +82,32 @@ def test_what_is_refused_changes_nothing(machine: LocalHost) -> None:
         "backup-old",
         "restore-unproven",
     ]
+
+
+def test_migrations_are_rehearsed_by_an_image_that_may_have_the_keys(
+    machine: LocalHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staging = site_of(machine)
+    said = {"backup": "b1", "revision": "r1", "applied": [{"revision": "r2", "seconds": 1.5}]}
+    asked: list[tuple[str, list[str]]] = []
+
+    def one_shot(_: LocalHost, image: str, arguments: list[str], *, seconds: float) -> str:
+        asked.append((image, arguments))
+        assert seconds > 3600
+        return json.dumps(said)
+
+    assert planning.rehearsed(staging, machine, NEW) == {}, "nothing was released yet"
+    released(staging, machine, OLD)
+    monkeypatch.setattr(LocalHost, "one_shot", one_shot)
+    assert planning.rehearsed(staging, machine, NEW) == said
+    assert asked == [(NEW, ["migrate", "rehearse", "--json"])]
+    production = Site(**{**vars(staging), "environment": "production"})
+    with pytest.raises(PreconditionFailed, match="not-passed-staging"):
+        planning.rehearsed(production, machine, NEW)
+    elsewhere = Site(**{**vars(staging), "repository": "registry.example.org/another"})
+    with pytest.raises(PreconditionFailed, match="image-not-ours"):
+        planning.rehearsed(elsewhere, machine, NEW)
+    assert len(asked) == 1, "neither was started"
 
 
 def test_production_takes_what_staging_has_passed(machine: LocalHost) -> None:

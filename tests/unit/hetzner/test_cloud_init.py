@@ -52,6 +52,15 @@ def test_the_pipelines_key_has_one_command_and_no_sudo() -> None:
     assert "sudo" not in production["groups"]
 
 
+def test_a_release_that_was_left_is_taken_up_by_a_timer() -> None:
+    host = document()
+    service = file("/etc/systemd/system/leitstand-resume.service", host)
+
+    assert "User=release" in service and "run release resume" in service
+    assert "OnUnitInactiveSec=5min" in file("/etc/systemd/system/leitstand-resume.timer", host)
+    assert ["systemctl", "enable", "--now", "leitstand-resume.timer"] in host["runcmd"]
+
+
 def test_docker_fits_hetzners_network_and_waits_for_the_volume() -> None:
     host = document()
     docker = json.loads(file("/etc/docker/daemon.json", host))

@@ -22,6 +22,7 @@ IMAGE = f"registry.example.org/team/leitstand@{DIGEST}"
         ("release maintenance on", ["maintenance", "on"]),
         (f"release promote-check {IMAGE} --json", ["promote-check", IMAGE, "--json"]),
         ("release history", ["history"]),
+        (f"release rehearse {IMAGE} --json", ["rehearse", IMAGE, "--json"]),
     ],
 )
 def test_what_is_on_the_list_is_taken_apart(asked: str, words: list[str] | None) -> None:
