@@ -1,7 +1,9 @@
 """The query service: retrieval and answers with citations over the documents that the person may read."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import asdict
+from threading import Thread
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.middleware import Middleware
 
 from leitstand.db.engine import get_engine
-from leitstand.knowledge import answers
+from leitstand.knowledge import answers, encoder
 from leitstand.knowledge.model_answers import compose
 from leitstand.knowledge.search import MAX_QUESTION, Hit, search
 from serving.app import create_app
@@ -193,9 +195,18 @@ def _highlights(spans: Any) -> list[dict[str, int]]:
     return [{"start": start, "end": end} for start, end in spans]
 
 
+@asynccontextmanager
+async def _prepared(_: FastAPI) -> AsyncIterator[None]:
+    """The model comes beside the first requests: the first question after a release need not wait for it."""
+    Thread(target=encoder.load, name="encoder", daemon=True).start()
+    yield
+
+
 def create() -> FastAPI:
     """The application; `uvicorn --factory api.query:create`."""
-    app = create_app("query", title="Leitstand query", openapi_url=f"{PREFIX}/openapi.json")
+    app = create_app(
+        "query", title="Leitstand query", openapi_url=f"{PREFIX}/openapi.json", lifespan=_prepared
+    )
     app.state.takes_tokens = True
     app.user_middleware.append(Middleware(LimitBody, largest=LARGEST_BODY))
     app.include_router(router)

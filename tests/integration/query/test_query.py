@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 
 from api.query import LARGEST_BODY, create
 from leitstand.db.models import Item, Workspace
+from leitstand.knowledge import encoder
 from leitstand.settings import Settings
 from tests.people import Visitor, join, visit
 from tests.spaces import space_with
+from tests.waiting import wait_until
 
 HERONS = b"# Herons\nHerons live near fresh water. The grey heron weighs up to two kilograms.\n"
 ASK, SEARCH = "/query/v1/ask", "/query/v1/search"
@@ -126,3 +128,10 @@ def test_a_limit_out_of_range_is_refused(visitor: Visitor, limit: str) -> None:
 def test_the_interface_is_described(visitor: Visitor) -> None:
     paths = visitor.client.get("/query/v1/openapi.json").json()["paths"]
     assert set(paths) == {ASK, SEARCH}
+
+
+def test_the_model_comes_with_the_service_and_not_with_the_first_question(app: FastAPI) -> None:
+    encoder._model.cache_clear()
+    with TestClient(app) as client:
+        assert client.get("/livez").status_code == 200, "it is not waited for"
+        wait_until(lambda: encoder._model.cache_info().currsize == 1, 30)
