@@ -242,6 +242,11 @@ def workspace(session: Session) -> Workspace:
 @pytest.fixture
 def owner(session: Session, workspace: Workspace) -> Principal:
     """The owner of `workspace`."""
+    return new_owner(session, workspace)
+
+
+def new_owner(session: Session, workspace: Workspace) -> Principal:
+    """Somebody who may do everything in a workspace."""
     person = Person(email="owner@example.test", name="Olga Owner", password_hash=None)
     session.add(person)
     session.commit()

@@ -1,14 +1,10 @@
 """A visitor's way through a companion in Chromium: with scripts and without, by keyboard, light, dark and narrow."""
 
 import json
-import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
-import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import select
@@ -22,10 +18,7 @@ from leitstand.companions.versions import publish, save_version
 from leitstand.db.models import RunFact
 from leitstand.identity.access import Principal
 from leitstand.settings import REPOSITORY
-
-HOST = "127.0.0.1"
-START_SECONDS = 30
-
+from tests.live import served
 
 LONG = "Donaudampfschifffahrtsgesellschaftskapitänsmützenverwaltung mit einem Namen ohne Ende"
 FIELDS = {
@@ -41,19 +34,8 @@ FIELDS = {
 @pytest.fixture
 def runtime() -> Iterator[str]:
     """The address of a runtime of its own."""
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        server = uvicorn.Server(uvicorn.Config(create(), log_config=None, lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        until = time.monotonic() + START_SECONDS
-        while not server.started:
-            if time.monotonic() > until:
-                pytest.fail("the runtime did not start")
-            time.sleep(0.02)
-        yield f"http://{HOST}:{listener.getsockname()[1]}/c"
-        server.should_exit = True
-        thread.join(START_SECONDS)
+    with served(create()) as address:
+        yield f"{address}/c"
 
 
 def open_to_all(session: Session, owner: Principal, flow: bytes | str, slug: str) -> None:
