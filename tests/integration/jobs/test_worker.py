@@ -176,14 +176,17 @@ def test_what_takes_minutes_does_not_hold_up_the_rest(
     ]
     short = put(engine, "test.note", path=str(tmp_path / "out"))
 
+    at_once = []
+
     def done() -> bool:
-        return jobs(engine)[short].status == "succeeded" and "doing" in {
-            jobs(engine)[one].status for one in long
-        }
+        found = jobs(engine)
+        at_once.append([found[one].status for one in long].count("doing"))
+        return found[short].status == "succeeded" and at_once[-1] > 0
 
     work_until(engine, settings, done)
     states = [jobs(engine)[one].status for one in long]
-    assert states.count("succeeded") <= CONCURRENCY_OF_AGENTS and states.count("todo") == 3
+    assert "todo" in states, "the short one was done while some of them had not begun"
+    assert max(at_once) <= CONCURRENCY_OF_AGENTS
 
 
 def test_the_queues_figures_are_metrics(engine: Engine) -> None:
