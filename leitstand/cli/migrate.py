@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from leitstand.cli._rehearsal import CONTRACTS, EXPANDS, say
 from leitstand.errors import IntegrityFailed
 from leitstand.words import N_, msg
 
 if TYPE_CHECKING:
     from leitstand.db.schema_history import Migration
-
-CONTRACTS, EXPANDS = "contracts", "expands"
 
 
 @click.group(name="migrate")
@@ -110,10 +109,7 @@ def rehearse(backup_id: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(asdict(found)))
         return
-    click.echo(f"backup {found.backup} of {found.taken_at}, restored in {found.restore_seconds} s")
-    for one in found.applied:
-        click.echo(f"{one.revision:<28} {CONTRACTS if one.contracts else EXPANDS:<10} {one.seconds:>7.1f} s")
-    click.echo(f"from {found.revision}: all of them apply" if found.applied else "nothing was pending")
+    say(asdict(found))
 
 
 def _document(one: "Migration") -> dict[str, object]:

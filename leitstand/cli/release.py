@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from leitstand.cli._rehearsal import say
 from leitstand.errors import Unavailable
 from leitstand.words import N_, msg
 
@@ -85,10 +86,7 @@ def rehearse(context: click.Context, image: str, passed: str, as_json: bool) -> 
     if not found:
         click.echo("nothing was released here yet: there is no backup to try them on")
         return
-    click.echo(f"backup {found['backup']} of {found['taken_at']}, restored in {found['restore_seconds']} s")
-    for one in found["applied"]:
-        click.echo(f"{one['revision']:<28} {one['seconds']:>7.1f} s")
-    click.echo(f"from {found['revision']}: {len(found['applied'])} migrations, all of them apply")
+    say(found)
 
 
 @group.command(name="start")

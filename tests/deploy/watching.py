@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 from leitstand.services import COLOURED
-from tests.deploy.site import DEPLOY, HOST, HTTPS_PORT, SINGLES, Site, run
+from tests.deploy.site import DEPLOY, HOST, HTTPS_PORT, REHEARSAL, SINGLES, Site, run
+from tests.waiting import wait_until
 
 WATCHERS = (
     "prometheus",
@@ -54,7 +55,7 @@ def override(folder: Path) -> None:
         "node-exporter": {"volumes": ["/:/host:ro"]},
         "blackbox-exporter": {"user": "10001:10001", "volumes": ["certificates:/certificates:ro"]},
     }
-    (folder / "compose.rehearsal.yaml").write_text(json.dumps({"services": services}))
+    (folder / REHEARSAL).write_text(json.dumps({"services": services}))
 
 
 class Watching:
@@ -204,8 +205,5 @@ class Watching:
         )
 
     @staticmethod
-    def _until(done: Any, otherwise: Any, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while not done():
-            assert time.monotonic() < deadline, otherwise()
-            time.sleep(EVERY_SECONDS)
+    def _until(done: Callable[[], bool], otherwise: Callable[[], str], seconds: float) -> None:
+        wait_until(done, seconds, every=EVERY_SECONDS, otherwise=otherwise)
