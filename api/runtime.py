@@ -7,14 +7,16 @@ reloading never sends an answer twice.
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Annotated, TypedDict
-from urllib.parse import parse_qs, parse_qsl
+from urllib.parse import parse_qs
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from prometheus_client import Counter
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
@@ -82,31 +84,27 @@ class Stands(TypedDict):
 router = APIRouter(prefix="/c")
 
 
-async def form_fields(request: Request) -> dict[str, str]:
-    """The fields of a form; of a repeated one the last."""
+@dataclass(frozen=True)
+class Form:
+    """A form: every value by its name, as a control with several choices sends them."""
+
+    values: dict[str, list[str]]
+
+    def last(self, name: str) -> str:
+        """A field's value, of a repeated one the last; empty where there is none."""
+        return self.values.get(name, [""])[-1]
+
+
+async def form_of(request: Request) -> Form:
+    """The form that a request sends."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != FORM:
         raise HTTPException(UNSUPPORTED, "Only forms are taken here.")
     body = (await request.body()).decode("utf-8", errors="replace")
     try:
-        return dict(parse_qsl(body, keep_blank_values=True, errors="replace", max_num_fields=MOST_FIELDS))
+        return Form(parse_qs(body, keep_blank_values=True, errors="replace", max_num_fields=MOST_FIELDS))
     except ValueError:
         raise HTTPException(UNPROCESSABLE, "The form has too many fields.") from None
-
-
-Fields = Annotated[dict[str, str], Depends(form_fields)]
-
-
-async def all_fields(request: Request) -> dict[str, list[str]]:
-    """Every value of the form by its name, as a control with several choices sends them."""
-    body = (await request.body()).decode("utf-8", errors="replace")
-    try:
-        return parse_qs(body, keep_blank_values=True, errors="replace", max_num_fields=MOST_FIELDS)
-    except ValueError:
-        raise HTTPException(UNPROCESSABLE, "The form has too many fields.") from None
-
-
-AllFields = Annotated[dict[str, list[str]], Depends(all_fields)]
 
 
 @router.get("/static/{name}")
@@ -150,10 +148,10 @@ def page_events(request: Request, slug: str, body: Annotated[bytes, Depends(raw_
     return Response(batch.to_json(), media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-@router.get("/{slug}")
-def show(request: Request, slug: str, moved: str = "") -> HTMLResponse:
+def show(request: Request) -> HTMLResponse:
     """The visitor's run, begun where there is none; a program sees the beginning and leaves no trace."""
-    notice = pages.STALE if moved else ""
+    slug = request.path_params["slug"]
+    notice = pages.STALE if request.query_params.get("moved") else ""
     if not is_person(request):
         with transaction() as session:
             run = preview(session, _open(slug, session))
@@ -170,14 +168,16 @@ def show(request: Request, slug: str, moved: str = "") -> HTMLResponse:
     return page
 
 
-@router.post("/{slug}/answer")
-def answer(request: Request, slug: str, fields: Fields, every: AllFields) -> Response:
+def answer(request: Request, form: Form) -> Response:
     """Take an answer, then send the visitor to where the run stands."""
+    slug = request.path_params["slug"]
     with transaction() as session:
-        companion, visitor, run_id = _sender(request, session, slug, fields)
-        revision = _whole(fields.get("revision", ""))
+        companion, visitor, run_id = _sender(request, session, slug, form)
+        revision = _whole(form.last("revision"))
         given = (
-            fields["answer"] if "answer" in fields else _given(session, companion, visitor, revision, every)
+            form.last("answer")
+            if "answer" in form.values
+            else _given(session, companion, visitor, revision, form)
         )
         stands = Stands(
             companion=companion, visitor=visitor.key, run_id=run_id, revision=revision, answer=given
@@ -231,17 +231,15 @@ def _answered(slug: str, outcome: Outcome | HTMLResponse) -> Response:
 
 
 @router.post("/{slug}/again")
-def again(request: Request, slug: str, fields: Fields) -> Response:
+def again(request: Request, slug: str, form: Annotated[Form, Depends(form_of)]) -> Response:
     """Begin anew on the published version."""
     with transaction() as session:
-        companion, visitor, run_id = _sender(request, session, slug, fields)
+        companion, visitor, run_id = _sender(request, session, slug, form)
         start_again(session, companion=companion, visitor=visitor.key, run_id=run_id)
     return _go_on(slug, moved=False)
 
 
-def _sender(
-    request: Request, session: Session, slug: str, fields: dict[str, str]
-) -> tuple[OpenCompanion, Visitor, UUID]:
+def _sender(request: Request, session: Session, slug: str, form: Form) -> tuple[OpenCompanion, Visitor, UUID]:
     """Whose form this is, once it is sure that it came from a page of ours and that there are not too many.
 
     Raises:
@@ -251,10 +249,10 @@ def _sender(
     companion = _open(slug, session)
     visitor = visitor_of(request, companion.workspace_id)
     try:
-        run_id = UUID(fields.get("run", ""))
+        run_id = UUID(form.last("run"))
     except ValueError:
         run_id = UUID(int=0)
-    if not form_token_fits(visitor, run_id, fields.get("token", "")):
+    if not form_token_fits(visitor, run_id, form.last("token")):
         raise Forbidden(
             "This page is out of date, or your browser keeps no cookies.",
             hint="Open the link again; it needs one cookie to know where you are.",
@@ -268,13 +266,13 @@ def _given(
     companion: OpenCompanion,
     visitor: Visitor,
     revision: int,
-    fields: dict[str, list[str]],
+    form: Form,
 ) -> str:
     """What the fields of a control send, as the step takes it at which the visitor's run stood on the page."""
     run = open_run(session, companion=companion, visitor=visitor.key)
     answered = run.state.answers
     step = run.flow.step(answered[revision].step if 0 <= revision < len(answered) else run.state.step)
-    return from_form(step, fields) if isinstance(step, Input) else ""
+    return from_form(step, form.values) if isinstance(step, Input) else ""
 
 
 def _check_origin(request: Request) -> None:
@@ -338,6 +336,14 @@ def _whole(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
 
 
+async def _show(request: Request) -> Response:
+    return await run_in_threadpool(show, request)
+
+
+async def _answer(request: Request) -> Response:
+    return await run_in_threadpool(answer, request, await form_of(request))
+
+
 def create() -> FastAPI:
     """The application; `uvicorn --factory api.runtime:create`."""
     for name in pages.STATIC_TYPES:
@@ -347,4 +353,7 @@ def create() -> FastAPI:
     # Innermost, so that its answers carry the headers and the request id that the others give.
     app.user_middleware.append(Middleware(LimitBody, largest=LARGEST_BODY, pages=pages.problem_page))
     app.include_router(router)
+    # Routes of Starlette: how FastAPI finds the arguments of a function takes as long as all that these ask the database.
+    app.add_route("/c/{slug}", _show, methods=["GET"])
+    app.add_route("/c/{slug}/answer", _answer, methods=["POST"])
     return app

@@ -98,4 +98,4 @@ def is_person(request: Request) -> bool:
     """
     agent = request.headers.get("user-agent", "")
     purpose = request.headers.get("sec-purpose", "") + request.headers.get("purpose", "")
-    return bool(agent) and not is_bot(agent) and "prefetch" not in purpose
+    return request.method != "HEAD" and bool(agent) and not is_bot(agent) and "prefetch" not in purpose

@@ -264,6 +264,14 @@ def test_browsers_are_people(browser: TestClient, session: Session, agent: str) 
     assert count(session, FlowRun) == 1
 
 
+def test_a_link_that_is_only_tried_leaves_no_trace(browser: TestClient, session: Session) -> None:
+    tried = browser.head(ADDRESS)
+    assert (tried.status_code, tried.text, "set-cookie" in tried.headers) == (200, "", False)
+    assert count(session, FlowRun) == 0
+    refused = browser.put(ADDRESS)
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+
+
 def test_a_body_that_is_too_large_is_refused_with_a_page(browser: TestClient) -> None:
     page = browser.get(ADDRESS)
     refused = send(browser, page, "x" * (LARGEST_BODY + 1))
