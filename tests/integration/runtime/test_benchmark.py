@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 from api.query import create as query_service
 from api.runtime import create as runtime
 from benchmarks.environment import Server
-from benchmarks.runtime.__main__ import ASK, BARE, VISITS, Measuring, lost, report
+from benchmarks.runtime.__main__ import ANEW, ASK, BARE, VISITS, Measuring, lost, report
 from benchmarks.runtime.bare import create as bare_endpoint
 from benchmarks.runtime.dataset import ANSWERS, make
 from benchmarks.runtime.load import Requests, Visits, load
@@ -25,7 +25,9 @@ def test_a_small_run_measures_visits_and_questions_beside_the_bare_endpoint(
     engine: Engine, settings: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = make(engine)
-    asked = Requests((("/query/v1/ask", b'{"question": "Which day?"}'),), f"{COOKIE}={data.token}")
+    cookie = f"{COOKIE}={data.token}"
+    asked = Requests((("/query/v1/ask", b'{"question": "Which day?"}'),), cookie)
+    anew = Requests(tuple(("/query/v1/ask", b'{"question": "Day %d?"}' % day) for day in range(500)), cookie)
     with (
         served(runtime()) as visited,
         served(query_service()) as query,
@@ -35,11 +37,12 @@ def test_a_small_run_measures_visits_and_questions_beside_the_bare_endpoint(
         measuring = Measuring(pool, _server(bare), connections=2, seconds=0.2)
         measuring.round(VISITS, Visits(data.slug, ANSWERS), _server(visited))
         measuring.round(ASK, asked, _server(query))
+        measuring.round(ANEW, anew, _server(query), warm=asked)
         # No visit is left before its end, so that each run has all of its answers.
         went = load(pool, Visits(data.slug, ANSWERS), port=_server(visited).port, connections=2, seconds=0.2).result()  # fmt: skip
     report(measuring.found, measuring.shares)
     said = capsys.readouterr().out
-    for name in (BARE, VISITS, ASK):
+    for name in (BARE, VISITS, ASK, ANEW):
         [row] = [line for line in said.splitlines() if line.startswith(f"| {name} |")]
         assert row.endswith("| 0 |")
         assert ("%" in row) is (name != BARE)
