@@ -1,26 +1,26 @@
 """The query service: retrieval and answers with citations over the documents that the person may read."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from threading import Thread
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from prometheus_client import Counter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.middleware import Middleware
 
 from leitstand.db.engine import get_engine
-from leitstand.knowledge import answers, encoder
-from leitstand.knowledge.model_answers import compose
+from leitstand.identity.access import Principal
+from leitstand.knowledge import answers, citations, encoder
+from leitstand.knowledge.model_answers import Basis, compose, look_up
 from leitstand.knowledge.search import MAX_QUESTION, Hit, search
 from serving.app import create_app
 from serving.body_limit import LimitBody
 from serving.following import EVENT_STREAM, Following, Tell, Told, wants_events
 from serving.rates import count_question
-from serving.session import CurrentPrincipal, Db, VisitingPrincipal, refuse_other_sites
+from serving.session import CurrentPrincipal, Db, refuse_other_sites, visit
 
 PREFIX = "/query/v1"
 LARGEST_BODY = 64 * 1024
@@ -122,9 +122,19 @@ STREAMED: dict[str, Any] = {
 }
 
 
+def looked_up(request: Request, body: Question) -> tuple[Principal, Basis]:
+    """Who asks, and what there is to answer from; in one transaction, which has ended before a model is asked."""
+    with visit(request) as (session, principal):
+        found = look_up(session, principal=principal, question=body.question, space_id=body.space)
+        return principal, found
+
+
 @router.post("/ask", response_model=Answer, responses={200: STREAMED})
-async def ask_question(request: Request, principal: VisitingPrincipal, body: Question) -> Any:
+async def ask_question(
+    request: Request, body: Question, asked: Annotated[tuple[Principal, Basis], Depends(looked_up)]
+) -> Any:
     """Answer a question with numbered citations: by a model where the workspace has one, else by quotes."""
+    principal, basis = asked
 
     def work(tell: Tell, stopped: Callable[[], bool]) -> answers.Answer:
         return compose(
@@ -132,6 +142,7 @@ async def ask_question(request: Request, principal: VisitingPrincipal, body: Que
             principal=principal,
             question=body.question,
             space_id=body.space,
+            basis=basis,
             purpose="ask",
             seconds=ANSWER_SECONDS,
             allow=lambda: count_question(principal),
@@ -140,26 +151,53 @@ async def ask_question(request: Request, principal: VisitingPrincipal, body: Que
             stopped=stopped,
         )
 
+    if basis.target is None and not wants_events(request):
+        # Nothing is left to wait for.
+        return _json(_answer(answers.extractive(body.question, basis.quotes.fitting)))
     following = Following(work)
     if not wants_events(request):
-        return _answer(await following.result(request))
+        return _json(_answer(await following.result(request)))
     return await following.stream(
         request, lambda found: Told("answer", _answer(found).model_dump(mode="json"))
     )
 
 
+def _json(answer: Answer) -> Response:
+    """As it is: checked by its model already, once is enough."""
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
 def _answer(found: answers.Answer) -> Answer:
     ANSWERS.labels(found.kind, str(found.relevant).lower()).inc()
-    values = found.to_dict()
-    for citation in values["citations"]:
-        citation["highlights"] = _highlights(citation["highlights"])
-    return Answer.model_validate(values)
+    return Answer(
+        question=found.question,
+        answer=found.answer,
+        kind=found.kind,
+        model=found.model,
+        relevant=found.relevant,
+        note=found.note,
+        citations=[Citation(number=one.number, quote=one.quote, **_where(one)) for one in found.citations],
+    )
 
 
-def _found(citation: answers.Citation) -> dict[str, Any]:
+def _where(found: citations.Citation) -> dict[str, Any]:
+    """A passage and where it stands, as the models take it."""
+    return {
+        "document_id": found.document_id,
+        "space_id": found.space_id,
+        "title": found.title,
+        "heading": found.heading,
+        "passage": found.passage,
+        "text": found.text,
+        "highlights": _highlights(found.highlights),
+        "score": found.score,
+        "coverage": found.coverage,
+    }
+
+
+def _found(citation: citations.Citation) -> dict[str, Any]:
     """A passage that a model is given, as JSON values."""
-    values = asdict(citation) | {"highlights": _highlights(citation.highlights)}
-    return Passage.model_validate(values).model_dump(mode="json")
+    return Passage(**_where(citation)).model_dump(mode="json")
 
 
 @router.get("/search")
@@ -191,8 +229,8 @@ def _passage(hit: Hit) -> Passage:
     )
 
 
-def _highlights(spans: Any) -> list[dict[str, int]]:
-    return [{"start": start, "end": end} for start, end in spans]
+def _highlights(spans: Iterable[tuple[int, int]]) -> list[Highlight]:
+    return [Highlight(start=start, end=end) for start, end in spans]
 
 
 @asynccontextmanager

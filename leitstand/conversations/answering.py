@@ -24,7 +24,7 @@ from leitstand.db.models import Conversation, ConversationMessage, Item
 from leitstand.errors import LeitstandError
 from leitstand.identity.access import Principal
 from leitstand.identity.standing import principal_of
-from leitstand.knowledge.answers import Citation
+from leitstand.knowledge.citations import Citation
 from leitstand.knowledge.model_answers import Material, Turn, compose
 from leitstand.outgoing.connections import Stopped
 from leitstand.storage.objects import ObjectStorage

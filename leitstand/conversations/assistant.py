@@ -13,7 +13,8 @@ from leitstand.conversations.keeping import ASSISTANT, PERSON, WRITING, Said, be
 from leitstand.db.models import Conversation, ConversationMessage, Item, ModelEndpoint
 from leitstand.identity.access import Principal, require
 from leitstand.jobs.queue import enqueue
-from leitstand.knowledge.answers import Answer, Citation, ask
+from leitstand.knowledge.answers import Answer, ask
+from leitstand.knowledge.citations import Citation
 from leitstand.knowledge.search import checked_question
 from leitstand.storage.objects import ObjectStorage
 from leitstand.words.letters import without_controls

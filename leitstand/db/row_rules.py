@@ -86,6 +86,7 @@ WORKSPACES = {
     "membership": _of_workspace(),
     "model_call": _of_workspace("SI"),
     "model_endpoint": _of_workspace(),
+    "passage_change": _of_workspace("SI"),
     "people_group": _of_workspace(),
     "plan_change": _of_workspace("SIU"),
     "recent": _of_item("recent.item_id"),

@@ -17,6 +17,7 @@ from leitstand.knowledge.parsing.outline import Unreadable
 from leitstand.knowledge.parsing.passages import Passage
 from leitstand.knowledge.parsing.process import parse
 from leitstand.knowledge.scanning import examine, not_fetched
+from leitstand.knowledge.scope import forget_older_changes
 from leitstand.storage.objects import ObjectStorage
 from leitstand.telemetry.logs import get_logger
 from leitstand.words import N_, words_of
@@ -61,7 +62,10 @@ def ingest(engine: Engine, storage: ObjectStorage, *, document_id: UUID) -> str:
         raise
     _set(engine, document_id, "indexing")
     with transaction(engine) as session:
-        return _index(session, document_id, passages)
+        status = _index(session, document_id, passages)
+    with transaction(engine) as session:
+        forget_older_changes(session)
+    return status
 
 
 def forget(storage: ObjectStorage, *, key: str) -> int:

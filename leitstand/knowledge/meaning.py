@@ -59,11 +59,15 @@ log = get_logger("knowledge")
 
 @dataclass(frozen=True)
 class Meaning:
-    """A question as a vector of a model, as text; and the passages nearest to it with their cosines. Empty where there is none."""
+    """A question as a vector of a model, as text; and the passages nearest to it with their cosines. Empty where there is none.
+
+    `unknown`: there would be one, but an endpoint did not say it.
+    """
 
     model: str = ""
     vector: str = ""
     nearest: dict[Place, float] = field(default_factory=dict)
+    unknown: bool = False
 
 
 def nearest(session: Session, question: str, *, scope: dict[str, Any], model: str, passages: int) -> Meaning:
@@ -79,7 +83,7 @@ def nearest(session: Session, question: str, *, scope: dict[str, Any], model: st
         vector = made(_engine_of(session), source, [question], seconds=SECONDS_OF_A_QUESTION)[0]
     except LeitstandError as error:
         log.warning("a question is looked for by its words alone", reason=error.message)
-        return Meaning()
+        return Meaning(unknown=True)
     values = scope | {"model": model, "vector": as_text(vector), "most": NEAREST, "dimensions": len(vector)}
     if passages <= COMPARED_ONE_BY_ONE or len(vector) not in INDEXED:
         rows = session.execute(ONE_BY_ONE, values)

@@ -14,21 +14,19 @@ from leitstand.db.engine import transaction
 from leitstand.errors import LeitstandError, LimitReached, Unavailable
 from leitstand.identity.access import Principal
 from leitstand.knowledge.answers import (
-    CANDIDATES,
     EXTRACTIVE_NOTE,
     MODEL,
     NOTHING_NOTE,
-    RELEVANT_COVERAGE,
     Answer,
-    Citation,
-    citations_of,
     extractive,
     quoted_because,
-    relevant,
 )
+from leitstand.knowledge.citations import Citation, Quotes
 from leitstand.knowledge.model_citations import so_far, taken
 from leitstand.knowledge.model_prompts import Material, Turn, prompt
-from leitstand.knowledge.search import MAX_QUESTION, Found, Hit, search
+from leitstand.knowledge.remembered import quotes_of
+from leitstand.knowledge.scope import readable
+from leitstand.knowledge.search import MAX_QUESTION
 from leitstand.language_models.calls import Asker, ask
 from leitstand.language_models.endpoints import Target, choose
 from leitstand.language_models.messages import Message, Reply
@@ -36,10 +34,9 @@ from leitstand.outgoing.connections import Stopped
 from leitstand.telemetry.logs import get_logger
 from leitstand.words import N_, joined, msg, said
 
-__all__ = ["Material", "Turn", "compose"]
+__all__ = ["Basis", "Material", "Turn", "compose", "look_up"]
 
 LONGEST = 8_000
-OFFERED = 8
 # Each question holds one of the threads in which a process answers requests; others need them too.
 MOST_AT_ONCE = 16
 NOT_ASKED = N_("Nothing in the documents fits, so no model was asked.")
@@ -58,12 +55,34 @@ class Busy(Unavailable):
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What the principal may read on a question: passages for the model, and for quotes those that fit well enough."""
+class Basis:
+    """What an answer can rest on: what the principal may read on the question, and the model that would write it, if any."""
 
-    passages: list[Citation]
-    fitting: list[Citation]
+    quotes: Quotes
     target: Target | None
+
+
+def look_up(
+    session: Session,
+    *,
+    principal: Principal,
+    question: str,
+    space_id: UUID | None = None,
+    earlier: Sequence[Turn] = (),
+) -> Basis:
+    """What `compose` answers from, for callers who have a transaction open that they end before it.
+
+    Raises:
+        Forbidden: without `item:read`.
+        NotFound: there is no such space.
+        InvalidInput: the question is empty or too long.
+    """
+    scope = readable(session, principal, space_id)
+    found = quotes_of(session, scope, question)
+    if earlier and not found.fits:
+        # "And how heavy is it?" says what it is about only with the question before it.
+        found = quotes_of(session, scope, f"{question} {earlier[-1].person}"[:MAX_QUESTION])
+    return Basis(found, choose(session, principal.workspace_id) if scope.endpoints else None)
 
 
 def compose(
@@ -72,6 +91,7 @@ def compose(
     principal: Principal,
     question: str,
     space_id: UUID | None = None,
+    basis: Basis | None = None,
     purpose: str,
     earlier: Sequence[Turn] = (),
     material: Sequence[Material] = (),
@@ -89,6 +109,7 @@ def compose(
     it was given is not taken. Where no model can answer, sentences are quoted, and the note says why.
 
     Args:
+        basis: what was looked up beforehand; else it is looked up here.
         purpose: for what tokens are spent, one of `leitstand.db.models.agents.PURPOSES`.
         earlier: what was asked and answered before in the same conversation, oldest first.
         material: what the person attached to the question.
@@ -106,15 +127,19 @@ def compose(
         InvalidInput: the question is empty or too long.
         Stopped: `stopped` said so.
     """
-    with _reading(engine, principal) as session:
-        found = _find(session, principal, question, space_id, earlier)
-    if found.target is None:
+    if basis is None:
+        with _reading(engine, principal) as session:
+            basis = look_up(
+                session, principal=principal, question=question, space_id=space_id, earlier=earlier
+            )
+    found, target = basis.quotes, basis.target
+    if target is None:
         return extractive(question, found.fitting, joined(EXTRACTIVE_NOTE, UNREAD if material else ""))
-    if not found.fitting and not material:
+    if not found.fits and not material:
         return extractive(question, [], NOT_ASKED)
     if allow is not None:
         allow()
-    passages = found.passages if found.fitting else []
+    passages = found.passages if found.fits else ()
     if on_found is not None:
         on_found(passages)
     names = [one.name for one in material]
@@ -126,14 +151,12 @@ def compose(
     asker = Asker(principal.workspace_id, purpose, item_id or space_id, principal.person_id)
     messages = prompt(question, passages, earlier, material)
     try:
-        reply = _ask(
-            engine, found.target, messages, asker=asker, seconds=seconds, on_text=told, stopped=stopped
-        )
+        reply = _ask(engine, target, messages, asker=asker, seconds=seconds, on_text=told, stopped=stopped)
     except Stopped:
         raise
     except LeitstandError as error:
         return _quoted(question, found, _why(error))
-    return _written(question, found, passages, names, reply)
+    return _written(question, found, target.model, passages, names, reply)
 
 
 @contextmanager
@@ -142,27 +165,6 @@ def _reading(engine: Engine, principal: Principal) -> Iterator[Session]:
     with transaction(engine) as session:
         row_security.enter(session, workspace_id=principal.workspace_id, person_id=principal.person_id)
         yield session
-
-
-def _find(
-    session: Session, principal: Principal, question: str, space_id: UUID | None, earlier: Sequence[Turn]
-) -> _Found:
-    def looked(words: str) -> Found:
-        return search(session, principal=principal, question=words, space_id=space_id, limit=CANDIDATES)
-
-    found = looked(question)
-    if earlier and not relevant(found):
-        # "And how heavy is it?" says what it is about only with the question before it.
-        found = looked(f"{question} {earlier[-1].person}"[:MAX_QUESTION])
-    fitting, near = relevant(found), [hit for hit in found.hits if hit.coverage >= RELEVANT_COVERAGE / 2]
-    passages = citations_of(session, _first(fitting, near)[:OFFERED], found.weights)
-    return _Found(passages, passages[: len(fitting)], choose(session, principal.workspace_id))
-
-
-def _first(fitting: list[Hit], near: list[Hit]) -> list[Hit]:
-    """Those that fit, then the others."""
-    places = {(hit.document_id, hit.ordinal) for hit in fitting}
-    return fitting + [hit for hit in near if (hit.document_id, hit.ordinal) not in places]
 
 
 def _ask(
@@ -193,10 +195,14 @@ def _ask(
 
 
 def _written(
-    question: str, found: _Found, passages: Sequence[Citation], names: Sequence[str], reply: Reply
+    question: str,
+    found: Quotes,
+    model: str,
+    passages: Sequence[Citation],
+    names: Sequence[str],
+    reply: Reply,
 ) -> Answer:
     """A model's answer, where it can be taken; else quotes."""
-    model = found.target.model if found.target else ""
     written = taken(reply.text, passages=len(passages), attachments=names)
     if written.unanswered:
         note = msg("{model} found nothing in the documents that answers this.", model=model)
@@ -215,7 +221,7 @@ def _written(
     return Answer(question, text, MODEL, relevant=True, note=note, citations=cited, model=model)
 
 
-def _quoted(question: str, found: _Found, reason: str) -> Answer:
+def _quoted(question: str, found: Quotes, reason: str) -> Answer:
     log.info("no model's answer", reason=str(reason))
     return extractive(question, found.fitting, quoted_because(reason))
 

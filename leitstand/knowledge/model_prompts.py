@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from leitstand.knowledge.answers import Citation
+from leitstand.knowledge.citations import Citation
 from leitstand.language_models.material import one_line, quoted, shortened
 from leitstand.language_models.messages import Message
 

@@ -14,18 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from leitstand.catalogue.items import get_item
-from leitstand.catalogue.visibility import visible
-from leitstand.db.models import Item
 from leitstand.errors import InvalidInput
-from leitstand.identity.access import Principal, require
+from leitstand.identity.access import Principal
 from leitstand.knowledge.by_words import Asked, Share, Weights, asked_in, by_words
-from leitstand.knowledge.encoder import MODEL
 from leitstand.knowledge.meaning import UNRELATED, Meaning, Place, cosines, nearest
-from leitstand.knowledge.spaces import KIND
+from leitstand.knowledge.scope import Scope, readable
 from leitstand.words import msg
 
 MAX_QUESTION = 2_000
@@ -41,17 +37,15 @@ ANSWERING_COSINE, ENOUGH_COVERAGE = 0.5, 0.4
 MARK_START, MARK_END = "\x02", "\x03"
 HEADLINE = f'HighlightAll=true, StartSel="{MARK_START}", StopSel="{MARK_END}"'
 
-SCOPE = text("""
-    SELECT language, sum(passages) AS passages, sum(characters) AS characters, model.name AS model,
+HELD = text("""
+    SELECT language, sum(passages) AS passages, sum(characters) AS characters,
            EXISTS (
                SELECT FROM embedding
-               WHERE workspace_id = :workspace AND space_id = ANY(:spaces) AND embedding.model = model.name
+               WHERE workspace_id = :workspace AND space_id = ANY(:spaces) AND embedding.model = :model
            ) AS has_vectors
-    FROM document, (SELECT coalesce(
-        (SELECT embeds FROM model_endpoint WHERE workspace_id = :workspace AND active AND embeds <> ''), :ours
-    ) AS name) AS model
+    FROM document
     WHERE workspace_id = :workspace AND space_id = ANY(:spaces) AND passages > 0
-    GROUP BY language, model.name
+    GROUP BY language
 """)
 
 PASSAGES = text("""
@@ -94,10 +88,14 @@ class Hit:
 
 @dataclass(frozen=True)
 class Found:
-    """What a search found, best first; `weights` holds the idf of the question's lexemes, by language."""
+    """What a search found, best first; `weights` holds the idf of the question's lexemes, by language.
+
+    `whole` is False where the meaning of the question could not be looked for now.
+    """
 
     hits: list[Hit] = field(default_factory=list)
     weights: Weights = field(default_factory=dict)
+    whole: bool = True
 
 
 def search(
@@ -124,27 +122,31 @@ def search(
         NotFound: there is no such space.
         InvalidInput: the question is empty or too long.
     """
-    require(principal, "item:read")
-    question = checked_question(question)
-    spaces = readable_spaces(session, principal, space_id, space_ids)
-    scope = {"workspace": principal.workspace_id, "spaces": spaces}
-    held = session.execute(SCOPE, scope | {"ours": MODEL}).all()
+    scope = readable(session, principal, space_id, space_ids)
+    return search_in(session, scope, checked_question(question), limit=limit, highlight=highlight)
+
+
+def search_in(session: Session, scope: Scope, question: str, *, limit: int, highlight: bool = True) -> Found:
+    """As `search`, in a scope that was read, for a question that was checked."""
+    values = scope.values()
+    held = session.execute(HELD, values | {"model": scope.model}).all()
     meaning = _meaning(session, question, scope, held)
-    asked = asked_in(session, question, scope=scope, held=held)
+    asked = asked_in(session, question, scope=values, held=held)
     limit, near = max(1, min(limit, MAX_HITS)), list(meaning.nearest)
     most = max(limit, WEIGHED_BOTH) + len(near) if near else limit
-    shares, weights = by_words(session, asked, scope=scope, limit=most, near=near)
+    shares, weights = by_words(session, asked, scope=values, limit=most, near=near)
     best = sorted(_ranked(session, shares, meaning, limit), key=_order)[:limit]
-    return Found(_hits(session, best, asked, highlight=highlight), weights)
+    return Found(_hits(session, best, asked, highlight=highlight), weights, whole=not meaning.unknown)
 
 
 def by_parts(session: Session, *, principal: Principal, question: str) -> dict[str, Found]:
     """What words alone find, and what meaning alone does; to be measured beside `search`."""
-    scope = {"workspace": principal.workspace_id, "spaces": readable_spaces(session, principal)}
-    held = session.execute(SCOPE, scope | {"ours": MODEL}).all()
+    scope = readable(session, principal)
+    values = scope.values()
+    held = session.execute(HELD, values | {"model": scope.model}).all()
     meaning = _meaning(session, question, scope, held)
-    asked = asked_in(session, question, scope=scope, held=held)
-    shares, _ = by_words(session, asked, scope=scope, limit=MAX_HITS)
+    asked = asked_in(session, question, scope=values, held=held)
+    shares, _ = by_words(session, asked, scope=values, limit=MAX_HITS)
     best = sorted((_Ranked(*place, *share) for place, share in shares.items()), key=_order)[:MAX_HITS]
     near = sorted(
         (_Ranked(*place, cosine, _meant(cosine)) for place, cosine in meaning.nearest.items()), key=_order
@@ -153,23 +155,6 @@ def by_parts(session: Session, *, principal: Principal, question: str) -> dict[s
         "bm25": Found(_hits(session, best, asked, highlight=False)),
         "vectors": Found(_hits(session, near, asked, highlight=False)),
     }
-
-
-def readable_spaces(
-    session: Session,
-    principal: Principal,
-    space_id: UUID | None = None,
-    space_ids: Collection[UUID] | None = None,
-) -> list[UUID]:
-    """The spaces that the principal may read; only the named one, or those among several, where they are named.
-
-    Raises:
-        NotFound: the named one is not there for the principal.
-    """
-    if space_id is not None:
-        return [get_item(session, principal=principal, item_id=space_id, kind=KIND).id]
-    query = select(Item.id).where(visible(principal), Item.kind == KIND)
-    return list(session.scalars(query if space_ids is None else query.where(Item.id.in_(space_ids))))
 
 
 def checked_question(question: str) -> str:
@@ -196,12 +181,12 @@ class _Ranked(NamedTuple):
     coverage: float
 
 
-def _meaning(session: Session, question: str, scope: dict[str, Any], held: Sequence[Any]) -> Meaning:
+def _meaning(session: Session, question: str, scope: Scope, held: Sequence[Any]) -> Meaning:
     """What is nearest to the question; nothing where the scope has no vectors."""
     if not any(row.has_vectors for row in held):
         return Meaning()
     passages = sum(int(row.passages) for row in held)
-    return nearest(session, question, scope=scope, model=held[0].model, passages=passages)
+    return nearest(session, question, scope=scope.values(), model=scope.model, passages=passages)
 
 
 def _order(entry: _Ranked) -> tuple[float, UUID, int]:

@@ -34,7 +34,7 @@ from leitstand.db.models.identity import (
 )
 from leitstand.db.models.insights import Annotation, SavedView
 from leitstand.db.models.integrations import ModelEndpoint, Webhook, WebhookDelivery
-from leitstand.db.models.knowledge import Chunk, Document, Embedding, Upload
+from leitstand.db.models.knowledge import Chunk, Document, Embedding, PassageChange, Upload
 from leitstand.db.models.operations import (
     Backup,
     CheckRun,
@@ -65,7 +65,7 @@ __all__ = [
     "Handover",
     "Heartbeat", "IdempotencyKey", "IdentityLink", "IdentityProvider", "Invitation", "InvitationGrant", "Invoice",
     "Item", "ItemGrant", "ItemReference", "ItemVersion", "JobFailure", "Membership", "ModelCall", "ModelEndpoint", "OneTimeCode",
-    "Passkey", "PasswordReset", "PeopleGroup", "Person", "PlanChange", "PruneRun", "Recent", "RecoveryCode", "Report", "ReportMail",
+    "PassageChange", "Passkey", "PasswordReset", "PeopleGroup", "Person", "PlanChange", "PruneRun", "Recent", "RecoveryCode", "Report", "ReportMail",
     "ReportSubscription", "RunFact", "S3Import", "S3ImportObject", "SavedView", "SignInAttempt", "SignInStep", "Thread", "ThreadStep", "Tool", "Upload", "UserSession", "Webhook",
     "WebhookDelivery", "Workspace", "WorkspacePlan", "WorkspaceRole",
 ]  # fmt: skip

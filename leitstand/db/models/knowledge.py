@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from leitstand.db.models.base import Base, CreatedAt, Id, Said, WorkspaceId
+from leitstand.db.models.fact_copy import TransactionId
 from leitstand.db.vectors import HalfVector
 
 STATUSES = ("uploaded", "scanning", "infected", "parsing", "indexing", "ready", "failed")
@@ -153,3 +154,18 @@ class Embedding(Base):
     space_id: Mapped[UUID]
     model: Mapped[str]
     vector: Mapped[str] = mapped_column(HalfVector)
+
+
+class PassageChange(Base):
+    """A space of whose passages a transaction changed something: words, vectors, titles; written by triggers.
+
+    Of each space the newest is all that is ever asked for. No key to the space: that it went is a change too.
+    """
+
+    __tablename__ = "passage_change"
+
+    space_id: Mapped[UUID] = mapped_column(primary_key=True)
+    changed: Mapped[int] = mapped_column(
+        TransactionId(), primary_key=True, server_default=text("pg_current_xact_id()"), autoincrement=False
+    )
+    workspace_id: Mapped[UUID]
