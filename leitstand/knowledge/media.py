@@ -6,6 +6,11 @@ from leitstand.words import N_, Message, msg, said
 
 # Media type -> what people call it. The reader of each is in `parsing.readers`.
 READABLE = {
+    "application/pdf": "PDF",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "PowerPoint",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "Excel",
+    "message/rfc822": N_("e-mail"),
     "text/markdown": "Markdown",
     "text/html": "HTML",
     "application/xhtml+xml": "HTML",
@@ -13,11 +18,9 @@ READABLE = {
     "text/plain": N_("plain text"),
 }
 NOT_YET = {
-    "application/pdf": "PDF",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "PowerPoint",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "Excel",
-    "message/rfc822": "E-mail",
+    "application/msword": N_("Older Word"),
+    "application/vnd.ms-powerpoint": N_("Older PowerPoint"),
+    "application/vnd.ms-excel": N_("Older Excel"),
     "application/json": "JSON",
     "application/xml": "XML",
 }
@@ -38,6 +41,9 @@ SUFFIXES = {
     ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ".eml": "message/rfc822",
+    ".doc": "application/msword",
+    ".ppt": "application/vnd.ms-powerpoint",
+    ".xls": "application/vnd.ms-excel",
     ".json": "application/json",
     ".xml": "application/xml",
 }

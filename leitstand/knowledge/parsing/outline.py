@@ -44,6 +44,11 @@ class Outline:
         self._path = [entry for entry in self._path if entry[0] < level] + [(level, text)]
         self._bare = True
 
+    def page(self, number: int) -> None:
+        """A page or slide that has no name of its own; it ends what was before, and is nothing by itself."""
+        self.finish()
+        self._path, self._bare = [(1, f"p. {number}")], False
+
     def text(self, text: str) -> None:
         """A block of text under the headings so far.
 

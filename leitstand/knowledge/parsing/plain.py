@@ -12,14 +12,20 @@ BOMS = (
     (b"\xfe\xff", "utf-16"),
 )
 SAMPLE = 200_000
+PARAGRAPH_END = re.compile(r"\n[^\S\n]*\n")
 
 
 def read_plain(data: bytes) -> list[Block]:
     """The paragraphs of a text file."""
     outline = Outline()
-    for paragraph in re.split(r"\n[^\S\n]*\n", decode(data).replace("\r\n", "\n").replace("\r", "\n")):
+    for paragraph in paragraphs(decode(data)):
         outline.text(paragraph)
     return outline.finish()
+
+
+def paragraphs(text: str) -> list[str]:
+    """The parts of a text between empty lines."""
+    return PARAGRAPH_END.split(text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def decode(data: bytes) -> str:

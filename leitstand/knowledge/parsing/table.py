@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 
 from leitstand.knowledge.parsing.outline import Block, Outline, Unreadable
 from leitstand.knowledge.parsing.plain import decode
@@ -25,7 +26,7 @@ def read_csv(data: bytes) -> list[Block]:
         header = [name.strip() for name in next(rows, [])]
         outline.text(" | ".join(name for name in header if name))
         for row in rows:
-            outline.text(_row(header, row))
+            outline.text(row_text(header, row))
     except csv.Error as error:
         raise Unreadable(msg("It is not a well-formed CSV file: {error}.", error=error)) from None
     return outline.finish()
@@ -38,7 +39,8 @@ def _dialect(text: str) -> type[csv.Dialect]:
         return csv.excel
 
 
-def _row(header: list[str], row: list[str]) -> str:
+def row_text(header: Sequence[str], row: Sequence[str]) -> str:
+    """The values of a row, each under its column's name where it has one."""
     named = (
         f"{header[index]}: {value.strip()}" if index < len(header) and header[index] else value.strip()
         for index, value in enumerate(row)

@@ -75,8 +75,9 @@ def test_a_document_becomes_passages_under_its_headings(session: Session, add_re
 @pytest.mark.parametrize(
     ("title", "data", "reason"),
     [
-        ("scan.pdf", b"%PDF-1.7 \x00\x01", "PDF files can't be read yet"),
-        ("letter.docx", b"PK\x03\x04", "Word files can't be read yet"),
+        ("scan.pdf", b"%PDF-1.7 \x00\x01", "It is damaged: it is no PDF file"),
+        ("letter.docx", b"PK\x03\x04", "It is damaged: it is no file of its kind"),
+        ("letter.doc", b"\xd0\xcf\x11\xe0", "Older Word files can't be read yet"),
         ("laughs.xhtml", b'<!DOCTYPE a [<!ENTITY b "ha">]><a>&b;</a>', "It declares entities of its own"),
         ("thing", b"\x00\x01\x02", "Files of this kind can't be read yet"),
         ("blank.txt", b"   \n", "The file is empty."),

@@ -78,8 +78,8 @@ def test_what_is_no_language_or_zone_is_refused(
 def test_what_was_kept_in_english_is_read_in_german(session: Session, visitor: Visitor) -> None:
     space = create_space(session, principal=visitor.principal, title="Manuals")
     document = Document(
-        workspace_id=space.workspace_id, space_id=space.id, title="a.pdf", object_key="a", bytes=1, sha256="0",
-        media_type="application/pdf", status="failed", reason=why_not("application/pdf"),
+        workspace_id=space.workspace_id, space_id=space.id, title="a.json", object_key="a", bytes=1, sha256="0",
+        media_type="application/json", status="failed", reason=why_not("application/json"),
     )  # fmt: skip
     failed = Drill(kind="postgres-latest", status="failed", figures={"checks": CHECKS})
     session.add_all([document, failed])
@@ -90,9 +90,9 @@ def test_what_was_kept_in_english_is_read_in_german(session: Session, visitor: V
     intake.take_in_for(session, workspace_id=space.workspace_id, events=given, source="api")
     session.commit()
     session.expire_all()
-    assert document.reason.startswith("PDF files can't be read yet; Markdown, HTML")
+    assert document.reason.startswith("JSON files can't be read yet; PDF, Word")
     pages = {
-        f"/spaces/{space.id}": ["PDF-Dateien lassen sich noch nicht lesen"],
+        f"/spaces/{space.id}": ["JSON-Dateien lassen sich noch nicht lesen"],
         "/refusals": ["kein JSON: ", "der Arbeitsbereich hat keinen Companion"],
         "/refusals?reason=not+JSON": ["kein JSON: "],
         "/operations": ["Die neueste Sicherung von PostgreSQL", "Anzahlen: 3 Empfänger"],

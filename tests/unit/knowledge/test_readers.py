@@ -187,8 +187,8 @@ def test_a_file_without_text_is_told_apart_from_an_empty_one() -> None:
 
 
 def test_an_unknown_kind_is_named_with_those_that_can_be_read() -> None:
-    with pytest.raises(Unreadable, match=f"PDF files can't be read yet; {readable_kinds()} can"):
-        read("application/pdf", b"%PDF-1.7")
+    with pytest.raises(Unreadable, match=f"JSON files can't be read yet; {readable_kinds()} can"):
+        read("application/json", b"{}")
     with pytest.raises(Unreadable, match="Files of this kind"):
         read("application/octet-stream", b"\x00")
 

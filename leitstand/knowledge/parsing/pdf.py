@@ -1,0 +1,46 @@
+"""PDF: the text of each page, under its number. What is a picture of text only has none."""
+
+import io
+import logging
+import re
+
+from leitstand.knowledge.parsing.outline import Block, Outline, Unreadable
+from leitstand.knowledge.parsing.plain import paragraphs
+from leitstand.words import N_
+
+# A word that goes on in the next line.
+HYPHENATED = re.compile(r"(?<=[^\W\d_])-\n(?=[^\W\d_A-Z])")
+LOCKED = N_("It is protected by a password. Save it without one and upload it again.")
+DAMAGED = N_("It is damaged: it is no PDF file that can be opened.")
+SCANNED = N_("There is no text in it: it may be scanned. Recognise its text (OCR) and upload it again.")
+
+
+def read_pdf(data: bytes) -> list[Block]:
+    """The paragraphs of a PDF file, page by page.
+
+    Raises:
+        Unreadable: it is damaged, protected, or has no text, as a scan without text recognition.
+    """
+    from pypdf import PdfReader
+    from pypdf.errors import FileNotDecryptedError
+
+    # It tells of every small fault of a file that it can read all the same.
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+    outline = Outline()
+    try:
+        # Opened with an empty password, as viewers do, where that is enough.
+        reader = PdfReader(io.BytesIO(data))
+        for number, page in enumerate(reader.pages, start=1):
+            outline.page(number)
+            for paragraph in paragraphs(HYPHENATED.sub("", page.extract_text())):
+                outline.text(paragraph)
+    except FileNotDecryptedError:
+        raise Unreadable(LOCKED) from None
+    except (Unreadable, MemoryError, RecursionError):
+        raise
+    except Exception:
+        # What a damaged file leads its reader to is of any kind.
+        raise Unreadable(DAMAGED) from None
+    if not outline.blocks:
+        raise Unreadable(SCANNED)
+    return outline.finish()
