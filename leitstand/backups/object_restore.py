@@ -5,7 +5,6 @@ where it stopped, and what it replaces stays as an older version. Nothing is del
 Every object is compared with its SHA-256 before it is written, and read back afterwards.
 """
 
-import fcntl
 import hashlib
 import json
 import shutil
@@ -25,6 +24,7 @@ from leitstand.backups.places import Copies, copied_place
 from leitstand.backups.restore import check_free
 from leitstand.backups.work import Progress, Reporter
 from leitstand.errors import Conflict, IntegrityFailed, InvalidInput, NotFound
+from leitstand.machine_lock import alone
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
 from leitstand.words import msg
@@ -248,13 +248,11 @@ def _work_folder(settings: Settings, given: Path | None) -> Iterator[Path]:
     """A folder for one object at a time; what a killed restore left in it goes. Its lock ends with the process."""
     parent = settings.data_dir / "tmp"
     parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (parent / "restore-objects.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+    with alone(parent / "restore-objects.lock") as free:
+        if not free:
             raise Conflict(
                 "Another restore of objects is running on this machine.", hint="Wait until it has ended."
-            ) from error
+            )
         folder = (given or parent) / "restore-objects"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)

@@ -4,7 +4,6 @@ Everything here is read by `./run up` and `./run status`, which answer within tw
 imports nothing heavy.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from leitstand.errors import Conflict, InvalidInput, PreconditionFailed
+from leitstand.machine_lock import alone
 from leitstand.services import Service
 from leitstand.words import msg
 
@@ -119,14 +119,12 @@ class Environment:
             Conflict: another one is at work.
         """
         self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self.data_dir / "up.lock").open("a") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+        with alone(self.data_dir / "up.lock") as free:
+            if not free:
                 raise Conflict(
                     msg("Another ./run up or ./run down is at work on {data_dir}.", data_dir=self.data_dir),
                     hint="Wait for it to end, then try again.",
-                ) from error
+                )
             yield
 
 

@@ -4,11 +4,8 @@ A file is taken when it has stopped changing, imported, and moved to `done/` or 
 beside it. `options.json` in the workspace's folder may name what completes a run, the funnel and the zone.
 """
 
-import fcntl
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +20,7 @@ from leitstand.db.models import Workspace
 from leitstand.errors import InvalidInput, LeitstandError, Unavailable
 from leitstand.events.importer import import_file
 from leitstand.identity.workspaces import list_workspaces
+from leitstand.machine_lock import alone
 from leitstand.settings import Settings
 from leitstand.telemetry.logs import get_logger
 from leitstand.words import msg
@@ -75,8 +73,8 @@ def scan(engine: Engine, settings: Settings) -> list[InboxResult]:
     """
     root = settings.data_dir / FOLDER
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _alone(root) as alone:
-        if not alone:
+    with alone(root / LOCK) as free:
+        if not free:
             return []
         with transaction(engine) as session:
             workspaces = list(list_workspaces(session))
@@ -86,18 +84,6 @@ def scan(engine: Engine, settings: Settings) -> list[InboxResult]:
             for workspace in workspaces
             for result in _scan_one(engine, root / workspace.slug, workspace)
         ]
-
-
-@contextmanager
-def _alone(root: Path) -> Iterator[bool]:
-    """Whether no other scan is going on; the system lets go of the lock when a process dies."""
-    with (root / LOCK).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
 
 
 def _name_strangers(root: Path, known: set[str]) -> None:

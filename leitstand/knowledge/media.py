@@ -2,7 +2,7 @@
 
 from pathlib import PurePath
 
-from leitstand.words import N_, Message, msg, said
+from leitstand.words import N_, Message, joined, msg, said
 
 # Media type -> what people call it. The reader of each is in `parsing.readers`.
 READABLE = {
@@ -70,4 +70,4 @@ def why_not(media_type: str) -> str:
 def readable_kinds() -> Message:
     """The kinds that can be read, as people read it."""
     kinds = list(dict.fromkeys(READABLE.values()))
-    return msg("{kinds} and {last}", kinds=", ".join(kinds[:-1]), last=said(kinds[-1]))
+    return msg("{kinds} and {last}", kinds=joined(*kinds[:-1], between=", "), last=said(kinds[-1]))

@@ -3,7 +3,6 @@
 The file lock is what remains on the worst day. Both go with the process that holds them.
 """
 
-import fcntl
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from leitstand.db.exclusive import check_held, exclusive
 from leitstand.errors import Conflict
+from leitstand.machine_lock import alone
 from leitstand.runbooks.pending import evidence_folder
 from leitstand.settings import Settings
 from leitstand.words import N_, msg, said
@@ -95,12 +95,10 @@ def file_lock(settings: Settings) -> Iterator[None]:
     Raises:
         Conflict: another process of this machine holds it.
     """
-    with (evidence_folder(settings) / FILE).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with alone(evidence_folder(settings) / FILE) as free:
+        if not free:
             raise Conflict(
                 msg("Another {name} is running.", name=said(LOCK)),
                 hint="Wait until it has ended; a runbook and a notebook that is open by itself count as one.",
-            ) from None
+            )
         yield

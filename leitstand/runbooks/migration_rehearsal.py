@@ -3,7 +3,6 @@
 It reads the store and a key, and asks the live database nothing: so an image can try what it would do before it is let near.
 """
 
-import fcntl
 import shutil
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from leitstand.backups.restore import choose, restore_postgres
 from leitstand.backups.work import Progress
 from leitstand.db import migrate
 from leitstand.errors import Conflict, IntegrityFailed
+from leitstand.machine_lock import alone
 from leitstand.runbooks import scratch
 from leitstand.settings import Settings
 from leitstand.storage.objects import ObjectStorage
@@ -118,14 +118,12 @@ def _folder(settings: Settings) -> Iterator[Path]:
     """The scratch folder of the one rehearsal that runs; what a killed one left goes first, its server too."""
     root = scratch.scratch_root(settings).resolve()
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (root / LOCK).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+    with alone(root / LOCK) as free:
+        if not free:
             raise Conflict(
                 N_("Another rehearsal of migrations is running on this machine."),
                 hint="Wait until it has ended.",
-            ) from error
+            )
         folder = root / FOLDER
         if folder.exists():
             scratch.remove(folder)

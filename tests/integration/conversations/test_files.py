@@ -101,7 +101,7 @@ def test_an_agent_begins_once_its_file_is_read_and_an_edit_keeps_it(talk: AtTalk
     "given",
     [
         [File("empty.txt", b"")],
-        [File("scan.pdf", b"%PDF-1.7")],
+        [File("photo.png", b"\x89PNG\r\n")],
         [File("large.txt", b"x" * (files.MOST_BYTES + 1))],
         [NOTE] * (files.MOST_FILES + 1),
     ],

@@ -11,9 +11,7 @@ from leitstand.cli.migrate import group
 from leitstand.db import migrate, schema_history
 from leitstand.db.exclusive import SCHEMA, exclusive
 from leitstand.errors import Conflict, IntegrityFailed
-from tests.integration.database.test_migration_sql import downgraded
-
-PENDING = ["0029_embeddings", "0030_passage_changes"]
+from tests.integration.database.test_migration_sql import PENDING, downgraded
 
 
 def test_plan_up_and_check(engine: Engine) -> None:

@@ -5,10 +5,12 @@ from pathlib import Path
 from sqlalchemy import Engine, text
 
 from leitstand.db import migrate
+from leitstand.db.schema_history import history, since
 from tests.migration_sql import excluded_of, new_migrations, squawk, write_sql
 from tests.repository import ROOT
 
 EARLIER = "0028_conversations"
+PENDING = [one.revision for one in since(history(ROOT), EARLIER)]
 
 
 def downgraded(engine: Engine) -> Engine:

@@ -142,7 +142,7 @@ def test_folders_of_no_workspace_are_left_alone(engine: Engine, own: Settings, w
 def test_two_scans_do_not_meet(engine: Engine, own: Settings, workspace: Workspace) -> None:
     lay(own, "shop.csv", EVENTS)
     results: list[int] = []
-    with inbox._alone(own.data_dir / "inbox"):
+    with inbox.alone(own.data_dir / "inbox" / inbox.LOCK):
         other = threading.Thread(target=lambda: results.append(len(scan(engine, own))))
         other.start()
         other.join()

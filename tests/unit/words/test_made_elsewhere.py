@@ -145,8 +145,8 @@ def test_why_a_backup_stays_or_goes() -> None:
 
 
 def test_which_files_can_not_be_read() -> None:
-    assert translate(why_not("application/pdf"), "de") == (
-        "PDF-Dateien lassen sich noch nicht lesen; Markdown, HTML, CSV und einfacher Text schon."
+    assert translate(why_not("application/json"), "de") == (
+        "JSON-Dateien lassen sich noch nicht lesen; PDF, Word, PowerPoint, Excel, E-Mail, Markdown, HTML, CSV und einfacher Text schon."
     )
 
 
