@@ -23,6 +23,7 @@ from leitstand.knowledge.candidates import (
     quoted,
 )
 from leitstand.knowledge.meaning import Place
+from leitstand.knowledge.pairs import paired
 
 MAX_TERMS = 64
 # Term saturation (k1) and weight of length (b); tried on Cranfield and XQuAD, whole and cut into passages.
@@ -159,7 +160,9 @@ def asked_in(session: Session, question: str, *, scope: dict[str, Any], held: Se
         held: `language`, `passages` and `characters` of each.
     """
     languages = {row.language: row for row in held}
-    rows = session.execute(ASKED, {"question": question, "languages": list(languages), "most": MAX_TERMS})
+    rows = session.execute(
+        ASKED, {"question": paired(question), "languages": list(languages), "most": MAX_TERMS}
+    )
     asked = []
     for row in rows:
         of_language = languages[row.language]

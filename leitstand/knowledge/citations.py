@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from leitstand.knowledge.by_words import Weights
+from leitstand.knowledge.pairs import paired
 from leitstand.knowledge.parsing.passages import sentences
 from leitstand.knowledge.search import Found, Hit
 
@@ -99,7 +100,7 @@ def best_sentences(session: Session, hits: Sequence[Hit], weights: Weights) -> l
     """Of each passage the sentence that holds the most of the question's weight, cut at 500 characters."""
     split = [(hit, sentence) for hit in hits for sentence in sentences(hit.content)]
     columns = {
-        "sentences": [sentence for _, sentence in split],
+        "sentences": [paired(sentence) for _, sentence in split],
         "languages": [hit.language for hit, _ in split],
     }
     best: dict[tuple[UUID, int], tuple[float, str]] = {}

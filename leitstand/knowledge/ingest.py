@@ -13,6 +13,7 @@ from leitstand.jobs.queue import enqueue
 from leitstand.knowledge.documents import MAX_BYTES
 from leitstand.knowledge.embeddings import EMBED
 from leitstand.knowledge.language import language_of
+from leitstand.knowledge.pairs import paired
 from leitstand.knowledge.parsing.outline import Unreadable
 from leitstand.knowledge.parsing.passages import Passage
 from leitstand.knowledge.parsing.process import parse
@@ -28,7 +29,7 @@ TOO_LARGE = N_("It is kept, but not read: a document that is read has at most 20
 INSERT_CHUNKS = text("""
     INSERT INTO chunk (document_id, ordinal, workspace_id, space_id, language, heading, content, words)
     VALUES (:document, :ordinal, :workspace, :space, :language, :heading, :content,
-            to_tsvector(CAST(CAST(:language AS text) AS regconfig), :heading || ' ' || :content))
+            to_tsvector(CAST(CAST(:language AS text) AS regconfig), :searched))
 """)
 log = get_logger("knowledge")
 
@@ -82,7 +83,12 @@ def index_passages(session: Session, document: Document, passages: Sequence[Pass
     session.execute(delete(Chunk).where(Chunk.document_id == document.id))
     document.language = language_of(session, _sample(passages))
     rows = [
-        {"ordinal": number, "heading": passage.heading, "content": passage.content}
+        {
+            "ordinal": number,
+            "heading": passage.heading,
+            "content": passage.content,
+            "searched": paired(f"{passage.heading} {passage.content}"),
+        }
         for number, passage in enumerate(passages, start=1)
     ]
     fixed = {

@@ -21,6 +21,7 @@ from leitstand.errors import InvalidInput
 from leitstand.identity.access import Principal
 from leitstand.knowledge.by_words import Asked, Share, Weights, asked_in, by_words
 from leitstand.knowledge.meaning import UNRELATED, Meaning, Place, cosines, nearest
+from leitstand.knowledge.pairs import found_pairs, merged
 from leitstand.knowledge.scope import Scope, readable
 from leitstand.words import msg
 
@@ -226,6 +227,7 @@ def _hits(
 ) -> list[Hit]:
     """The passages of a ranking, in its order."""
     queries = {one.language: one.query for one in asked}
+    asked_words = {one.language: set(one.lexemes) for one in asked}
     values = {
         "documents": [entry.document_id for entry in ranked],
         "ordinals": [entry.ordinal for entry in ranked],
@@ -240,6 +242,8 @@ def _hits(
     for entry in ranked:
         row = rows[entry.document_id, entry.ordinal]
         content, highlights = unmark(row.marked)
+        if highlight:
+            highlights = merged((*highlights, *found_pairs(content, asked_words.get(row.language, ()))))
         hits.append(
             Hit(
                 document_id=entry.document_id,

@@ -63,6 +63,45 @@ def test_a_question_in_another_language_finds_the_documents_in_it(session: Sessi
     assert "viven cerca del agua dulce" in answer.answer
 
 
+@pytest.mark.parametrize(
+    ("question", "title", "quote", "words"),
+    [
+        ("法国的首都是什么？", "france.md", "法国的首都是巴黎。", ["法国", "法国的首都是"]),
+        (
+            "日本で一番高い山は何ですか",
+            "fuji.md",
+            "富士山は日本で一番高い山です。",
+            ["山は日本で一番高い山です"],
+        ),
+        ("지리산의 높이", "jiri.md", "지리산은 높이가 천구백십오 미터이다.", ["지리산", "높이"]),
+        ("แม่น้ำเจ้าพระยา", "river.md", "แม่น้ำเจ้าพระยาไหลผ่านกรุงเทพ", ["แม่น้ำเจ้าพระยา"]),
+    ],
+)
+def test_scripts_without_spaces_are_found_by_their_words(
+    session: Session,
+    owner: Principal,
+    add_indexed: AddReady,
+    question: str,
+    title: str,
+    quote: str,
+    words: list[str],
+) -> None:
+    """No vectors are there: what is found is found by pairs of characters."""
+    for name, told in (
+        ("france.md", "法国位于欧洲西部。法国的首都是巴黎。巴黎有两百万人口。"),
+        ("fuji.md", "富士山は日本で一番高い山です。夏に登ることができます。"),
+        ("jiri.md", "지리산은 높이가 천구백십오 미터이다. 남쪽에 있다."),
+        ("river.md", "แม่น้ำเจ้าพระยาไหลผ่านกรุงเทพ"),
+        ("mixed.md", "The Seine flows through Paris (巴黎)."),
+    ):
+        add_indexed(name, told)
+    best = search(session, principal=owner, question=question).hits[0]
+    assert best.title == title
+    assert [best.content[start:end] for start, end in best.highlights] == words
+    cited = ask(session, principal=owner, question=question).citations[0]
+    assert (cited.title, cited.quote) == (title, quote)
+
+
 @pytest.mark.usefixtures("library")
 def test_scores_fall_and_ties_are_always_broken_alike(session: Session, owner: Principal) -> None:
     hits = search(session, principal=owner, question="herons bread water oven").hits
