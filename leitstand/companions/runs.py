@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Compiled, bindparam, select
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
 from leitstand.companions import run_rows
@@ -24,7 +23,7 @@ from leitstand.companions.runner import Answer, Asker, Reply, State, advance, be
 from leitstand.companions.spaces import asker_of_version, reply_from, reply_to
 from leitstand.companions.steps import CLOSING, HandOver
 from leitstand.db import row_security
-from leitstand.db.engine import driver_cursor
+from leitstand.db.engine import driver_cursor, for_driver
 from leitstand.db.ids import derived_uuid7
 from leitstand.db.models import Companion, CompanionVersion, Item
 from leitstand.db.models.base import new_id
@@ -127,8 +126,7 @@ def find_open(session: Session, slug: str, *, enter: bool = False) -> OpenCompan
 
 @cache
 def _opening(enter: bool) -> Compiled:
-    """The statement as the driver takes it: what SQLAlchemy does around it costs as much as asking it."""
-    return (OPEN_AND_ENTER if enter else OPEN).compile(dialect=postgresql.dialect(paramstyle="pyformat"))  # type: ignore[no-untyped-call]
+    return for_driver(OPEN_AND_ENTER if enter else OPEN)
 
 
 def visitor_key(workspace_id: UUID, token: str) -> str:

@@ -6,7 +6,8 @@ from functools import lru_cache
 from typing import Any
 
 from psycopg import Cursor
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Compiled, Engine, Select, create_engine
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
 from leitstand.settings import Settings, get_settings
@@ -48,6 +49,11 @@ def transaction(engine: Engine | None = None) -> Iterator[Session]:
     with Session(engine or get_engine(), expire_on_commit=False) as session:
         yield session
         session.commit()
+
+
+def for_driver(query: Select[Any]) -> Compiled:
+    """A query as `driver_cursor` takes it, to be kept: what SQLAlchemy does around one costs as much as asking it."""
+    return query.compile(dialect=postgresql.dialect(paramstyle="pyformat"))  # type: ignore[no-untyped-call]
 
 
 def driver_cursor(session: Session) -> Cursor[Any]:

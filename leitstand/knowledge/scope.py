@@ -7,12 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ColumnElement, Compiled, Text, bindparam, cast, exists, func, select, text
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Session
 
 from leitstand.catalogue.items import get_item
 from leitstand.catalogue.visibility import MOST_KEPT, Who, seen_by, who
-from leitstand.db.engine import driver_cursor
+from leitstand.db.engine import driver_cursor, for_driver
 from leitstand.db.models import Item, ModelEndpoint, PassageChange
 from leitstand.identity.access import Principal, require
 from leitstand.knowledge.encoder import MODEL
@@ -107,7 +106,7 @@ def forget_older_changes(session: Session) -> None:
 
 @lru_cache(maxsize=MOST_KEPT)
 def _statement(asking: Who, one: bool) -> Compiled:
-    """Each space with its last change, and what is the same for all of them; as the driver takes it."""
+    """Each space with its last change, and what is the same for all of them."""
     active = (ModelEndpoint.workspace_id == asking.workspace_id) & ModelEndpoint.active
     query = select(
         Item.id,
@@ -118,7 +117,7 @@ def _statement(asking: Who, one: bool) -> Compiled:
     ).where(seen_by(asking), Item.kind == KIND)
     if one:
         query = query.where(Item.id == bindparam("space"))
-    return query.compile(dialect=postgresql.dialect(paramstyle="pyformat"))  # type: ignore[no-untyped-call]
+    return for_driver(query)
 
 
 def _number(transaction: ColumnElement[Any]) -> ColumnElement[int]:

@@ -129,13 +129,10 @@ def search(
 
 def search_in(session: Session, scope: Scope, question: str, *, limit: int, highlight: bool = True) -> Found:
     """As `search`, in a scope that was read, for a question that was checked."""
-    values = scope.values()
-    held = session.execute(HELD, values | {"model": scope.model}).all()
-    meaning = _meaning(session, question, scope, held)
-    asked = asked_in(session, question, scope=values, held=held)
+    meaning, asked = _understood(session, scope, question)
     limit, near = max(1, min(limit, MAX_HITS)), list(meaning.nearest)
     most = max(limit, WEIGHED_BOTH) + len(near) if near else limit
-    shares, weights = by_words(session, asked, scope=values, limit=most, near=near)
+    shares, weights = by_words(session, asked, scope=scope.values(), limit=most, near=near)
     best = sorted(_ranked(session, shares, meaning, limit), key=_order)[:limit]
     return Found(_hits(session, best, asked, highlight=highlight), weights, whole=not meaning.unknown)
 
@@ -143,11 +140,8 @@ def search_in(session: Session, scope: Scope, question: str, *, limit: int, high
 def by_parts(session: Session, *, principal: Principal, question: str) -> dict[str, Found]:
     """What words alone find, and what meaning alone does; to be measured beside `search`."""
     scope = readable(session, principal)
-    values = scope.values()
-    held = session.execute(HELD, values | {"model": scope.model}).all()
-    meaning = _meaning(session, question, scope, held)
-    asked = asked_in(session, question, scope=values, held=held)
-    shares, _ = by_words(session, asked, scope=values, limit=MAX_HITS)
+    meaning, asked = _understood(session, scope, question)
+    shares, _ = by_words(session, asked, scope=scope.values(), limit=MAX_HITS)
     best = sorted((_Ranked(*place, *share) for place, share in shares.items()), key=_order)[:MAX_HITS]
     near = sorted(
         (_Ranked(*place, cosine, _meant(cosine)) for place, cosine in meaning.nearest.items()), key=_order
@@ -180,6 +174,13 @@ class _Ranked(NamedTuple):
     ordinal: int
     score: float
     coverage: float
+
+
+def _understood(session: Session, scope: Scope, question: str) -> tuple[Meaning, list[Asked]]:
+    """What a question means in a scope, and its words in each of the scope's languages."""
+    values = scope.values()
+    held = session.execute(HELD, values | {"model": scope.model}).all()
+    return _meaning(session, question, scope, held), asked_in(session, question, scope=values, held=held)
 
 
 def _meaning(session: Session, question: str, scope: Scope, held: Sequence[Any]) -> Meaning:

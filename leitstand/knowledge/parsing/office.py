@@ -6,7 +6,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from leitstand.knowledge.parsing.bombs import is_packed
-from leitstand.knowledge.parsing.outline import Block, Outline, Unreadable
+from leitstand.knowledge.parsing.outline import Block, Outline, Unreadable, opening
 from leitstand.knowledge.parsing.table import row_text
 from leitstand.words import N_
 
@@ -31,13 +31,8 @@ def _opened(reader: Reader) -> Reader:
             raise Unreadable(LOCKED)
         if not is_packed(data):
             raise Unreadable(DAMAGED)
-        try:
+        with opening(DAMAGED):
             return reader(data)
-        except (Unreadable, MemoryError, RecursionError):
-            raise
-        except Exception:
-            # What a damaged file leads its reader to is of any kind.
-            raise Unreadable(DAMAGED) from None
 
     return reading
 

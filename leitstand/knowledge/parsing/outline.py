@@ -1,6 +1,8 @@
 """What every reader makes of a file: its text in blocks, each under the headings above it."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from leitstand.words import msg
@@ -15,6 +17,17 @@ BLANK_RUNS = re.compile(r"[^\S\n]+")
 
 class Unreadable(Exception):
     """A file that can't become text; the message is a sentence for the person who uploaded it."""
+
+
+@contextmanager
+def opening(damaged: str) -> Iterator[None]:
+    """Say of a file that it is damaged, whatever that leads its reader to; what says more, or that it is too much, goes on."""
+    try:
+        yield
+    except (Unreadable, MemoryError, RecursionError):
+        raise
+    except Exception:
+        raise Unreadable(damaged) from None
 
 
 @dataclass(frozen=True)

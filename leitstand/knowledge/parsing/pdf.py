@@ -4,7 +4,7 @@ import io
 import logging
 import re
 
-from leitstand.knowledge.parsing.outline import Block, Outline, Unreadable
+from leitstand.knowledge.parsing.outline import Block, Outline, Unreadable, opening
 from leitstand.knowledge.parsing.plain import paragraphs
 from leitstand.words import N_
 
@@ -27,20 +27,15 @@ def read_pdf(data: bytes) -> list[Block]:
     # It tells of every small fault of a file that it can read all the same.
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     outline = Outline()
-    try:
-        # Opened with an empty password, as viewers do, where that is enough.
-        reader = PdfReader(io.BytesIO(data))
-        for number, page in enumerate(reader.pages, start=1):
-            outline.page(number)
-            for paragraph in paragraphs(HYPHENATED.sub("", page.extract_text())):
-                outline.text(paragraph)
-    except FileNotDecryptedError:
-        raise Unreadable(LOCKED) from None
-    except (Unreadable, MemoryError, RecursionError):
-        raise
-    except Exception:
-        # What a damaged file leads its reader to is of any kind.
-        raise Unreadable(DAMAGED) from None
+    with opening(DAMAGED):
+        try:
+            # Opened with an empty password, as viewers do, where that is enough.
+            for number, page in enumerate(PdfReader(io.BytesIO(data)).pages, start=1):
+                outline.page(number)
+                for paragraph in paragraphs(HYPHENATED.sub("", page.extract_text())):
+                    outline.text(paragraph)
+        except FileNotDecryptedError:
+            raise Unreadable(LOCKED) from None
     if not outline.blocks:
         raise Unreadable(SCANNED)
     return outline.finish()
